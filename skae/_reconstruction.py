@@ -1,0 +1,173 @@
+"""What the autoencoders without a likelihood share: losses, outputs, the linear start, sampling."""
+
+import copy
+from abc import abstractmethod
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from torch import nn
+
+from skae._base import BaseAutoencoder
+from skae.losses import LINKS, LOSSES, SCALE_DEGREE
+from skae.modules import Autoencoder, Bounded, LinearPlusNetwork
+from skae.objectives import Reconstruction
+
+# A value that so many of the rows share at the end of a feature's range is taken for its bound.
+MIN_BOUND_SHARE = 0.05
+# How many values the principal components of the start are computed from, at most.
+MAX_START_VALUES = 2**24
+# How many training codes are kept for the density that `sample` draws from, at most.
+MAX_KEPT_CODES = 10_000
+
+
+class ReconstructionAutoencoder(BaseAutoencoder):
+    """Base class of the autoencoders that minimize a reconstruction loss."""
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+        "output_activation": [StrOptions({"auto", "identity", "logistic"})],
+        "init": [StrOptions({"auto", "pca", "random"})],
+        "latent_density": [HasMethods(["fit", "sample"]), None],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, loss, output_activation, init, latent_density, **shared):
+        super().__init__(n_components, **shared)
+        self.loss = loss
+        self.output_activation = output_activation
+        self.init = init
+        self.latent_density = latent_density
+
+    @property
+    def latent_density_(self):
+        """The density of the training codes; fitted when first asked for."""
+        if not hasattr(self, "net_"):
+            raise AttributeError(f"This {type(self).__name__} has no latent_density_ before fit.")
+        if self._latent_density is None:
+            density = self.latent_density
+            if density is None:
+                density = _default_density(self._codes)
+            codes = self._codes if len(self._codes) > 1 else np.repeat(self._codes, 2, axis=0)
+            self._latent_density = _seeded(clone(density), self._density_seed).fit(codes)
+        return self._latent_density
+
+    def _needs_unit_interval(self):
+        if self.loss in LINKS:
+            return f"loss={self.loss!r}"
+        if self.output_activation == "logistic":
+            return "output_activation='logistic'"
+        return None
+
+    def _make_module(self, rows, statistics):
+        encoder, decoder = self._make_networks(self.n_components, self.n_components)
+        if self._starts_at_pca(encoder, decoder):
+            encoder, decoder = _pca_start(encoder, decoder, rows, self.n_components)
+        output, link = self._make_outputs(statistics)
+        decoder = decoder if output is None else nn.Sequential(decoder, output)
+        return self._assemble(encoder, decoder, link, statistics)
+
+    def _assemble(self, encoder, decoder, link, statistics):
+        return Autoencoder(encoder, decoder, link)
+
+    def _make_outputs(self, statistics):
+        """What ends the decoder, within the loss, and the link, after it; None is the identity."""
+        if self.loss in LINKS:
+            if self.output_activation == "identity":
+                raise ValueError(
+                    f"output_activation='identity' does not go with loss={self.loss!r}, which "
+                    "compares probabilities. Use 'auto' or 'logistic'."
+                )
+            return None, nn.Sigmoid()
+        if self.output_activation == "logistic":
+            return nn.Sigmoid(), None
+        low, high = (
+            torch.from_numpy((bound - self.scaling_.mean.numpy()) / self.scaling_.scale.item())
+            for bound in statistics.bounds(MIN_BOUND_SHARE)
+        )
+        bounded = self.output_activation == "auto" and bool(
+            (low.isfinite() | high.isfinite()).any()
+        )
+        return (Bounded(low.float(), high.float()) if bounded else None), None
+
+    def _starts_at_pca(self, encoder, decoder):
+        if self.init == "random":
+            return False
+        linear_end = all(
+            isinstance(network, nn.Sequential) and isinstance(network[-1], nn.Linear)
+            for network in (encoder, decoder)
+        )
+        applies = linear_end and self._needs_unit_interval() is None
+        if self.init == "auto":
+            return applies and self.architecture is None
+        if not applies:
+            raise ValueError(
+                "init='pca' needs loss='squared_error' or 'absolute_error', outputs that are not "
+                "logistic, and networks that end in a linear layer, as MLP gives them. Use "
+                "init='random' or init='auto'."
+            )
+        return True
+
+    def _row_scores(self, x):
+        loss = Reconstruction(self.loss)(self.module_, x)["reconstruction"]
+        return -loss.cpu().double() * self._loss_unit()
+
+    def _loss_unit(self):
+        """The loss in units of X, divided by that of standardized rows."""
+        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self.loss, 0)
+
+    def _describe_training(self, rows, terms):
+        self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
+        kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+        kept = kept[:MAX_KEPT_CODES]
+        with torch.inference_mode():
+            codes = [
+                self.module_.encode(rows[part.to(rows.device)][0].to(self._module_device())).cpu()
+                for part in kept.split(1024)
+            ]
+        self._codes, self._latent_density = torch.cat(codes).numpy().astype(np.float64), None
+        self._density_seed = int(self._rng.randint(np.iinfo(np.int32).max))
+
+    def _draw_codes(self, n_samples, random_state):
+        density = _seeded(copy.copy(self.latent_density_), random_state)
+        if "random_state" in density.get_params():
+            codes = density.sample(n_samples)
+        else:
+            codes = density.sample(n_samples, random_state=random_state)
+        codes = codes[0] if isinstance(codes, tuple) else codes
+        return random_state.permutation(codes)  # a mixture draws one component after the other
+
+
+def _default_density(codes):
+    """A Gaussian mixture with at most ten blobs, and ten rows for each of a blob's directions."""
+    n_blobs = len(np.unique(codes, axis=0)) // (10 * (codes.shape[1] + 1))
+    return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
+
+
+def _seeded(density, random_state):
+    if "random_state" in density.get_params():
+        density.set_params(random_state=random_state)
+    return density
+
+
+def _pca_start(encoder, decoder, rows, n_components):
+    """Add linear maps that start as the principal components; the networks start at zero."""
+    n_features = rows.n_features
+    kept = torch.randperm(len(rows))[: max(n_components + 1, MAX_START_VALUES // n_features)]
+    x = rows[kept.to(rows.device)][0].cpu().numpy()
+    components, mean = np.zeros((n_components, n_features), dtype=np.float32), x.mean(axis=0)
+    if len(x) > 1:
+        with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all
+            pca = PCA(min(n_components, *x.shape), random_state=int(torch.randint(2**31, ()))).fit(
+                x
+            )
+        components[: pca.n_components_], mean = pca.components_, pca.mean_
+    weight, mean = torch.from_numpy(components), torch.from_numpy(mean)
+    return (
+        LinearPlusNetwork(weight, -weight @ mean, encoder),
+        LinearPlusNetwork(weight.T, mean, decoder),
+    )

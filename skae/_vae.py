@@ -1,0 +1,235 @@
+"""The variational autoencoder."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+
+from skae._base import BaseAutoencoder
+from skae.losses import LIKELIHOODS, LINKS
+from skae.modules import VariationalAutoencoder
+from skae.objectives import NegativeELBO, importance_log_likelihood
+
+
+class VAETransformer(BaseAutoencoder):
+    r"""Variational autoencoder: a generative model with a low-dimensional code.
+
+    For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
+    the prior :math:`p(z) = N(0, I)` it minimizes the negative evidence lower bound, in nats per row
+
+    .. math:: -\mathbb{E}_{q(z|x)}[\log p(x | z)] + \beta\, \mathrm{KL}(q(z | x) \| p(z))
+
+    with one draw of z per row and step [1]_; :math:`\beta \neq 1` gives the beta-VAE [2]_.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code.
+    hidden_layer_sizes : tuple of int, default=(256, 128)
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    activation : str, default="silu"
+        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
+        "logistic" or "identity".
+    architecture : architecture, default=None
+        An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
+        given, it replaces `hidden_layer_sizes` and `activation`.
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+        :math:`p(x | z)`. "gaussian" has one variance for all features, see `noise_variance`;
+        "bernoulli" needs X in [0, 1].
+    noise_variance : float or None, default=None
+        The variance of the Gaussian likelihood in squared units of X. None learns it [3]_, so that
+        the reconstruction and the divergence are in balance whatever the units of X.
+    beta : float, default=1.0
+        Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
+        reconstruction is sharper.
+    kl_warmup : int, default=0
+        The number of first epochs over which the weight of the divergence rises to `beta`. Use it
+        where components collapse to the prior.
+    n_importance_samples : int, default=64
+        How many draws `score_samples` uses.
+    learning_rate : {"annealed", "constant"}, default="annealed"
+        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
+        allows and falls linearly to zero in the last 70 %. "constant" stays.
+    learning_rate_init : float, default=0.003
+        Peak learning rate of Adam.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch. "auto" makes about 50 batches an epoch, of 8 to 128 rows.
+    max_iter : int, default=50
+        Epochs, at most.
+    early_stopping : bool, default=True
+        Whether to hold out rows, keep the epoch that is best on them (the start included) and stop
+        after `n_iter_no_change` epochs without progress. Otherwise the last epoch is kept.
+    validation_fraction : float, default=0.1
+        The share of the rows to hold out. Nothing is held out where that is less than one row.
+    n_iter_no_change : int or inf, default=10
+        Epochs without progress after which training stops early.
+    tol : float, default=1e-4
+        What counts as progress, as a share of the best validation loss.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last solution.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    net_params : dict, default=None
+        Merged last into the settings of the skorch net, such as
+        ``{"optimizer__weight_decay": 1e-3, "compile": True}``.
+    random_state : int, RandomState instance or None, default=None
+        Determines the start, the batches, the held-out rows and all noise. The global random state
+        of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
+    verbose : int, default=0
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    net_ : ObjectiveNet
+        The skorch net; ``net_.history`` has every term of the objective in every epoch.
+    module_ : torch.nn.Module
+        The torch module: ``decode(encode(scaling_(x)))`` is the standardized reconstruction.
+    scaling_ : torch.nn.Module
+        Standardizes rows, and back with its ``inverse``.
+    n_iter_ : int
+        Number of epochs trained.
+    loss_curve_ : list of float
+        Training loss of each epoch, of standardized rows: nats.
+    validation_scores_ : list of float or None
+        Minus the loss on held-out rows after each epoch.
+    best_loss_ : float
+        The loss of the kept epoch, on held-out rows if there are any.
+    reconstruction_err_ : float
+        The expected negative log-likelihood of the kept epoch in nats per row, on held-out rows if
+        there are any.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    AutoencoderTransformer : Better reconstructions, without a likelihood.
+    sklearn.decomposition.FactorAnalysis : The linear Gaussian model.
+
+    Notes
+    -----
+    `transform` gives the posterior mean. `sample` decodes draws from the prior and gives the mean
+    of the likelihood, without its noise. `score_samples` is an importance-weighted estimate of
+    :math:`\log p(x)` in nats, a lower bound in expectation, the same at each call [4]_.
+
+    References
+    ----------
+    .. [1] Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [2] Higgins et al., "beta-VAE: learning basic visual concepts with a constrained variational
+       framework", ICLR 2017.
+    .. [3] Rybkin, Daniilidis and Levine, "Simple and effective VAE training with calibrated
+       decoders", ICML 2021.
+    .. [4] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import VAETransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> vae = VAETransformer(n_components=4, max_iter=10, random_state=0).fit(X)
+    >>> vae.transform(X).shape
+    (1797, 4)
+    >>> vae.sample(5, random_state=0).shape
+    (5, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "kl_warmup": [Interval(Integral, 0, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes=(256, 128),
+        activation="silu",
+        architecture=None,
+        likelihood="gaussian",
+        noise_variance=None,
+        beta=1.0,
+        kl_warmup=0,
+        n_importance_samples=64,
+        learning_rate="annealed",
+        learning_rate_init=0.003,
+        batch_size="auto",
+        max_iter=50,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        callbacks=None,
+        net_params=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            architecture=architecture,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            device=device,
+            callbacks=callbacks,
+            net_params=net_params,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.likelihood = likelihood
+        self.noise_variance = noise_variance
+        self.beta = beta
+        self.kl_warmup = kl_warmup
+        self.n_importance_samples = n_importance_samples
+
+    def _needs_unit_interval(self):
+        return f"likelihood={self.likelihood!r}" if self.likelihood in LINKS else None
+
+    def _make_module(self, rows, statistics):
+        encoder, decoder = self._make_networks(2 * self.n_components, self.n_components)
+        link = nn.Sigmoid() if self.likelihood in LINKS else None
+        variance = self.noise_variance
+        if self.likelihood != "gaussian":
+            variance = 1.0
+        elif variance is not None:
+            variance = variance / self.scaling_.scale.item() ** 2
+        return VariationalAutoencoder(encoder, decoder, link, variance)
+
+    def _make_objective(self):
+        return NegativeELBO(self.likelihood, self.beta, self.kl_warmup)
+
+    def _row_scores(self, x):
+        noise = torch.from_numpy(self._score_noise).to(x)
+        scores = importance_log_likelihood(self.module_, x, noise, self.likelihood)
+        return scores.cpu().double() - self._log_volume()
+
+    def _log_volume(self):
+        """Logarithm of the volume that scaling divides by: densities are per unit of X."""
+        return self.n_features_in_ * math.log(self.scaling_.scale.item())
+
+    def _describe_training(self, rows, terms):
+        self.reconstruction_err_ = terms["reconstruction"] + self._log_volume()
+        shape = (self.n_importance_samples, self._n_features_out)
+        self._score_noise = self._rng.standard_normal(shape).astype(np.float32)
+
+    def _draw_codes(self, n_samples, random_state):
+        return random_state.standard_normal((n_samples, self._n_features_out))

@@ -1,0 +1,14 @@
+"""Torch modules that encode and decode standardized rows."""
+
+from skae.modules._autoencoder import Autoencoder, Bounded, LinearPlusNetwork
+from skae.modules._denoising import CorruptedAutoencoder, Corruption
+from skae.modules._vae import VariationalAutoencoder
+
+__all__ = [
+    "Autoencoder",
+    "Bounded",
+    "CorruptedAutoencoder",
+    "Corruption",
+    "LinearPlusNetwork",
+    "VariationalAutoencoder",
+]

@@ -1,0 +1,87 @@
+"""The deterministic autoencoder, its outputs and its linear start."""
+
+import torch
+from torch import nn
+
+
+class Autoencoder(nn.Module):
+    """An encoder, a decoder and a link.
+
+    The objective compares rows with ``decoder(encode(x))``, the raw output; ``decode`` applies the
+    link, which maps the raw output to the data where the loss is defined before that, such as the
+    logistic function for `log_loss` on logits.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        (batch, n_features) -> (batch, n_components).
+    decoder : nn.Module
+        (batch, n_components) -> (batch, n_features).
+    link : nn.Module
+        Elementwise.
+    """
+
+    def __init__(self, encoder, decoder, link=None):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.link = nn.Identity() if link is None else link
+
+    def encode(self, x):
+        """Codes, ``(batch, n_features) -> (batch, n_components)``."""
+        return self.encoder(x)
+
+    def decode(self, z):
+        """Reconstructions, ``(batch, n_components) -> (batch, n_features)``."""
+        return self.link(self.decoder(z))
+
+
+class Bounded(nn.Module):
+    """Clip each output to the bounds of its feature, with a gradient that can always return.
+
+    The gradient is that of the identity. Where the target lies at the bound the clipped error is
+    zero and so is the gradient; where it does not, an output beyond the bound is still pulled back,
+    which plain clipping could not do.
+
+    Parameters
+    ----------
+    low, high : tensor of shape (n_features,)
+        Infinite where a feature has no bound.
+    """
+
+    def __init__(self, low, high):
+        super().__init__()
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+
+    def forward(self, output):
+        """Elementwise, ``(batch, n_features)``."""
+        with torch.no_grad():
+            excess = output.clamp(self.low, self.high) - output
+        return output + excess
+
+
+class LinearPlusNetwork(nn.Module):
+    """``x -> weight x + bias + network(x)``, where the network starts at zero.
+
+    Parameters
+    ----------
+    weight : tensor of shape (n_outputs, n_inputs)
+    bias : tensor of shape (n_outputs,)
+    network : nn.Module
+        (batch, n_inputs) -> (batch, n_outputs), which ends in a `torch.nn.Linear`.
+    """
+
+    def __init__(self, weight, bias, network):
+        super().__init__()
+        self.linear = nn.Linear(weight.shape[1], weight.shape[0])
+        self.network = network
+        with torch.no_grad():
+            self.linear.weight.copy_(weight)
+            self.linear.bias.copy_(bias)
+            network[-1].weight.zero_()
+            network[-1].bias.zero_()
+
+    def forward(self, x):
+        """``(batch, n_inputs) -> (batch, n_outputs)``."""
+        return self.linear(x) + self.network(x)

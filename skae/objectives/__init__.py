@@ -1,0 +1,7 @@
+"""What models minimize: ``(module, x, y) -> {"term": one value per row}``."""
+
+from skae.objectives._autoencoder import Reconstruction
+from skae.objectives._denoising import Denoising
+from skae.objectives._vae import NegativeELBO, importance_log_likelihood
+
+__all__ = ["Denoising", "NegativeELBO", "Reconstruction", "importance_log_likelihood"]
