@@ -1,5 +1,6 @@
 """The estimator that every model of skae is: validation, training and inference, written once."""
 
+import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
@@ -115,7 +116,7 @@ class BaseAutoencoder(
         """The parameter that needs X in [0, 1], as text, or None."""
 
     @abstractmethod
-    def _row_scores(self, x):
+    def _row_scores(self, module, x):
         """Scores of standardized rows in units of X, ``(batch, n_features) -> (batch,)``."""
 
     @abstractmethod
@@ -343,7 +344,10 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate_target(X, reset=False)
-        return self._map_rows(X, self._row_scores).numpy()
+        # In float64 the score of a row does not depend on the rows beside it, which in float32 it
+        # does in the last digits: sums are then taken in another order.
+        module = copy.deepcopy(self.module_).double()
+        return self._map_rows(X, lambda x: self._row_scores(module, x.double())).numpy()
 
     def score(self, X, y=None):
         """Mean of `score_samples`.

@@ -112,9 +112,9 @@ class ReconstructionAutoencoder(BaseAutoencoder):
             )
         return True
 
-    def _row_scores(self, x):
-        loss = Reconstruction(self.loss)(self.module_, x)["reconstruction"]
-        return -loss.cpu().double() * self._loss_unit()
+    def _row_scores(self, module, x):
+        loss = Reconstruction(self.loss)(module, x)["reconstruction"]
+        return -loss * self._loss_unit()
 
     def _loss_unit(self):
         """The loss in units of X, divided by that of standardized rows."""

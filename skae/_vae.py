@@ -3,7 +3,6 @@
 import math
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
@@ -217,10 +216,10 @@ class VAETransformer(BaseAutoencoder):
     def _make_objective(self):
         return NegativeELBO(self.likelihood, self.beta, self.kl_warmup)
 
-    def _row_scores(self, x):
+    def _row_scores(self, module, x):
         noise = torch.from_numpy(self._score_noise).to(x)
-        scores = importance_log_likelihood(self.module_, x, noise, self.likelihood)
-        return scores.cpu().double() - self._log_volume()
+        scores = importance_log_likelihood(module, x, noise, self.likelihood)
+        return scores - self._log_volume()
 
     def _log_volume(self):
         """Logarithm of the volume that scaling divides by: densities are per unit of X."""
@@ -229,7 +228,7 @@ class VAETransformer(BaseAutoencoder):
     def _describe_training(self, rows, terms):
         self.reconstruction_err_ = terms["reconstruction"] + self._log_volume()
         shape = (self.n_importance_samples, self._n_features_out)
-        self._score_noise = self._rng.standard_normal(shape).astype(np.float32)
+        self._score_noise = self._rng.standard_normal(shape)
 
     def _draw_codes(self, n_samples, random_state):
         return random_state.standard_normal((n_samples, self._n_features_out))
