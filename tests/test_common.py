@@ -1,10 +1,11 @@
 """scikit-learn's own checks, for every exported estimator."""
 
 import pytest
-import skae
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skae
 
 # Settings under which the checks are quick: they are about conduct, not about quality.
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 2}

@@ -342,8 +342,10 @@ def main(arguments=None):
 
     data = Mnist(*load_mnist(options.mnist), options.seed)
     names = options.names or list(RECIPES)
-    print(f"seed {options.seed}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
-          f"{platform.machine()}, GPU: {torch.cuda.is_available()}\n")
+    print(
+        f"seed {options.seed}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{platform.machine()}, GPU: {torch.cuda.is_available()}\n"
+    )
     print_row("recipe", "system", "rows x epochs", "figure", "value", "seconds")
     print_row(*["---"] * 6)
     if {"R4", "R5", "R6"} & set(names):

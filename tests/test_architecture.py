@@ -1,0 +1,50 @@
+"""Imports go one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skae
+
+PACKAGE = Path(skae.__file__).parent
+
+# Each room may import from the rooms above it, and from its own.
+ORDER = [
+    ["losses", "penalties", "metrics", "_device"],
+    ["_batches"],
+    ["_scaling", "_net", "architectures", "modules", "objectives"],
+    ["_base"],
+    ["_reconstruction"],
+    ["_autoencoder", "_denoising", "_vae"],
+]
+LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path}"
+            yield node.module
+
+
+FILES = [p for p in sorted(PACKAGE.rglob("*.py")) if p != PACKAGE / "__init__.py"]
+
+
+def room(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    for name in imports(path):
+        if name.startswith("skae."):
+            target = name.split(".")[1]
+            assert target == room(path) or LEVEL[target] < LEVEL[room(path)], name
+
+
+def test_one_file_imports_skorch():
+    users = [p.name for p in FILES if any(n.split(".")[0] == "skorch" for n in imports(p))]
+    assert users == ["_net.py"]
