@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+
+# Test processes run side by side: more threads than cores make small models many times slower.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

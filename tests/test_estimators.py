@@ -90,10 +90,13 @@ def test_score_is_minus_the_loss_in_units_of_X(digits):
 
 
 def test_outputs_stay_within_the_bounds_that_the_data_show(digits):
-    reconstructed = AutoencoderTransformer(3, **QUICK).fit(digits)
-    reconstructed = reconstructed.inverse_transform(reconstructed.transform(digits))
-    assert reconstructed.min() > -1e-4
-    assert reconstructed.max() < 16 + 1e-4
+    model = AutoencoderTransformer(3, **QUICK).fit(digits)
+    reconstructed = model.inverse_transform(10 * model.transform(digits))
+    often_empty = np.mean(digits == 0, axis=0) > 0.1
+    often_full = np.mean(digits == 16, axis=0) > 0.1
+    assert reconstructed.min() < -1  # where nothing suggests a bound, there is none
+    assert reconstructed[:, often_empty].min() > -1e-4
+    assert reconstructed[:, often_full].max() < 16 + 1e-4
 
 
 def test_vae_trains_with_its_divergence(unit_digits):
