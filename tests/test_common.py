@@ -50,7 +50,7 @@ def test_sklearn_checks(estimator, check):
 
 
 # The checks transform arrays after a fit on frames, on purpose; scikit-learn only warns of it.
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
 @pytest.mark.parametrize("estimator", all_estimators(), ids=_name)
 @pytest.mark.parametrize("check", FURTHER_CHECKS)
 def test_further_sklearn_checks(estimator, check):
