@@ -19,7 +19,7 @@ from skae.objectives import Reconstruction
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE = 0.05
 # How many values the principal components of the start are computed from, at most.
-MAX_START_VALUES = 2**24
+MAX_START_VALUES = 2**22
 # How many training codes are kept for the density that `sample` draws from, at most.
 MAX_KEPT_CODES = 10_000
 
