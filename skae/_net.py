@@ -143,15 +143,18 @@ class ObjectiveNet(NeuralNet):
 
     def mean_terms(self, iterator, training, prefix, step_fn):
         """One pass over the batches: ``{"loss": ..., "term": ...}``, means over the rows."""
-        sizes, table = [], []
+        n_rows, totals = 0, None
         for batch in iterator:
             step = self._run_batch(batch, training, prefix, step_fn)
-            sizes.append(len(batch[0]))
-            table.append([step["loss"].detach(), *(t.detach() for t in step["y_pred"].values())])
-        names = ["loss", *step["y_pred"]]
-        columns = torch.stack([torch.stack(column) for column in zip(*table, strict=True)])
-        share = torch.tensor(sizes, dtype=columns.dtype, device=columns.device)
-        return dict(zip(names, (columns @ (share / share.sum())).tolist(), strict=True))
+            names = ["loss", *step["y_pred"]]
+            means = torch.stack(
+                [step["loss"].detach(), *(t.detach() for t in step["y_pred"].values())]
+            )
+            # One running sum: a tensor kept for each batch would scatter the heap, which grows.
+            totals = torch.zeros_like(means) if totals is None else totals
+            totals += len(batch[0]) * means
+            n_rows += len(batch[0])
+        return dict(zip(names, (totals / n_rows).tolist(), strict=True))
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; the mean of each term goes to the history."""
