@@ -123,8 +123,18 @@ class LeakyConvEncoder(nn.Module):
     def __init__(self, n_features, n_outputs):
         super().__init__()
         layers = [nn.Unflatten(1, (1, 28, 28))]
-        for n_in, stride, padding in ((1, 2, 1), (64, 2, 1), (64, 1, "same")):
-            layers += [nn.Conv2d(n_in, 64, 4, stride, padding), nn.LeakyReLU(0.3), nn.Dropout(0.2)]
+        # Uneven zeros keep the last map at 7 x 7 under an even kernel.
+        for n_in, stride, zeros in (
+            (1, 2, (1, 1, 1, 1)),
+            (64, 2, (1, 1, 1, 1)),
+            (64, 1, (1, 2, 1, 2)),
+        ):
+            layers += [
+                nn.ZeroPad2d(zeros),
+                nn.Conv2d(n_in, 64, 4, stride),
+                nn.LeakyReLU(0.3),
+                nn.Dropout(0.2),
+            ]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(7 * 7 * 64, n_outputs))
 
     def forward(self, x):
