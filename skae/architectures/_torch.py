@@ -51,11 +51,43 @@ class TorchArchitecture(BaseEstimator):
         self.decoder_params = decoder_params
 
     def make_encoder(self, n_features, n_outputs):
-        """Build the encoder, (batch, n_features) -> (batch, n_outputs)."""
+        """Build the encoder.
+
+        Parameters
+        ----------
+        n_features, n_outputs : int
+            Widths of its input and output.
+
+        Returns
+        -------
+        nn.Module
+            (batch, n_features) -> (batch, n_outputs).
+
+        Raises
+        ------
+        TypeError
+            If `encoder` is not a factory of torch modules.
+        """
         return _build("encoder", self.encoder, n_features, n_outputs, self.encoder_params)
 
     def make_decoder(self, n_inputs, n_features):
-        """Build the decoder, (batch, n_inputs) -> (batch, n_features)."""
+        """Build the decoder.
+
+        Parameters
+        ----------
+        n_inputs, n_features : int
+            Widths of its input and output.
+
+        Returns
+        -------
+        nn.Module
+            (batch, n_inputs) -> (batch, n_features).
+
+        Raises
+        ------
+        TypeError
+            If `decoder` is not a factory of torch modules.
+        """
         return _build("decoder", self.decoder, n_inputs, n_features, self.decoder_params)
 
 
