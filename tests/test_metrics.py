@@ -1,0 +1,31 @@
+"""Metrics against scikit-learn's."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.metrics import mean_squared_error
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae.metrics import explained_variance, reconstruction_error
+
+
+def test_metrics_of_pca(digits):
+    pca = PCA(5).fit(digits)
+    back = pca.inverse_transform(pca.transform(digits))
+    assert explained_variance(pca, digits) == pytest.approx(pca.explained_variance_ratio_.sum())
+    assert reconstruction_error(pca, digits) == pytest.approx(mean_squared_error(digits, back))
+
+
+def test_metrics_take_pipelines_frames_and_sparse_rows(digits):
+    model = make_pipeline(StandardScaler(with_mean=False), PCA(5)).fit(digits)
+    expected = reconstruction_error(model, digits)
+    assert reconstruction_error(model, sparse.csr_array(digits)) == pytest.approx(expected)
+
+
+def test_a_constant_has_no_variance_to_explain():
+    X = np.ones((4, 3))
+    with np.errstate(invalid="ignore"):
+        pca = PCA(1).fit(np.eye(4, 3))
+    assert np.isnan(explained_variance(pca, X))

@@ -1,0 +1,186 @@
+"""Training is what a plain torch loop would do."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, EpochScoring, GradientNormClipping
+from torch import nn
+
+from skae._batches import BatchIterator, Rows
+from skae._net import COOL_DOWN, WARM_UP, make_net, train
+from skae._scaling import Scaling
+from skae.modules import Autoencoder
+from skae.objectives import Reconstruction
+
+CPU = torch.device("cpu")
+X = np.random.default_rng(0).normal(size=(50, 6))
+
+
+def rows(X=X, **params):
+    return Rows(X, Scaling(np.zeros(X.shape[1]), 1.0), **params)
+
+
+def make_model(seed=0):
+    torch.manual_seed(seed)
+    return Autoencoder(nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2)), nn.Linear(2, 6))
+
+
+def net_of(model, **params):
+    settings = {"lr": 0.01, "batch_size": 8, "device": "cpu", "verbose": 0, **params}
+    return make_net(model, Reconstruction(), **settings)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_training_is_the_loop_that_one_would_write(weighted):
+    weight = np.linspace(0.5, 1.5, 50) if weighted else None
+    data, model = rows(weight=weight), make_model()
+    expected = copy.deepcopy(model)
+    optimizer = torch.optim.Adam(expected.parameters(), lr=0.01, fused=True)
+    torch.manual_seed(1)
+    losses = []
+    for _ in range(3):
+        totals = []
+        for x, (_, w) in BatchIterator(data, 8, shuffle=True):
+            error = (expected.decode(expected.encode(x)) - x).square().mean(1)
+            loss = (error if w is None else w * error).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            totals.append(len(x) * loss.item())
+        losses.append(sum(totals) / 50)
+    torch.manual_seed(1)
+    net = net_of(model)
+    terms = train(net, data, max_epochs=3, learning_rate="constant")
+    for name, value in expected.named_parameters():
+        torch.testing.assert_close(model.get_parameter(name), value, rtol=0, atol=0)
+    assert net.history[:, "train_loss"] == pytest.approx(losses)
+    assert terms == {"loss": pytest.approx(losses[-1]), "reconstruction": terms["loss"]}
+
+
+class Watch(Callback):
+    """Note what the net tells its callbacks."""
+
+    def __init__(self):
+        self.rates, self.batches = [], []
+
+    def on_batch_end(self, net, batch, training, **kwargs):
+        if training:
+            self.rates.append(net.optimizer_.param_groups[0]["lr"])
+            self.batches.append(len(batch[0]))
+
+
+def test_the_annealed_rate_rises_and_falls_to_zero():
+    watch = Watch()
+    train(net_of(make_model(), callbacks=[watch]), rows(), max_epochs=20, learning_rate="annealed")
+    rates = np.array(watch.rates) / 0.01
+    n_steps = len(rates)
+    assert n_steps == 20 * 7
+    rise = int(WARM_UP * n_steps)
+    np.testing.assert_allclose(rates[:rise], np.arange(1, rise + 1) / rise)
+    np.testing.assert_allclose(rates[rise : int((1 - COOL_DOWN) * n_steps)], 1)
+    fall = np.diff(rates[int((1 - COOL_DOWN) * n_steps) + 1 :])
+    np.testing.assert_allclose(fall, fall[0])
+    assert rates[-1] == pytest.approx(-fall[0])
+
+
+def test_batches_are_reported_to_those_who_ask_only():
+    watch, silent = Watch(), net_of(make_model())
+    loud = net_of(make_model(), callbacks=[watch, GradientNormClipping(1e-3)])
+    for net in (silent, loud):
+        train(net, rows(), max_epochs=2, learning_rate="constant")
+    assert sum(watch.batches) == 100
+    assert "batches" not in silent.history[-1] or not silent.history[-1]["batches"]
+    assert len(loud.history[-1]["batches"]) == 7
+
+
+def test_scoring_callbacks_of_skorch_work():
+    scoring = EpochScoring(lambda net, X, y: 7.0, name="seven", use_caching=False)
+    net = net_of(make_model(), callbacks=[scoring])
+    train(net, rows(), rows_val=rows(), max_epochs=2, learning_rate="constant")
+    assert net.history[:, "seven"] == [7.0, 7.0]
+
+
+def test_the_best_epoch_is_kept_the_start_included():
+    model = make_model()
+    start = copy.deepcopy(model.state_dict())
+    net = net_of(model, lr=3.0)  # every step makes it worse
+    terms = train(
+        net, rows(), rows_val=rows(), max_epochs=50, learning_rate="constant", patience=4
+    )
+    assert len(net.history) == 4
+    assert terms["loss"] < min(net.history[:, "valid_loss"])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, start[name])
+
+
+def test_patience_counts_epochs_without_progress():
+    net = net_of(make_model(), lr=1e-9)
+    train(
+        net,
+        rows(),
+        rows_val=rows(),
+        max_epochs=50,
+        learning_rate="constant",
+        patience=3,
+        tol=1e-4,
+    )
+    assert len(net.history) == 3
+
+
+def test_divergence_names_the_epoch_and_a_remedy():
+    with pytest.raises(ValueError, match=r"diverged in epoch 1: .*smaller learning_rate_init"):
+        train(net_of(make_model(), lr=1e30), rows(), max_epochs=5, learning_rate="constant")
+
+
+class Interrupt(Callback):
+    """Press Ctrl-C at the end of an epoch."""
+
+    def __init__(self, epoch, when):
+        self.epoch, self.when = epoch, when
+
+    def notify(self, method_name, net, **kwargs):
+        if method_name == self.when and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+        super().notify(method_name, net, **kwargs)
+
+
+def test_an_interruption_keeps_the_epochs_that_ended():
+    net = net_of(make_model(), callbacks=[Interrupt(2, "on_epoch_end")])
+    terms = train(net, rows(), max_epochs=9, learning_rate="constant")
+    assert len(net.history) == 2
+    assert terms["loss"] == net.history[1, "train_loss"]
+
+
+def test_an_interruption_before_the_first_epoch_is_passed_on():
+    net = net_of(make_model(), callbacks=[Interrupt(1, "on_epoch_begin")])
+    with pytest.raises(KeyboardInterrupt):
+        train(net, rows(), max_epochs=9, learning_rate="constant")
+
+
+def test_settings_of_the_net_are_merged_last():
+    net = net_of(
+        make_model(),
+        net_params={"optimizer": torch.optim.SGD, "optimizer__momentum": 0.5, "lr": 0.25},
+    )
+    group = net.optimizer_.param_groups[0]
+    assert isinstance(net.optimizer_, torch.optim.SGD)
+    assert (group["momentum"], group["lr"]) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("name", ["callbacks", "device", "module", "max_epochs"])
+def test_settings_with_a_parameter_of_their_own_are_refused(name):
+    with pytest.raises(ValueError, match=f"net_params may not have '{name}'"):
+        net_of(make_model(), net_params={name: None})
+
+
+def test_validation_draws_the_same_noise_in_every_epoch():
+    class Noisy:
+        def __call__(self, module, x, y=None):
+            return {"reconstruction": module.encode(x).sum(1) * 0 + torch.rand(len(x))}
+
+    net = make_net(make_model(), Noisy(), lr=0.01, batch_size=8, device="cpu", verbose=0)
+    train(net, rows(), rows_val=rows(), max_epochs=3, learning_rate="constant")
+    assert len(set(net.history[:, "valid_loss"])) == 1
+    assert len(set(net.history[:, "train_loss"])) == 3
