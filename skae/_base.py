@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,16 +14,46 @@ from sklearn.base import (
 )
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
 
 from skae._batches import Rows, chunks, dense_tensor
-from skae._device import forked_seed, resolve_device
-from skae._net import make_net, train
+from skae._device import forked_seed, plain_torch, resolve_device
+from skae._net import make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
+from skae._validation import (
+    check_finite,
+    check_network,
+    check_unchanged,
+    check_unit_interval,
+    check_weights,
+    float_dtype,
+)
 from skae.architectures import MLP
+from skae.losses import LINKS
+from skae.modules import Bounded, logistic_offset
 
+# A value that so many of the rows share at the end of a feature's range is taken for its bound.
+MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
 # These fit into float32 without loss and may be large: they are cast batch by batch.
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
+
+
+# What may change between a `fit` and another that goes on from it; all else is built in.
+_MAY_CHANGE = {
+    "early_stopping",
+    "latent_density",
+    "learning_rate",
+    "learning_rate_init",
+    "max_iter",
+    "n_importance_samples",
+    "n_iter_no_change",
+    "random_state",
+    "tol",
+    "validation_fraction",
+    "verbose",
+    "warm_start",
+}
 
 
 class BaseAutoencoder(
@@ -40,6 +69,7 @@ class BaseAutoencoder(
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [str],
         "architecture": [HasMethods(["make_encoder", "make_decoder"]), None],
+        "output_activation": [StrOptions({"auto", "identity", "logistic"})],
         "learning_rate": [StrOptions({"annealed", "constant"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -67,6 +97,7 @@ class BaseAutoencoder(
         hidden_layer_sizes,
         activation,
         architecture,
+        output_activation,
         learning_rate,
         learning_rate_init,
         batch_size,
@@ -86,6 +117,7 @@ class BaseAutoencoder(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.architecture = architecture
+        self.output_activation = output_activation
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
@@ -103,6 +135,9 @@ class BaseAutoencoder(
 
     # What a model fills in.
 
+    # The parameter that says what a reconstruction costs: "loss" or "likelihood".
+    _cost: str
+
     @abstractmethod
     def _make_module(self, rows, statistics):
         """The torch module, for standardized rows; `rows` are those to learn from."""
@@ -110,10 +145,6 @@ class BaseAutoencoder(
     @abstractmethod
     def _make_objective(self):
         """The objective: ``(module, x, y) -> {"term": (batch,)}``."""
-
-    @abstractmethod
-    def _needs_unit_interval(self):
-        """The parameter that needs X in [0, 1], as text, or None."""
 
     @abstractmethod
     def _row_scores(self, module, x):
@@ -154,27 +185,27 @@ class BaseAutoencoder(
         ValueError
             If X, a weight or a parameter is not as described, or if training diverges.
         """
-        fresh = not (self.warm_start and hasattr(self, "net_"))
+        fresh = self._prepare(anew=not self.warm_start)
         X = self._validate_target(X, reset=fresh)
-        subset, weight = _weigh(X, sample_weight)
-        if fresh:
-            self._rng = check_random_state(self.random_state)
+        subset, weight = check_weights(X, sample_weight)
         X_held_out, subset_val, weight_val = X, None, weight
         if X_val is not None:
             X_held_out, weight_val = self._validate_target(X_val, reset=False), None
             subset_val = np.arange(X_held_out.shape[0])
         elif self.early_stopping:
             subset, subset_val = self._split(subset)
-        rows = self._start(X, subset, weight) if fresh else self._rows(X, subset, weight)
         has_val = subset_val is not None and len(subset_val) > 0
-        self._train(
-            rows,
-            rows_val=self._rows(X_held_out, subset_val, weight_val) if has_val else None,
-            max_epochs=self.max_iter,
-            learning_rate=self.learning_rate,
-            patience=self.n_iter_no_change if self.early_stopping else None,
-            tol=self.tol,
-        )
+        with plain_torch(grad=True):
+            if fresh:
+                self._start(X, ColumnStatistics.measure(X, subset, weight), subset, weight)
+            self._train(
+                self._rows(X, subset, weight),
+                rows_val=self._rows(X_held_out, subset_val, weight_val) if has_val else None,
+                max_epochs=self.max_iter,
+                learning_rate=self.learning_rate,
+                patience=self.n_iter_no_change if self.early_stopping else None,
+                tol=self.tol,
+            )
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -182,7 +213,7 @@ class BaseAutoencoder(
         """Take one more pass over X with the constant learning rate `learning_rate_init`.
 
         The first call, if there was no `fit`, starts the model, its scaling included, from the rows
-        it is given. There is no early stopping.
+        it is given: let them be a fair sample. There is no early stopping.
 
         Parameters
         ----------
@@ -197,19 +228,45 @@ class BaseAutoencoder(
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and if all rows of the first call are equal: they show no scale.
         """
-        fresh = not hasattr(self, "net_")
+        fresh = self._prepare(anew=False)
         X = self._validate_target(X, reset=fresh)
-        subset, weight = _weigh(X, sample_weight)
-        if fresh:
-            self._rng = check_random_state(self.random_state)
-        rows = self._start(X, subset, weight) if fresh else self._rows(X, subset, weight)
-        self._train(rows, max_epochs=1, learning_rate="constant")
+        subset, weight = check_weights(X, sample_weight)
+        with plain_torch(grad=True):
+            if fresh:
+                statistics = ColumnStatistics.measure(X, subset, weight).of_a_stream()
+                self._start(X, statistics, subset, weight)
+            self._train(self._rows(X, subset, weight), max_epochs=1, learning_rate="constant")
         return self
+
+    def _prepare(self, *, anew):
+        """Forget the last model, or make sure that it can go on; returns whether there is none."""
+        if anew:
+            # Even if X is refused then: its number of features is no longer that of the model.
+            vars(self).pop("net_", None)
+        if hasattr(self, "net_"):
+            check_unchanged(self._started_with, self._built_in_params(), type(self).__name__)
+            return False
+        self._rng = check_random_state(self.random_state)
+        return True
+
+    def _built_in_params(self):
+        return {
+            name: value
+            for name, value in self.get_params().items()
+            if name not in _MAY_CHANGE
+            and not name.startswith("latent_density__")
+            and not hasattr(value, "get_params")
+        }
 
     def _split(self, subset):
         """Split row numbers at random into those to learn from and those to validate on."""
-        n_val = round(self.validation_fraction * len(subset))
+        n_val = int(self.validation_fraction * len(subset))
         shuffled = self._rng.permutation(subset)
         return np.sort(shuffled[n_val:]), np.sort(shuffled[:n_val])
 
@@ -223,13 +280,12 @@ class BaseAutoencoder(
         """Seed torch from `random_state` and give the caller's random state back at the end."""
         return forked_seed(self._device(), int(self._rng.randint(np.iinfo(np.int32).max)))
 
-    def _start(self, X, subset, weight):
-        """Scale, build the module and the net; returns the rows to learn from."""
-        vars(self).pop("net_", None)
-        statistics = ColumnStatistics.measure(X, subset, weight)
+    def _start(self, X, statistics, subset, weight):
+        """Scale, build the module and the net."""
         standardized = self._needs_unit_interval() is None
         self.scaling_ = statistics.scaling() if standardized else Scaling(np.zeros(X.shape[1]), 1.0)
-        self._dtype, self._n_features_out = _float_dtype(X), self.n_components
+        self._dtype, self._n_features_out = float_dtype(X), self.n_components
+        self._started_with = self._built_in_params()
         rows = self._rows(X, subset, weight)
         batch_size = self.batch_size
         if batch_size == "auto":
@@ -245,23 +301,24 @@ class BaseAutoencoder(
                 callbacks=self.callbacks,
                 net_params=self.net_params,
             )
-        return rows
 
     def _train(self, rows, **settings):
+        before = snapshot(self.net_) if self.net_.history else None
         try:
             with self._seeded():
-                terms = train(self.net_, rows, **settings)
+                terms = train(self.net_, rows, lr=self.learning_rate_init, **settings)
         except BaseException:
-            del self.net_  # half a training is no model
+            if before is None:
+                del self.net_  # half a training is no model
+            else:
+                restore(self.net_, before)
             raise
         history = self.net_.history
-        self.n_iter_ = len(history)
         self.best_loss_ = terms["loss"]
-        self.loss_curve_ = history[:, "train_loss"]
-        validated = settings.get("rows_val") is not None
-        self.validation_scores_ = (
-            [-row["valid_loss"] for row in history if "valid_loss" in row] if validated else None
-        )
+        self.loss_curve_ = [row["train_loss"] for row in history if "train_loss" in row]
+        self.n_iter_ = len(self.loss_curve_)
+        scores = [-row["valid_loss"] for row in history if "valid_loss" in row]
+        self.validation_scores_ = scores or None
         self._describe_training(rows, terms)
 
     def _make_networks(self, n_outputs, n_inputs):
@@ -269,18 +326,51 @@ class BaseAutoencoder(
         architecture = self.architecture
         if architecture is None:
             architecture = MLP(self.hidden_layer_sizes, self.activation)
+        if isinstance(architecture, type):
+            raise ValueError(
+                f"architecture={architecture.__name__} is a class. Give an object of it, such as "
+                "MLP() or ConvNet(image_shape=(28, 28))."
+            )
         n_features = self.n_features_in_
         return (
-            _check_widths(
+            check_network(
                 architecture.make_encoder(n_features, n_outputs),
                 n_features,
                 n_outputs,
                 f"encoder (n_components={self.n_components})",
             ),
-            _check_widths(
+            check_network(
                 architecture.make_decoder(n_inputs, n_features), n_inputs, n_features, "decoder"
             ),
         )
+
+    def _needs_unit_interval(self):
+        """The parameter that needs X in [0, 1], as text, or None."""
+        cost = getattr(self, self._cost)
+        if cost in LINKS:
+            return f"{self._cost}={cost!r}"
+        if self.output_activation == "logistic":
+            return "output_activation='logistic'"
+        return None
+
+    def _make_outputs(self, statistics):
+        """What ends the decoder, within the loss, and the link, after it; None is the identity."""
+        cost = getattr(self, self._cost)
+        if cost in LINKS:
+            if self.output_activation == "identity":
+                raise ValueError(
+                    f"output_activation='identity' does not go with {self._cost}={cost!r}, which "
+                    "compares probabilities. Use 'auto' or 'logistic'."
+                )
+            return logistic_offset(statistics.mean), nn.Sigmoid()
+        if self.output_activation == "logistic":
+            return nn.Sequential(logistic_offset(statistics.mean), nn.Sigmoid()), None
+        bounds = statistics.bounds(MIN_BOUND_SHARE, MIN_BOUND_ROWS)
+        if self.output_activation == "identity" or not np.isfinite(bounds).any():
+            return None, None
+        limits = [self.scaling_(torch.from_numpy(bound)) for bound in bounds]
+        self.scaling_.bounds = bounds
+        return Bounded(*limits), None
 
     # Inference.
 
@@ -299,7 +389,8 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        return self._map_rows(X, self.module_.encode).numpy().astype(_float_dtype(X), copy=False)
+        codes = check_finite(self._map_rows(X, self.module_.encode), "transform")
+        return codes.astype(float_dtype(X), copy=False)
 
     def inverse_transform(self, X):
         """Decode codes.
@@ -322,12 +413,12 @@ class BaseAutoencoder(
                 f"{self._n_features_out} (n_components)."
             )
         decoded = np.empty((Z.shape[0], self.n_features_in_), dtype=Z.dtype)
-        with torch.inference_mode():
+        with plain_torch(grad=False):
             for chunk in chunks(Z.shape[0]):
                 z = dense_tensor(Z, chunk).float().to(self._module_device())
                 x = self.module_.decode(z).cpu().to(_TORCH_DTYPES[Z.dtype.name])
                 decoded[chunk] = self.scaling_.inverse(x).numpy()
-        return decoded
+        return check_finite(decoded, "inverse_transform")
 
     def score_samples(self, X):
         """Score each row; higher is better.
@@ -344,10 +435,9 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate_target(X, reset=False)
-        # In float64 the score of a row does not depend on the rows beside it, which in float32 it
-        # does in the last digits: sums are then taken in another order.
-        module = copy.deepcopy(self.module_).double()
-        return self._map_rows(X, lambda x: self._row_scores(module, x.double())).numpy()
+        module, dtype = self._scoring_module()
+        scores = self._map_rows(X, lambda x: self._row_scores(module, x.to(dtype)))
+        return check_finite(scores.astype(np.float64, copy=False), "score_samples")
 
     def score(self, X, y=None):
         """Mean of `score_samples`.
@@ -393,17 +483,33 @@ class BaseAutoencoder(
             raise AttributeError(f"This {type(self).__name__} has no module_ before fit.")
         return self.net_.module_.model
 
+    def _scoring_module(self):
+        """The module and the dtype to score in, float64 where that works.
+
+        There the score of a row does not depend on the rows beside it, which in float32 it does in
+        the last digits: sums are taken in another order. But some devices know no float64, and some
+        modules of users are written for float32.
+        """
+        try:
+            with plain_torch(grad=False):
+                module = copy.deepcopy(self.module_).double()
+                row = torch.zeros(1, self.n_features_in_, dtype=torch.float64)
+                module.decode(module.encode(row.to(self._module_device())))
+        except (RuntimeError, TypeError):
+            return self.module_, torch.float32
+        return module, torch.float64
+
     def _module_device(self):
         return next(self.module_.parameters()).device
 
     def _map_rows(self, X, function):
         """Apply a function of standardized rows to X, chunk by chunk."""
         device, outputs = self._module_device(), []
-        with torch.inference_mode():
+        with plain_torch(grad=False):
             for chunk in chunks(X.shape[0]):
                 x = self.scaling_(dense_tensor(X, chunk)).to(device)
                 outputs.append(function(x).cpu())
-        return torch.cat(outputs)
+            return torch.cat(outputs).numpy()
 
     # What scikit-learn asks of an estimator.
 
@@ -432,7 +538,7 @@ class BaseAutoencoder(
         X = self._validate(X, reset=reset)
         needs = self._needs_unit_interval()
         if needs is not None:
-            _check_unit_interval(X, needs)
+            check_unit_interval(X, needs)
         return X
 
     def __sklearn_is_fitted__(self):
@@ -446,47 +552,3 @@ class BaseAutoencoder(
 
 
 _TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-def _float_dtype(X):
-    """The floating dtype of results for X: float64 where values may need it, else float32."""
-    return np.float64 if X.dtype == np.float64 else np.float32
-
-
-def _weigh(X, sample_weight):
-    """The rows of positive weight, and all weights divided by the mean of those, or None."""
-    if sample_weight is None:
-        return np.arange(X.shape[0]), None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    subset = np.flatnonzero(weight)
-    if not len(subset):
-        raise ValueError(
-            "All of sample_weight is zero: nothing is left to learn from. At least one weight must "
-            "be positive."
-        )
-    return subset, weight / weight[subset].mean()
-
-
-def _check_unit_interval(X, parameter):
-    values = X.data if sparse.issparse(X) else X
-    if values.size and (values.min() < 0 or values.max() > 1):
-        raise ValueError(
-            f"{parameter} needs values in [0, 1], but X has values from {values.min():.6g} to "
-            f"{values.max():.6g}. Rescale X, for example with MinMaxScaler(clip=True), or choose "
-            "another."
-        )
-
-
-def _check_widths(network, n_inputs, n_outputs, role):
-    """Try a network on two rows; a wrong shape would broadcast and learn nonsense."""
-    network.eval()
-    with torch.no_grad():
-        shape = tuple(network(torch.zeros(2, n_inputs)).shape)
-    network.train()
-    if shape != (2, n_outputs):
-        raise ValueError(
-            f"The {role} turns 2 rows of width {n_inputs} into an output of shape {shape}, but it "
-            f"must be (2, {n_outputs}). Check the module that the architecture returns: its "
-            "arguments are the widths of its input and output, in this order."
-        )
-    return network

@@ -35,16 +35,15 @@ def dense_tensor(X, rows):
     Returns
     -------
     tensor of shape (n_rows, n_features)
-        It shares memory with X where X is float32 or float64, writable, and `rows` is a slice.
+        Never a view of X, which a module of the user's may change in place.
     """
     block = X[rows]
     if sparse.issparse(block):
         block = block.toarray()
-    if block.dtype not in (np.float32, np.float64):
-        block = block.astype(np.float32 if block.dtype.itemsize <= 2 else np.float64)
-    elif not block.flags.writeable or any(stride < 0 for stride in block.strides):
-        block = block.copy()  # what torch can not wrap
-    return torch.from_numpy(block)
+    dtype = block.dtype
+    if dtype not in (np.float32, np.float64):
+        dtype = np.float32 if dtype.itemsize <= 2 else np.float64
+    return torch.from_numpy(np.array(block, dtype=dtype, order="C"))
 
 
 def chunks(n_rows, chunk_rows=CHUNK_ROWS):
@@ -66,7 +65,7 @@ class Rows(Dataset):
     subset : integer array or None
         Which rows of X, in increasing order; None means all.
     weight : array of shape (n_samples,) or None
-        Weights of the rows of X.
+        Weights of the rows of X; here they are divided by their mean over `subset`.
     device : torch.device
         Where rows that are held in memory are put, if they fit there.
     """
@@ -76,7 +75,8 @@ class Rows(Dataset):
         self.subset = np.arange(X.shape[0]) if subset is None else subset
         self.weight = None
         if weight is not None:
-            self.weight = torch.from_numpy(np.asarray(weight, dtype=np.float32)[self.subset])
+            weight = np.asarray(weight, dtype=np.float64)[self.subset]
+            self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
         self.held = None
         if self._fits_in_memory():
             self.held = self._read_all()

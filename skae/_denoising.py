@@ -10,6 +10,9 @@ from skae._reconstruction import ReconstructionAutoencoder
 from skae.modules import CorruptedAutoencoder, Corruption
 from skae.objectives import Denoising
 
+# Beyond this the squared error overflows in float32.
+MAX_RELATIVE_LEVEL = 1e15
+
 
 class DenoisingAutoencoder(ReconstructionAutoencoder):
     r"""Autoencoder that learns to undo a corruption of its input.
@@ -40,9 +43,10 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
     noise_level : float, default=0.3
         For "gaussian" the standard deviation, in units of X. Otherwise the share of the values that
         is replaced, in [0, 1].
-    clip : bool, default=False
-        Whether corrupted values are clipped to the range of their feature in the training rows, as
-        noise on an image would be.
+    clip : bool or (float, float), default=False
+        Whether corrupted values are clipped, as a camera would: True to the range of each feature
+        in the training rows, a pair to that range for all features. The pair is also what salt and
+        pepper put.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
         What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
     output_activation : {"auto", "identity", "logistic"}, default="auto"
@@ -107,7 +111,8 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
     best_loss_ : float
         The loss of the kept epoch, on held-out rows if there are any.
     reconstruction_err_ : float
-        The reconstruction loss of the kept epoch in units of X, on held-out rows if there are any.
+        The reconstruction loss of the kept epoch in units of X, of corrupted rows against clean
+        ones, held-out rows if there are any.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -144,7 +149,7 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
         **ReconstructionAutoencoder._parameter_constraints,
         "noise": [StrOptions({"gaussian", "masking", "salt_and_pepper"})],
         "noise_level": [Interval(Real, 0, None, closed="left")],
-        "clip": ["boolean"],
+        "clip": ["boolean", "array-like"],
     }
 
     def __init__(
@@ -228,14 +233,31 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
                 f"noise_level={self.noise_level} must be a share in [0, 1] for noise="
                 f"{self.noise!r}. Only Gaussian noise has a standard deviation in units of X."
             )
+        low, high, clips = statistics.low, statistics.high, self.clip
+        if not isinstance(clips, bool | np.bool_):
+            low, high = self._clip_range(low)
+            clips = True
         zero, low, high = (
-            self.scaling_(torch.from_numpy(np.asarray(value)))
-            for value in (np.zeros_like(statistics.low), statistics.low, statistics.high)
+            self.scaling_(torch.from_numpy(value)) for value in (np.zeros_like(low), low, high)
         )
         level = self.noise_level
         if self.noise == "gaussian":
             level = level / self.scaling_.scale.item()
-        return Corruption(self.noise, level, zero, low, high, self.clip)
+            if level > MAX_RELATIVE_LEVEL:
+                raise ValueError(
+                    f"noise_level={self.noise_level} is {level:.1g} times the spread of X: float32 "
+                    "can not hold the sum. Give it in units of X."
+                )
+        return Corruption(self.noise, level, zero, low, high, clips)
+
+    def _clip_range(self, low):
+        bounds = np.asarray(self.clip, dtype=np.float64)
+        if bounds.shape != (2,) or not bounds[0] < bounds[1]:
+            raise ValueError(
+                f"clip={self.clip!r} must be True, False or a pair (smallest, largest) in units "
+                "of X."
+            )
+        return np.full_like(low, bounds[0]), np.full_like(low, bounds[1])
 
     def _make_objective(self):
         return Denoising(self.loss)

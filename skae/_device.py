@@ -1,6 +1,12 @@
-"""Where the computation runs."""
+"""Where the computation runs, and the state of torch around it."""
+
+import contextlib
+import threading
 
 import torch
+
+# Torch's generators belong to the process: threads that seed them must wait for each other.
+_GENERATORS = threading.RLock()
 
 
 def available_devices():
@@ -28,6 +34,7 @@ def resolve_device(device):
     return resolved
 
 
+@contextlib.contextmanager
 def forked_seed(device, seed):
     """Seed torch inside a context and leave the caller's random state as it was.
 
@@ -37,25 +44,40 @@ def forked_seed(device, seed):
         The device whose generator is used, beside the CPU's.
     seed : int
         The seed.
-
-    Returns
-    -------
-    context manager
     """
-    return _ForkedSeed(device, seed)
+    on_cpu = device.type == "cpu"
+    fork = torch.random.fork_rng(
+        devices=[] if on_cpu else [device], device_type="cuda" if on_cpu else device.type
+    )
+    with _GENERATORS, fork:
+        # `torch.manual_seed` would also seed devices whose state is not given back.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield
 
 
-class _ForkedSeed:
-    def __init__(self, device, seed):
-        self.seed = seed
-        self.fork = torch.random.fork_rng(
-            devices=[] if device.type == "cpu" else [device],
-            device_type="cuda" if device.type == "cpu" else device.type,
-        )
+@contextlib.contextmanager
+def plain_torch(*, grad):
+    """Torch as it comes, whatever the caller has set: dtype, device, autocast, gradients.
 
-    def __enter__(self):
-        self.fork.__enter__()
-        torch.manual_seed(self.seed)
-
-    def __exit__(self, *exc_info):
-        return self.fork.__exit__(*exc_info)
+    Parameters
+    ----------
+    grad : bool
+        Whether gradients are recorded.
+    """
+    dtype = torch.get_default_dtype()
+    with contextlib.ExitStack() as stack:
+        stack.callback(torch.set_default_dtype, dtype)
+        torch.set_default_dtype(torch.float32)
+        stack.enter_context(torch.inference_mode(not grad))
+        stack.enter_context(torch.set_grad_enabled(grad))
+        for device_type in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device_type):
+                stack.enter_context(torch.autocast(device_type, enabled=False))
+        if torch.get_default_device().type != "cpu":  # the context slows every call down
+            stack.enter_context(torch.device("cpu"))
+        yield

@@ -2,10 +2,12 @@
 
 import copy
 import math
+import warnings
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -18,6 +20,7 @@ RESERVED = {
     "criterion": "loss",
     "device": "device",
     "learning_rate": "learning_rate",
+    "lr": "learning_rate_init",
     "max_epochs": "max_iter",
     "module": "architecture",
     "train_split": "X_val or validation_fraction",
@@ -67,16 +70,20 @@ class ObjectiveNet(NeuralNet):
         """Plan the learning rate; see whether anybody wants to hear of batches."""
         super().on_train_begin(net, X=X, y=y, **kwargs)
         self.steps_done_, self.last_terms_ = 0, None
-        self.steps_planned_ = self.max_epochs * len(self.get_iterator(X, training=True))
+        self.stops_, self.interrupted_ = False, False
+        self._set_learning_rate(1.0)
+        self.epochs_before_ = len(self.history)
+        self.steps_per_epoch_ = len(self.get_iterator(X, training=True))
+        # A weight of the objective's own may depend on how far training is.
+        self.tells_steps_ = hasattr(self.module_.objective, "before_step")
         own = (EpochTimer, PrintLog, KeepBest)
         self.reports_batches_ = not all(isinstance(cb, own) for _, cb in self.callbacks_)
 
-    def on_epoch_begin(self, net, **kwargs):
-        """Let the objective know: a weight of its own may depend on the epoch."""
-        super().on_epoch_begin(net, **kwargs)
-        module = self.module_
-        if hasattr(module.objective, "begin_epoch"):
-            module.objective.begin_epoch(module.model, len(self.history) - 1)
+    def notify(self, method_name, **kwargs):
+        """End training where that was asked for, but only when everybody has heard of the epoch."""
+        super().notify(method_name, **kwargs)
+        if method_name == "on_epoch_end" and self.stops_:
+            raise KeyboardInterrupt  # what skorch's own callbacks raise to end training
 
     def on_train_end(self, net, **kwargs):
         """Refuse a model that its last step has broken; leave it ready for inference."""
@@ -92,13 +99,21 @@ class ObjectiveNet(NeuralNet):
             "StandardScaler."
         )
 
-    def _set_learning_rate(self):
-        if self.learning_rate == "annealed":
-            done = self.steps_done_ / self.steps_planned_
-            rise = (self.steps_done_ + 1) / (WARM_UP * self.steps_planned_)
-            for group in self.optimizer_.param_groups:
-                group["lr"] = self.lr * min(1.0, rise, (1 - done) / COOL_DOWN)
-        self.steps_done_ += 1
+    def initialize_optimizer(self, *args, **kwargs):
+        """Note each group's share of the learning rate: 1 unless the user set it apart."""
+        super().initialize_optimizer(*args, **kwargs)
+        self.lr_shares_ = [group["lr"] / self.lr for group in self.optimizer_.param_groups]
+        self.lowest_ = {}
+        return self
+
+    def _set_learning_rate(self, factor):
+        for group, share in zip(self.optimizer_.param_groups, self.lr_shares_, strict=True):
+            group["lr"] = factor * share * self.lr
+
+    def _anneal(self):
+        n_steps = self.max_epochs * self.steps_per_epoch_
+        done, rise = self.steps_done_ / n_steps, (self.steps_done_ + 1) / (WARM_UP * n_steps)
+        self._set_learning_rate(min(1.0, rise, (1 - done) / COOL_DOWN))
 
     def _evaluate(self, batch):
         """The loss, and its terms as weighted means: tensors that nobody waits for."""
@@ -114,7 +129,12 @@ class ObjectiveNet(NeuralNet):
         """One optimizer step on one batch."""
         if not self.module_.training:
             self._set_training(True)
-        self._set_learning_rate()
+        if self.learning_rate == "annealed":
+            self._anneal()
+        if self.tells_steps_:
+            n_epochs = self.epochs_before_ + self.steps_done_ / self.steps_per_epoch_
+            self.module_.objective.before_step(self.module_.model, n_epochs)
+        self.steps_done_ += 1
         self.optimizer_.zero_grad()
         step = self._evaluate(batch)
         step["loss"].backward()
@@ -160,12 +180,22 @@ class ObjectiveNet(NeuralNet):
         """One pass over the batches; the mean of each term goes to the history."""
         if iterator is None:
             return
-        if training:
-            terms = self.last_terms_ = self.mean_terms(iterator, training, prefix, step_fn)
-        else:
-            terms = self.validate(iterator)
+        try:
+            if training:
+                terms = self.mean_terms(iterator, training, prefix, step_fn)
+            else:
+                terms = self.validate(iterator)
+        except KeyboardInterrupt:
+            self.interrupted_ = True
+            raise
+        self.last_terms_ = terms
         for name, value in terms.items():
             self.history.record(f"{prefix}_{name}", value)
+        # Callbacks such as skorch's Checkpoint look for this.
+        is_best = terms["loss"] < self.lowest_.get(prefix, math.inf)
+        self.history.record(f"{prefix}_loss_best", is_best)
+        if is_best:
+            self.lowest_[prefix] = terms["loss"]
         if not math.isfinite(terms["loss"]):
             self._raise_diverged(f"{prefix} loss became {terms['loss']}")
 
@@ -214,8 +244,7 @@ class KeepBest(Callback):
             self.target_, self.waited_ = loss, 0
         else:
             self.waited_ += 1
-        if self.waited_ >= self.patience:
-            raise KeyboardInterrupt  # what skorch's own callbacks raise to end training
+        net.stops_ = self.waited_ >= self.patience
 
     def on_train_end(self, net, **kwargs):
         """Give the net its best weights."""
@@ -248,21 +277,49 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
     settings = {
         "criterion": nn.Identity,
         "optimizer": torch.optim.Adam,
-        "optimizer__fused": True,
         "iterator_train": BatchIterator,
         "iterator_train__shuffle": True,
         "iterator_valid": BatchIterator,
         "train_split": None,
+        "use_caching": False,  # there are no outputs of batches to score twice
         "callbacks": list(callbacks or []),
         **settings,
         **net_params,
     }
-    if not issubclass(settings["optimizer"], torch.optim.Adam):
-        settings.pop("optimizer__fused")  # few other optimizers know it
-    return ObjectiveNet(TrainingModule(model, objective), **settings).initialize()
+    _check_optimizer(settings["optimizer"])
+    kernels = {"optimizer__foreach", "optimizer__fused"}
+    if issubclass(settings["optimizer"], torch.optim.Adam) and not kernels & set(settings):
+        settings["optimizer__fused"] = True
+    module = TrainingModule(model, objective)
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ValueError(
+            "There is nothing to train: neither the encoder nor the decoder of the architecture "
+            "has a parameter."
+        )
+    return ObjectiveNet(module, **settings).initialize()
 
 
-def train(net, rows, *, rows_val=None, max_epochs, learning_rate, patience=None, tol=0.0):
+def _check_optimizer(optimizer):
+    steps_alone = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
+    if not steps_alone or issubclass(optimizer, torch.optim.LBFGS):
+        raise ValueError(
+            f"net_params has optimizer={optimizer!r}, but it must be a class of torch.optim, other "
+            "than LBFGS, which needs several evaluations a step. Set its options with "
+            "'optimizer__...'."
+        )
+
+
+def _check_schedule(net):
+    if net.learning_rate == "annealed" and any(
+        isinstance(callback, LRScheduler) for _, callback in net.callbacks_
+    ):
+        raise ValueError(
+            "callbacks has an LRScheduler, which would fight with learning_rate='annealed'. Set "
+            "learning_rate='constant' and leave the course to the callback."
+        )
+
+
+def train(net, rows, *, lr, learning_rate, max_epochs, rows_val=None, patience=None, tol=0.0):
     """Train an initialized net on `rows` for at most `max_epochs`.
 
     Parameters
@@ -270,8 +327,10 @@ def train(net, rows, *, rows_val=None, max_epochs, learning_rate, patience=None,
     net : ObjectiveNet
     rows, rows_val : Rows
         What to learn from, and what to validate on or None.
-    max_epochs : int
+    lr : float
+        The learning rate, or its peak.
     learning_rate : {"constant", "annealed"}
+    max_epochs : int
     patience : int or None
         If given, the best epoch on `rows_val` is kept and training stops after this many epochs
         without progress.
@@ -281,20 +340,43 @@ def train(net, rows, *, rows_val=None, max_epochs, learning_rate, patience=None,
     Returns
     -------
     dict
-        The mean terms of the kept model: on `rows_val` if it chose, else those of the last pass.
+        The mean terms of the kept model, on `rows_val` if there are any.
     """
-    net.max_epochs, net.learning_rate = max_epochs, learning_rate
+    net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
+    _check_schedule(net)
     net.train_split = None if rows_val is None else predefined_split(rows_val)
     keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol)
     users = net.callbacks_
     try:
         if keep_best is not None:
-            net.callbacks_ = [*users, ("keep_best", keep_best)]
+            # First, so that it sees an epoch after which a callback of the user's ends training.
+            net.callbacks_ = [("keep_best", keep_best), *users]
         net.partial_fit(rows)
     finally:
         net.callbacks_, net.train_split = users, None
     if net.last_terms_ is None:  # skorch ends training quietly on an interruption
         raise KeyboardInterrupt("Interrupted before the first epoch ended.")
+    if net.interrupted_:
+        warnings.warn(
+            f"Training was interrupted in epoch {len(net.history)}; the model is that of "
+            f"{'the best epoch so far' if keep_best else 'the last step'}.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     if keep_best is not None:
         return keep_best.best_terms_
     return net.last_terms_
+
+
+def snapshot(net):
+    """What `restore` needs to take a net back to where it is now."""
+    return copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict())), len(net.history)
+
+
+def restore(net, state):
+    """Undo the trainings since `snapshot`."""
+    (module, optimizer), n_epochs = state
+    net.module_.load_state_dict(module)
+    net.optimizer_.load_state_dict(optimizer)
+    net.module_.eval()
+    del net.history[n_epochs:]

@@ -1,6 +1,7 @@
 """What the autoencoders without a likelihood share: losses, outputs, the linear start, sampling."""
 
 import copy
+import inspect
 from abc import abstractmethod
 
 import numpy as np
@@ -12,12 +13,10 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
 from skae._base import BaseAutoencoder
-from skae.losses import LINKS, LOSSES, SCALE_DEGREE
-from skae.modules import Autoencoder, Bounded, LinearPlusNetwork
+from skae.losses import LOSSES, SCALE_DEGREE
+from skae.modules import Autoencoder, LinearPlusNetwork
 from skae.objectives import Reconstruction
 
-# A value that so many of the rows share at the end of a feature's range is taken for its bound.
-MIN_BOUND_SHARE = 0.05
 # How many values the principal components of the start are computed from, at most.
 MAX_START_VALUES = 2**22
 # How many training codes are kept for the density that `sample` draws from, at most.
@@ -30,16 +29,16 @@ class ReconstructionAutoencoder(BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
-        "output_activation": [StrOptions({"auto", "identity", "logistic"})],
         "init": [StrOptions({"auto", "pca", "random"})],
         "latent_density": [HasMethods(["fit", "sample"]), None],
     }
 
+    _cost = "loss"
+
     @abstractmethod
-    def __init__(self, n_components, *, loss, output_activation, init, latent_density, **shared):
+    def __init__(self, n_components, *, loss, init, latent_density, **shared):
         super().__init__(n_components, **shared)
         self.loss = loss
-        self.output_activation = output_activation
         self.init = init
         self.latent_density = latent_density
 
@@ -49,19 +48,14 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no latent_density_ before fit.")
         if self._latent_density is None:
-            density = self.latent_density
+            density = clone(self.latent_density, safe=False)
             if density is None:
                 density = _default_density(self._codes)
             codes = self._codes if len(self._codes) > 1 else np.repeat(self._codes, 2, axis=0)
-            self._latent_density = _seeded(clone(density), self._density_seed).fit(codes)
+            _seed(density, self._density_seed)
+            density.fit(codes)
+            self._latent_density = density
         return self._latent_density
-
-    def _needs_unit_interval(self):
-        if self.loss in LINKS:
-            return f"loss={self.loss!r}"
-        if self.output_activation == "logistic":
-            return "output_activation='logistic'"
-        return None
 
     def _make_module(self, rows, statistics):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
@@ -73,26 +67,6 @@ class ReconstructionAutoencoder(BaseAutoencoder):
 
     def _assemble(self, encoder, decoder, link, statistics):
         return Autoencoder(encoder, decoder, link)
-
-    def _make_outputs(self, statistics):
-        """What ends the decoder, within the loss, and the link, after it; None is the identity."""
-        if self.loss in LINKS:
-            if self.output_activation == "identity":
-                raise ValueError(
-                    f"output_activation='identity' does not go with loss={self.loss!r}, which "
-                    "compares probabilities. Use 'auto' or 'logistic'."
-                )
-            return None, nn.Sigmoid()
-        if self.output_activation == "logistic":
-            return nn.Sigmoid(), None
-        low, high = (
-            torch.from_numpy((bound - self.scaling_.mean.numpy()) / self.scaling_.scale.item())
-            for bound in statistics.bounds(MIN_BOUND_SHARE)
-        )
-        bounded = self.output_activation == "auto" and bool(
-            (low.isfinite() | high.isfinite()).any()
-        )
-        return (Bounded(low.float(), high.float()) if bounded else None), None
 
     def _starts_at_pca(self, encoder, decoder):
         if self.init == "random":
@@ -113,12 +87,15 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         return True
 
     def _row_scores(self, module, x):
-        loss = Reconstruction(self.loss)(module, x)["reconstruction"]
+        loss = Reconstruction(self._fitted_loss())(module, x)["reconstruction"]
         return -loss * self._loss_unit()
+
+    def _fitted_loss(self):
+        return self.net_.module_.objective.loss
 
     def _loss_unit(self):
         """The loss in units of X, divided by that of standardized rows."""
-        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self.loss, 0)
+        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self._fitted_loss(), 0)
 
     def _describe_training(self, rows, terms):
         self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
@@ -131,13 +108,16 @@ class ReconstructionAutoencoder(BaseAutoencoder):
             ]
         self._codes, self._latent_density = torch.cat(codes).numpy().astype(np.float64), None
         self._density_seed = int(self._rng.randint(np.iinfo(np.int32).max))
+        if self.latent_density is not None:
+            _ = self.latent_density_  # one that does not work should say so in fit
 
     def _draw_codes(self, n_samples, random_state):
-        density = _seeded(copy.copy(self.latent_density_), random_state)
-        if "random_state" in density.get_params():
-            codes = density.sample(n_samples)
-        else:
+        density = copy.deepcopy(self.latent_density_)
+        _seed(density, random_state)
+        if "random_state" in inspect.signature(density.sample).parameters:
             codes = density.sample(n_samples, random_state=random_state)
+        else:
+            codes = density.sample(n_samples)
         codes = codes[0] if isinstance(codes, tuple) else codes
         return random_state.permutation(codes)  # a mixture draws one component after the other
 
@@ -148,17 +128,22 @@ def _default_density(codes):
     return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
 
 
-def _seeded(density, random_state):
-    if "random_state" in density.get_params():
-        density.set_params(random_state=random_state)
-    return density
+def _seed(density, random_state):
+    """Set every `random_state` of a density, those of its parts included."""
+    params = density.get_params() if hasattr(density, "get_params") else {}
+    seeds = [name for name in params if name.split("__")[-1] == "random_state"]
+    if seeds:
+        density.set_params(**dict.fromkeys(seeds, random_state))
 
 
 def _pca_start(encoder, decoder, rows, n_components):
     """Add linear maps that start as the principal components; the networks start at zero."""
     n_features = rows.n_features
     kept = torch.randperm(len(rows))[: max(n_components + 1, MAX_START_VALUES // n_features)]
-    x = rows[kept.to(rows.device)][0].cpu().numpy()
+    x, (_, weight) = rows[kept.to(rows.device)]
+    x = x.cpu().numpy()
+    if weight is not None:  # the mean is that of all rows, zero
+        x = x * weight.sqrt()[:, None].cpu().numpy()
     components, mean = np.zeros((n_components, n_features), dtype=np.float32), x.mean(axis=0)
     if len(x) > 1:
         with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all

@@ -1,6 +1,6 @@
 """Centring and one common scale, so that the units of X never matter to training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,10 +19,13 @@ class Scaling(nn.Module):
     ----------
     mean : array of shape (n_features,)
     scale : float
+    bounds : pair of arrays of shape (n_features,) or None
+        What ``inverse`` clips to, in the units of the data.
     """
 
-    def __init__(self, mean, scale):
+    def __init__(self, mean, scale, bounds=None):
         super().__init__()
+        self.bounds = bounds
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
         self.is_identity = bool(self.scale == 1 and not self.mean.any())
@@ -35,21 +38,24 @@ class Scaling(nn.Module):
 
     def inverse(self, x):
         """Back to the units of the data, in the dtype of x."""
-        if self.is_identity:
-            return x
-        return x * self.scale.to(x.dtype) + self.mean.to(x.dtype)
+        if not self.is_identity:
+            x = x * self.scale.to(x.dtype) + self.mean.to(x.dtype)
+        if self.bounds is not None:
+            x = x.clamp(*(torch.from_numpy(bound).to(x.dtype) for bound in self.bounds))
+        return x
 
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """Weighted moments and bounds of the columns of X, each of shape (n_features,).
+    """Weighted moments and bounds of the columns of `n_rows` rows, each of shape (n_features,).
 
     `low_share` and `high_share` say how much of the weight lies exactly on the smallest and the
     largest value.
     """
 
+    n_rows: int
     mean: np.ndarray
-    variance: np.ndarray
+    deviation: np.ndarray
     low: np.ndarray
     high: np.ndarray
     low_share: np.ndarray
@@ -69,27 +75,41 @@ class ColumnStatistics:
             low, high = torch.minimum(low, x.amin(0)), torch.maximum(high, x.amax(0))
         constant = low == high
         mean = torch.where(constant, low, mean)  # the rounded mean of a constant is not quite it
+        spread = torch.where(constant, 1.0, high - low)  # so that no square under- or overflows
         for w, rows in blocks:
             x = dense_tensor(X, rows).double()
-            variance += w @ (x - mean).square()
+            variance += w @ ((x - mean) / spread).square()
             low_share += w @ (x == low).double()
             high_share += w @ (x == high).double()
-        parts = (mean, variance, low, high, low_share, high_share)
-        return cls(*(part.numpy() for part in parts))
+        parts = (mean, spread * variance.sqrt(), low, high, low_share, high_share)
+        return cls(len(subset), *(part.numpy() for part in parts))
+
+    def of_a_stream(self):
+        """Statistics of the first rows of many: they show a scale, but no bounds."""
+        if not self.deviation.any():
+            raise ValueError(
+                f"The first call of partial_fit fixes the scale of the data, but its {self.n_rows} "
+                "rows are all equal. Begin with a fair sample, or with fit."
+            )
+        nowhere = np.zeros_like(self.low_share)
+        return replace(self, low_share=nowhere, high_share=nowhere)
 
     def scaling(self):
         """The scaling to zero means and a mean variance of one."""
-        scale = np.sqrt(self.variance.mean())
-        if not np.isfinite(scale):
+        largest = self.deviation.max()
+        if not np.isfinite(largest):
             raise ValueError(
-                f"The values of X are too large: they reach {np.abs(self.high).max():.3g}, and "
-                "their variance overflows. Rescale X, for example with StandardScaler."
+                f"The values of X are too large: from {self.low.min():.3g} to "
+                f"{self.high.max():.3g}, more than float64 can hold the difference of. Rescale X."
             )
-        return Scaling(self.mean, scale if scale > 0 else 1.0)
+        if largest == 0:
+            return Scaling(self.mean, 1.0)
+        return Scaling(self.mean, largest * np.sqrt(np.mean((self.deviation / largest) ** 2)))
 
-    def bounds(self, min_share):
-        """Bounds that the data show: infinite where less than `min_share` lies on them."""
+    def bounds(self, min_share, min_rows):
+        """Bounds that the data show: infinite where too few rows lie on them."""
+        enough = max(min_share, min_rows / self.n_rows)
         return (
-            np.where(self.low_share >= min_share, self.low, -np.inf),
-            np.where(self.high_share >= min_share, self.high, np.inf),
+            np.where(self.low_share >= enough, self.low, -np.inf),
+            np.where(self.high_share >= enough, self.high, np.inf),
         )

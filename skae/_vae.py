@@ -8,9 +8,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from skae._base import BaseAutoencoder
-from skae.losses import LIKELIHOODS, LINKS
+from skae.losses import LIKELIHOODS
 from skae.modules import VariationalAutoencoder
 from skae.objectives import NegativeELBO, importance_log_likelihood
+
+# Beyond this the likelihood overflows in float32.
+MAX_ABS_LOG_VARIANCE = 60.0
 
 
 class VAETransformer(BaseAutoencoder):
@@ -41,14 +44,19 @@ class VAETransformer(BaseAutoencoder):
     noise_variance : float or None, default=None
         The variance of the Gaussian likelihood in squared units of X. None learns it [3]_, so that
         the reconstruction and the divergence are in balance whatever the units of X.
+    output_activation : {"auto", "identity", "logistic"}, default="auto"
+        What ends the decoder. "auto" is logistic for the Bernoulli likelihood; otherwise means are
+        clipped at the bounds that the data show: where at least 5 % of the training rows share the
+        smallest (or the largest) value of a feature, that value is taken for its bound. "identity"
+        clips nothing; "logistic" needs X in [0, 1].
     beta : float, default=1.0
         Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
         reconstruction is sharper.
     kl_warmup : int, default=0
-        The number of first epochs over which the weight of the divergence rises to `beta`. Use it
-        where components collapse to the prior.
+        The number of first epochs over which the weight of the divergence rises from 0 to `beta`.
+        Use it where components collapse to the prior.
     n_importance_samples : int, default=64
-        How many draws `score_samples` uses.
+        How many draws `score_samples` uses; they are made in `fit`.
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
         allows and falls linearly to zero in the last 70 %. "constant" stays.
@@ -147,6 +155,8 @@ class VAETransformer(BaseAutoencoder):
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _cost = "likelihood"
+
     def __init__(
         self,
         n_components=2,
@@ -156,6 +166,7 @@ class VAETransformer(BaseAutoencoder):
         architecture=None,
         likelihood="gaussian",
         noise_variance=None,
+        output_activation="auto",
         beta=1.0,
         kl_warmup=0,
         n_importance_samples=64,
@@ -179,6 +190,7 @@ class VAETransformer(BaseAutoencoder):
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             architecture=architecture,
+            output_activation=output_activation,
             learning_rate=learning_rate,
             learning_rate_init=learning_rate_init,
             batch_size=batch_size,
@@ -200,25 +212,33 @@ class VAETransformer(BaseAutoencoder):
         self.kl_warmup = kl_warmup
         self.n_importance_samples = n_importance_samples
 
-    def _needs_unit_interval(self):
-        return f"likelihood={self.likelihood!r}" if self.likelihood in LINKS else None
-
     def _make_module(self, rows, statistics):
         encoder, decoder = self._make_networks(2 * self.n_components, self.n_components)
-        link = nn.Sigmoid() if self.likelihood in LINKS else None
-        variance = self.noise_variance
-        if self.likelihood != "gaussian":
-            variance = 1.0
-        elif variance is not None:
-            variance = variance / self.scaling_.scale.item() ** 2
-        return VariationalAutoencoder(encoder, decoder, link, variance)
+        output, link = self._make_outputs(statistics)
+        decoder = decoder if output is None else nn.Sequential(decoder, output)
+        log_variance = self._log_noise_variance() if self.likelihood == "gaussian" else 0.0
+        return VariationalAutoencoder(encoder, decoder, link, log_variance)
+
+    def _log_noise_variance(self):
+        """Logarithm of `noise_variance` for standardized rows, or None."""
+        if self.noise_variance is None:
+            return None
+        log_variance = math.log(self.noise_variance) - 2 * math.log(self.scaling_.scale.item())
+        if abs(log_variance) > MAX_ABS_LOG_VARIANCE:
+            raise ValueError(
+                f"noise_variance={self.noise_variance} is {math.exp(min(log_variance, 700)):.1g} "
+                "times the variance of X: no float32 can weigh the two. Give it in squared units "
+                "of X, or None to learn it."
+            )
+        return log_variance
 
     def _make_objective(self):
         return NegativeELBO(self.likelihood, self.beta, self.kl_warmup)
 
     def _row_scores(self, module, x):
         noise = torch.from_numpy(self._score_noise).to(x)
-        scores = importance_log_likelihood(module, x, noise, self.likelihood)
+        likelihood = self.net_.module_.objective.likelihood
+        scores = importance_log_likelihood(module, x, noise, likelihood)
         return scores - self._log_volume()
 
     def _log_volume(self):

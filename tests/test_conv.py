@@ -1,5 +1,6 @@
 """Convolutional networks on images of any shape."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -26,6 +27,13 @@ def test_any_image_comes_back_in_its_shape(image_shape, settings):
     codes = architecture.make_encoder(n_features, 3)(torch.randn(5, n_features))
     assert codes.shape == (5, 3)
     assert architecture.make_decoder(3, n_features)(codes).shape == (5, n_features)
+
+
+def test_settings_may_be_numpy_integers():
+    architecture = ConvNet(
+        np.array([8, 8]), channels=np.array([4, 6]), strides=np.int64(2), kernel_size=np.int64(3)
+    )
+    assert architecture.make_encoder(64, 3)(torch.zeros(2, 64)).shape == (2, 3)
 
 
 def test_rows_are_images_with_their_channels_last():
@@ -61,6 +69,13 @@ def test_a_map_as_code_moves_with_the_image(upsampling):
         ({"image_shape": (64,)}, "Give .height, width."),
         ({"downsampling": "hope"}, "downsampling='hope' is unknown"),
         ({"upsampling": "hope"}, "upsampling='hope' is unknown"),
+        ({"image_shape": 64}, "Give .height, width."),
+        ({"image_shape": (8.0, 8)}, "must be positive integers"),
+        ({"image_shape": (-8, -8)}, "must be positive integers"),
+        ({"channels": ()}, "channels=.. must be positive integers"),
+        ({"channels": (4, 0)}, "must be positive integers"),
+        ({"kernel_size": 0}, "kernel_size=.0,. must be positive integers"),
+        ({"strides": 0}, "strides=0 must be positive integers"),
         ({"strides": (2,)}, "one number per level"),
         ({"strides": 4, "upsampling": "transposed"}, "would leave gaps"),
         ({"decoder_channels": (4, 4, 4)}, "or one fewer"),
@@ -72,5 +87,4 @@ def test_a_map_as_code_moves_with_the_image(upsampling):
 def test_settings_that_do_not_fit_are_named(settings, message):
     architecture = ConvNet(**{"image_shape": (8, 8), "channels": (4, 6), **settings})
     with pytest.raises(ValueError, match=message):
-        architecture.make_encoder(64, 3)
-        architecture.make_decoder(3, 64)
+        _ = architecture.make_encoder(64, 3), architecture.make_decoder(3, 64)

@@ -5,11 +5,18 @@ import copy
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, EpochScoring, GradientNormClipping
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+)
 from torch import nn
 
 from skae._batches import BatchIterator, Rows
-from skae._net import COOL_DOWN, WARM_UP, make_net, train
+from skae._net import COOL_DOWN, WARM_UP, make_net, restore, snapshot, train
 from skae._scaling import Scaling
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
@@ -52,7 +59,7 @@ def test_training_is_the_loop_that_one_would_write(weighted):
         losses.append(sum(totals) / 50)
     torch.manual_seed(1)
     net = net_of(model)
-    terms = train(net, data, max_epochs=3, learning_rate="constant")
+    terms = train(net, data, lr=0.01, max_epochs=3, learning_rate="constant")
     for name, value in expected.named_parameters():
         torch.testing.assert_close(model.get_parameter(name), value, rtol=0, atol=0)
     assert net.history[:, "train_loss"] == pytest.approx(losses)
@@ -73,7 +80,13 @@ class Watch(Callback):
 
 def test_the_annealed_rate_rises_and_falls_to_zero():
     watch = Watch()
-    train(net_of(make_model(), callbacks=[watch]), rows(), max_epochs=20, learning_rate="annealed")
+    train(
+        net_of(make_model(), callbacks=[watch]),
+        rows(),
+        lr=0.01,
+        max_epochs=20,
+        learning_rate="annealed",
+    )
     rates = np.array(watch.rates) / 0.01
     n_steps = len(rates)
     assert n_steps == 20 * 7
@@ -89,25 +102,25 @@ def test_batches_are_reported_to_those_who_ask_only():
     watch, silent = Watch(), net_of(make_model())
     loud = net_of(make_model(), callbacks=[watch, GradientNormClipping(1e-3)])
     for net in (silent, loud):
-        train(net, rows(), max_epochs=2, learning_rate="constant")
+        train(net, rows(), lr=0.01, max_epochs=2, learning_rate="constant")
     assert sum(watch.batches) == 100
     assert "batches" not in silent.history[-1] or not silent.history[-1]["batches"]
     assert len(loud.history[-1]["batches"]) == 7
 
 
 def test_scoring_callbacks_of_skorch_work():
-    scoring = EpochScoring(lambda net, X, y: 7.0, name="seven", use_caching=False)
+    scoring = EpochScoring(lambda net, X, y: 7.0, name="seven")
     net = net_of(make_model(), callbacks=[scoring])
-    train(net, rows(), rows_val=rows(), max_epochs=2, learning_rate="constant")
+    train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=2, learning_rate="constant")
     assert net.history[:, "seven"] == [7.0, 7.0]
 
 
 def test_the_best_epoch_is_kept_the_start_included():
     model = make_model()
     start = copy.deepcopy(model.state_dict())
-    net = net_of(model, lr=3.0)  # every step makes it worse
+    net = net_of(model)
     terms = train(
-        net, rows(), rows_val=rows(), max_epochs=50, learning_rate="constant", patience=4
+        net, rows(), rows_val=rows(), lr=3.0, max_epochs=50, learning_rate="constant", patience=4
     )
     assert len(net.history) == 4
     assert terms["loss"] < min(net.history[:, "valid_loss"])
@@ -116,11 +129,12 @@ def test_the_best_epoch_is_kept_the_start_included():
 
 
 def test_patience_counts_epochs_without_progress():
-    net = net_of(make_model(), lr=1e-9)
+    net = net_of(make_model())
     train(
         net,
         rows(),
         rows_val=rows(),
+        lr=1e-9,
         max_epochs=50,
         learning_rate="constant",
         patience=3,
@@ -131,45 +145,134 @@ def test_patience_counts_epochs_without_progress():
 
 def test_divergence_names_the_epoch_and_a_remedy():
     with pytest.raises(ValueError, match=r"diverged in epoch 1: .*smaller learning_rate_init"):
-        train(net_of(make_model(), lr=1e30), rows(), max_epochs=5, learning_rate="constant")
+        train(net_of(make_model()), rows(), lr=1e30, max_epochs=5, learning_rate="constant")
 
 
 class Interrupt(Callback):
-    """Press Ctrl-C at the end of an epoch."""
+    """Press Ctrl-C in an epoch."""
 
     def __init__(self, epoch, when):
         self.epoch, self.when = epoch, when
 
-    def notify(self, method_name, net, **kwargs):
-        if method_name == self.when and len(net.history) == self.epoch:
+    def press(self, net, when):
+        if when == self.when and len(net.history) == self.epoch:
             raise KeyboardInterrupt
-        super().notify(method_name, net, **kwargs)
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.press(net, "begin")
+
+    def on_batch_end(self, net, **kwargs):
+        self.press(net, "batch")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.press(net, "end")
 
 
-def test_an_interruption_keeps_the_epochs_that_ended():
-    net = net_of(make_model(), callbacks=[Interrupt(2, "on_epoch_end")])
-    terms = train(net, rows(), max_epochs=9, learning_rate="constant")
-    assert len(net.history) == 2
+def interrupted(epoch, when, **settings):
+    net = net_of(make_model(), callbacks=[Interrupt(epoch, when)])
+    return net, train(net, rows(), lr=0.01, max_epochs=9, learning_rate="constant", **settings)
+
+
+def test_an_interruption_keeps_what_was_learned_and_says_so():
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3; .* the last step"):
+        net, terms = interrupted(3, "batch")
     assert terms["loss"] == net.history[1, "train_loss"]
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3; .* the best epoch"):
+        net, terms = interrupted(3, "batch", rows_val=rows(), patience=5)
+    assert terms["loss"] == net.history[1, "valid_loss"]
 
 
-def test_an_interruption_before_the_first_epoch_is_passed_on():
-    net = net_of(make_model(), callbacks=[Interrupt(1, "on_epoch_begin")])
+def test_a_callback_may_end_training_after_an_epoch_which_then_counts():
+    net, terms = interrupted(2, "end", rows_val=rows(), patience=5)
+    assert len(net.history) == 2
+    assert terms["loss"] == net.history[1, "valid_loss"] < net.history[0, "valid_loss"]
+
+
+@pytest.mark.parametrize("when", ["begin", "batch"])
+def test_an_interruption_before_the_first_epoch_ended_is_passed_on(when):
     with pytest.raises(KeyboardInterrupt):
-        train(net, rows(), max_epochs=9, learning_rate="constant")
+        interrupted(1, when)
+
+
+def test_a_restored_net_goes_on_as_if_nothing_had_happened():
+    nets = []
+    for disturbed in (False, True):
+        net = net_of(make_model())
+        torch.manual_seed(1)
+        train(net, rows(), lr=0.01, max_epochs=2, learning_rate="constant")
+        state = snapshot(net)
+        if disturbed:
+            train(net, rows(), lr=1.0, max_epochs=2, learning_rate="annealed")
+            restore(net, state)
+        torch.manual_seed(2)
+        train(net, rows(), lr=0.01, max_epochs=2, learning_rate="constant")
+        nets.append(net)
+    assert nets[0].history[:, "train_loss"] == nets[1].history[:, "train_loss"]
+
+
+def test_each_training_has_its_own_learning_rate_and_groups_keep_their_shares():
+    net = net_of(
+        make_model(),
+        net_params={"optimizer__param_groups": [("model.decoder*", {"lr": 0.001})]},
+    )
+    settings = {"max_epochs": 1, "rows": rows()}
+    train(net, lr=0.01, learning_rate="annealed", **settings)
+    train(net, lr=0.02, learning_rate="constant", **settings)
+    assert [group["lr"] for group in net.optimizer_.param_groups] == pytest.approx([0.002, 0.02])
+
+
+def test_a_schedule_of_the_users_needs_a_constant_rate():
+    net = net_of(make_model(), callbacks=[LRScheduler("StepLR", step_size=1, gamma=0.1)])
+    with pytest.raises(ValueError, match="learning_rate='constant'"):
+        train(net, rows(), lr=0.01, max_epochs=2, learning_rate="annealed")
+    train(net, rows(), lr=0.01, max_epochs=3, learning_rate="constant")
+    assert net.optimizer_.param_groups[0]["lr"] == pytest.approx(1e-5)
+
+
+def test_checkpoints_of_skorch_work(tmp_path):
+    callbacks = [Checkpoint(dirname=tmp_path)]
+    net = net_of(make_model(), callbacks=callbacks)
+    train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=2, learning_rate="constant")
+    assert net.history[:, "valid_loss_best"] == [True, True]
+    assert (tmp_path / "params.pt").exists()
+
+
+def test_weighted_means_do_not_depend_on_the_split():
+    weight = np.random.default_rng(1).exponential(size=50) ** 3
+    model, part = make_model(), np.arange(0, 50, 5)
+    net = net_of(model)
+    held_out = rows(weight=weight, subset=part)
+    terms = train(
+        net, rows(weight=weight), rows_val=held_out, lr=0.01, max_epochs=1, learning_rate="constant"
+    )
+    x = torch.from_numpy(X[part]).float()
+    with torch.no_grad():
+        errors = (model.decode(model.encode(x)) - x).square().mean(1).numpy()
+    assert terms["loss"] == pytest.approx(np.average(errors, weights=weight[part]), rel=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", torch.optim.LBFGS, 3, torch.nn.Linear])
+def test_an_optimizer_that_is_none_is_refused(optimizer):
+    with pytest.raises(ValueError, match=r"must be a class of torch\.optim"):
+        net_of(make_model(), net_params={"optimizer": optimizer})
+
+
+def test_a_model_without_parameters_is_refused():
+    with pytest.raises(ValueError, match="nothing to train"):
+        net_of(Autoencoder(nn.Identity(), nn.Identity()))
 
 
 def test_settings_of_the_net_are_merged_last():
     net = net_of(
         make_model(),
-        net_params={"optimizer": torch.optim.SGD, "optimizer__momentum": 0.5, "lr": 0.25},
+        net_params={"optimizer": torch.optim.SGD, "optimizer__momentum": 0.5},
     )
     group = net.optimizer_.param_groups[0]
     assert isinstance(net.optimizer_, torch.optim.SGD)
-    assert (group["momentum"], group["lr"]) == (0.5, 0.25)
+    assert group["momentum"] == 0.5
 
 
-@pytest.mark.parametrize("name", ["callbacks", "device", "module", "max_epochs"])
+@pytest.mark.parametrize("name", ["callbacks", "device", "module", "max_epochs", "lr"])
 def test_settings_with_a_parameter_of_their_own_are_refused(name):
     with pytest.raises(ValueError, match=f"net_params may not have '{name}'"):
         net_of(make_model(), net_params={name: None})
@@ -181,6 +284,6 @@ def test_validation_draws_the_same_noise_in_every_epoch():
             return {"reconstruction": module.encode(x).sum(1) * 0 + torch.rand(len(x))}
 
     net = make_net(make_model(), Noisy(), lr=0.01, batch_size=8, device="cpu", verbose=0)
-    train(net, rows(), rows_val=rows(), max_epochs=3, learning_rate="constant")
+    train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=3, learning_rate="constant")
     assert len(set(net.history[:, "valid_loss"])) == 1
     assert len(set(net.history[:, "train_loss"])) == 3

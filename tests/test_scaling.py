@@ -17,7 +17,7 @@ def X():
 def test_statistics_are_numpys(X, container):
     found = ColumnStatistics.measure(container(X), np.arange(len(X)))
     np.testing.assert_allclose(found.mean, X.mean(0))
-    np.testing.assert_allclose(found.variance, X.var(0))
+    np.testing.assert_allclose(found.deviation, X.std(0))
     np.testing.assert_array_equal(found.low, X.min(0))
     np.testing.assert_allclose(found.low_share, (X == 3).mean(0))
     np.testing.assert_allclose(found.high_share, 1 / len(X))
@@ -29,7 +29,7 @@ def test_weights_count_as_repeated_rows_and_a_subset_is_all_that_is_read(X):
     weighted = ColumnStatistics.measure(X, subset, times.astype(float))
     repeated = np.repeat(X, times, axis=0)
     np.testing.assert_allclose(weighted.mean, repeated.mean(0))
-    np.testing.assert_allclose(weighted.variance, repeated.var(0))
+    np.testing.assert_allclose(weighted.deviation, repeated.std(0))
 
 
 def test_scaling_gives_a_mean_variance_of_one_and_goes_back(X):
@@ -43,12 +43,30 @@ def test_scaling_gives_a_mean_variance_of_one_and_goes_back(X):
 
 
 def test_only_values_that_many_rows_share_are_bounds(X):
-    low, high = ColumnStatistics.measure(X, np.arange(len(X))).bounds(0.05)
+    low, high = ColumnStatistics.measure(X, np.arange(len(X))).bounds(0.05, 10)
     np.testing.assert_array_equal(low, 3)
     assert np.isinf(high).all()
+    few = ColumnStatistics.measure(X[:9], np.arange(9)).bounds(0.05, 10)
+    assert np.isinf(few).all()
 
 
-def test_a_variance_that_overflows_is_refused():
-    X = np.array([[1e200], [-1e200]])
-    with pytest.raises(ValueError, match="too large: they reach 1e"):
+def test_the_first_rows_of_a_stream_show_a_scale_but_no_bounds(X):
+    statistics = ColumnStatistics.measure(X, np.arange(len(X)))
+    stream = statistics.of_a_stream()
+    assert np.isinf(stream.bounds(0.05, 10)).all()
+    assert torch.equal(stream.scaling().scale, statistics.scaling().scale)
+    with pytest.raises(ValueError, match="its 4 rows are all equal"):
+        ColumnStatistics.measure(np.ones((4, 2)), np.arange(4)).of_a_stream()
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-40, 1e40, 1e300])
+def test_squares_neither_vanish_nor_overflow(unit):
+    X = unit * np.array([[1.0, 0], [-1, 0]])
+    scaling = ColumnStatistics.measure(X, np.arange(2)).scaling()
+    np.testing.assert_allclose(scaling(torch.from_numpy(X))[:, 0], [2**0.5, -(2**0.5)])
+
+
+def test_differences_that_overflow_are_refused():
+    X = np.array([[1.5e308], [-1.5e308]])
+    with pytest.raises(ValueError, match=r"too large: from -1\.5e"):
         ColumnStatistics.measure(X, np.arange(2)).scaling()

@@ -1,4 +1,4 @@
-"""Losses, penalties and objectives against closed forms."""
+"""The variational autoencoder against closed forms, and its divergence at work."""
 
 import numpy as np
 import pytest
@@ -6,41 +6,12 @@ import torch
 from scipy import stats
 from torch import nn
 
-from skae.losses import LOSSES, SCALE_DEGREE, bernoulli_nll, gaussian_nll, log_loss
+from skae import VAETransformer
 from skae.modules import VariationalAutoencoder
 from skae.objectives import NegativeELBO, importance_log_likelihood
 from skae.penalties import gaussian_kl
 
-
-def test_gaussian_nll_is_that_of_scipy():
-    x, mean = torch.randn(2, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    expected = -stats.norm(mean, np.exp(0.35)).logpdf(x).sum(axis=1)
-    np.testing.assert_allclose(gaussian_nll(x, mean, torch.tensor(0.7)), expected)
-
-
-def test_bernoulli_nll_is_that_of_scipy_and_finite_at_extreme_logits():
-    x = torch.tensor([[0.0, 1.0, 1.0]], dtype=torch.float64)
-    logits = torch.tensor([[0.3, -0.2, 2.0]], dtype=torch.float64)
-    expected = -stats.bernoulli(torch.sigmoid(logits)).logpmf(x).sum(axis=1)
-    np.testing.assert_allclose(bernoulli_nll(x, logits), expected)
-    np.testing.assert_allclose(3 * log_loss(x, logits), expected)
-    assert bernoulli_nll(x, -1e4 * (2 * x - 1)).item() == pytest.approx(3e4)
-
-
-@pytest.mark.parametrize("name", SCALE_DEGREE)
-def test_losses_scale_by_their_degree(name):
-    x, output = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(
-        LOSSES[name](10 * x, 10 * output), 10 ** SCALE_DEGREE[name] * LOSSES[name](x, output)
-    )
-
-
-def test_gaussian_kl_is_that_of_torch():
-    mean, log_var = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
-    posterior = torch.distributions.Normal(mean, (0.5 * log_var).exp())
-    prior = torch.distributions.Normal(torch.zeros(3), torch.ones(3))
-    expected = torch.distributions.kl_divergence(posterior, prior).sum(1)
-    torch.testing.assert_close(gaussian_kl(mean, log_var), expected)
+QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
 
 def make_vae():
@@ -52,10 +23,10 @@ def test_elbo_weighs_the_divergence_by_beta_and_warm_up():
     module, x = make_vae(), torch.randn(6, 3)
     kl = gaussian_kl(*module.posterior(x))
     objective = NegativeELBO(beta=3.0, kl_warmup=3)
-    objective.begin_epoch(module, 0)
+    objective.before_step(module, 0.75)
     torch.testing.assert_close(objective(module.train(), x)["kl"], 0.25 * 3 * kl)
     torch.testing.assert_close(objective(module.eval(), x)["kl"], 3 * kl)
-    objective.begin_epoch(module, 10)
+    objective.before_step(module, 10)
     torch.testing.assert_close(objective(module.train(), x)["kl"], 3 * kl)
 
 
@@ -68,3 +39,94 @@ def test_importance_sampling_finds_the_exact_likelihood_of_a_linear_model():
     with torch.no_grad():
         estimate = importance_log_likelihood(module, x, noise, "gaussian")
     np.testing.assert_allclose(estimate, exact, atol=0.05)
+
+
+def test_the_reconstruction_term_is_the_expected_likelihood_of_a_linear_model():
+    """E_q |x - Wz - b|^2 = |x - W mean - b|^2 + trace(W diag(var) W^T)."""
+    module, x = make_vae().double(), torch.randn(1, 3, dtype=torch.float64)
+    with torch.no_grad():
+        mean, log_var = module.posterior(x)
+        weight = module.decoder.weight
+        squares = (x - module.decode(mean)).square().sum() + (weight**2 @ log_var.exp().T).sum()
+        found = NegativeELBO()(module, x.repeat(100_000, 1))["reconstruction"].mean()
+    expected = 0.5 * (squares + 3 * np.log(2 * np.pi))
+    assert found.item() == pytest.approx(expected.item(), rel=0.01)
+
+
+def test_vae_trains_with_its_divergence(unit_digits):
+    kl = [
+        VAETransformer(3, beta=beta, **{**QUICK, "max_iter": 20}, likelihood="bernoulli")
+        .fit(unit_digits)
+        .net_.history[-1, "train_kl"]
+        / beta
+        for beta in (1e-3, 1.0)
+    ]
+    assert kl[0] > 2 * kl[1] > 1.0
+
+
+def test_the_likelihood_is_a_density_per_unit_of_X(digits):
+    plain, moved = (VAETransformer(2, **QUICK).fit(c * digits).score(c * digits) for c in (1, 10))
+    assert plain - moved == pytest.approx(64 * np.log(10), abs=0.1)
+
+
+def test_the_learned_variance_is_that_of_the_noise():
+    rng = np.random.default_rng(0)
+    X = 50 * rng.normal(size=(2000, 2)) @ rng.normal(size=(2, 20)) + 7 * rng.normal(size=(2000, 20))
+    vae = VAETransformer(2, hidden_layer_sizes=(32,), max_iter=30, random_state=0).fit(X)
+    found = vae.module_.log_variance.exp().item() * vae.scaling_.scale.item() ** 2
+    assert found == pytest.approx(7**2, rel=0.15)
+    # With the right noise the estimate comes near the likelihood of the model that made X.
+    covariance = np.cov(X.T)
+    exact = stats.multivariate_normal(X.mean(0), covariance).logpdf(X).mean()
+    assert vae.score(X) == pytest.approx(exact, abs=1.5)
+
+
+def test_a_given_variance_is_kept_in_units_of_X(digits):
+    vae = VAETransformer(2, noise_variance=9.0, **QUICK).fit(digits)
+    found = vae.module_.log_variance.exp().item() * vae.scaling_.scale.item() ** 2
+    assert found == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_scores_are_repeatable_and_rise_with_the_number_of_draws(likelihood, unit_digits):
+    few, many = (
+        VAETransformer(3, likelihood=likelihood, n_importance_samples=n, **QUICK).fit(unit_digits)
+        for n in (1, 100)
+    )
+    np.testing.assert_array_equal(few.transform(unit_digits), many.transform(unit_digits))
+    np.testing.assert_array_equal(many.score_samples(unit_digits), many.score_samples(unit_digits))
+    assert many.score(unit_digits) > few.score(unit_digits)
+
+
+def test_samples_follow_the_prior(unit_digits):
+    vae = VAETransformer(2, likelihood="bernoulli", **QUICK).fit(unit_digits)
+    prior = np.random.RandomState(3).standard_normal((500, 2))
+    np.testing.assert_allclose(
+        vae.sample(500, random_state=3), vae.inverse_transform(prior), atol=1e-6
+    )
+
+
+def test_the_warm_up_raises_the_divergence_epoch_by_epoch(unit_digits):
+    params = {**QUICK, "max_iter": 6, "likelihood": "bernoulli", "early_stopping": False}
+    params["learning_rate_init"] = 1e-12  # so that nothing else changes
+    vae = VAETransformer(2, kl_warmup=3, **params).fit(unit_digits)
+    kl = np.array(vae.net_.history[:, "train_kl"])
+    # 50 steps an epoch, from 0 in the first one up to 1 after three epochs
+    rising = np.arange(150).reshape(3, 50).mean(axis=1) / 150
+    np.testing.assert_allclose(kl / kl[-1], [*rising, 1, 1, 1], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"likelihood": "cauchy"}, "'likelihood' parameter"),
+        ({"likelihood": "bernoulli"}, r"needs values in \[0, 1\]"),
+        ({"noise_variance": 0}, "'noise_variance' parameter"),
+        ({"noise_variance": 1e-60}, "squared units of X"),
+        ({"noise_variance": 1e300}, "squared units of X"),
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_named(params, message, digits):
+    with pytest.raises(ValueError, match=message):
+        VAETransformer(2, **QUICK, **params).fit(digits)

@@ -1,6 +1,7 @@
 """Convolutional networks for images."""
 
 import math
+from numbers import Integral
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -113,7 +114,7 @@ class ConvNet(BaseEstimator):
         sizes, strides = self._check(n_features)
         layers = [ToImage(self.image_shape)]
         n_in = _n_channels(self.image_shape)
-        for n_out, stride in zip(self.channels, strides, strict=True):
+        for n_out, stride in zip(self._channels(), strides, strict=True):
             layers += self._shrink(n_in, n_out, stride) + self._dropout()
             n_in = n_out
         return nn.Sequential(*layers, *self._to_code(sizes[-1], n_outputs))
@@ -134,14 +135,14 @@ class ConvNet(BaseEstimator):
             (batch, n_inputs) -> (batch, n_features).
         """
         sizes, strides = self._check(n_features)
-        n_in, n_image = self.channels[-1], _n_channels(self.image_shape)
+        n_in, n_image = self._channels()[-1], _n_channels(self.image_shape)
         layers = self._from_code(sizes[-1], n_inputs)
         outputs = self._decoder_channels()
         for n_out, stride, size in zip(outputs, strides[::-1], sizes[-2::-1], strict=False):
             layers += self._grow(n_in, n_out, stride, size)
             layers += [make_activation(self.activation), *self._dropout()]
             n_in = n_out
-        if len(outputs) < len(self.channels):
+        if len(outputs) < len(self._channels()):
             layers += self._grow(n_in, n_image, strides[0], sizes[0])
         else:
             layers += self._convolution(n_in, n_image, 1)
@@ -149,45 +150,52 @@ class ConvNet(BaseEstimator):
 
     def _check(self, n_features):
         """The image sizes from the image to the last map, and the strides; or a clear error."""
-        if math.prod(self.image_shape) != n_features or len(self.image_shape) not in (2, 3):
+        image_shape = _positive_integers("image_shape", self.image_shape)
+        if len(image_shape) not in (2, 3) or math.prod(image_shape) != n_features:
             raise ValueError(
-                f"image_shape={self.image_shape!r} has {math.prod(self.image_shape)} values, but X "
-                f"has {n_features} features. Give (height, width) or (height, width, n_channels) "
-                "whose product is the number of features."
+                f"image_shape={self.image_shape!r} has {math.prod(image_shape)} values, but X has "
+                f"{n_features} features. Give (height, width) or (height, width, n_channels) whose "
+                "product is the number of features."
             )
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} is unknown. Choose one of {allowed}."
                 )
-        n_levels = len(self.channels)
-        strides = self.strides
-        strides = (strides,) * n_levels if isinstance(strides, int) else tuple(strides)
+        n_levels = len(self._channels())
+        strides = _positive_integers("strides", self.strides)
+        strides = strides * n_levels if isinstance(self.strides, Integral) else strides
         if len(strides) != n_levels:
             raise ValueError(
                 f"strides={self.strides!r} must have one number per level of channels="
                 f"{self.channels!r}, or be a single number."
             )
-        if self.upsampling == "transposed" and max(strides) > self.kernel_size:
+        (kernel_size,) = _positive_integers("kernel_size", (self.kernel_size,))
+        if self.upsampling == "transposed" and max(strides) > kernel_size:
             raise ValueError(
                 f"kernel_size={self.kernel_size} is smaller than a stride of {max(strides)}: a "
                 "transposed convolution would leave gaps. Use a larger kernel or "
                 "upsampling='nearest'."
             )
-        sizes = [tuple(self.image_shape[:2])]
+        sizes = [image_shape[:2]]
         for stride in strides:
             sizes.append(tuple(-(-length // stride) for length in sizes[-1]))
         return sizes, strides
 
+    def _channels(self):
+        return _positive_integers("channels", self.channels)
+
     def _decoder_channels(self):
+        channels = self._channels()
         if self.decoder_channels is None:
-            return tuple(self.channels[::-1])
-        if len(self.channels) - len(self.decoder_channels) not in (0, 1):
+            return channels[::-1]
+        decoder_channels = _positive_integers("decoder_channels", self.decoder_channels, least=0)
+        if len(channels) - len(decoder_channels) not in (0, 1):
             raise ValueError(
                 f"decoder_channels={self.decoder_channels!r} must have as many numbers as "
                 f"channels={self.channels!r}, or one fewer."
             )
-        return tuple(self.decoder_channels)
+        return decoder_channels
 
     def _dropout(self):
         return [nn.Dropout(self.dropout)] * (self.dropout > 0)
@@ -217,33 +225,46 @@ class ConvNet(BaseEstimator):
     def _to_code(self, size, n_outputs):
         if self.hidden_layer_sizes is None:
             return [
-                *self._remap(self.channels[-1], self._code_channels(size, n_outputs)),
+                *self._remap(self._channels()[-1], self._code_channels(size, n_outputs)),
                 nn.Flatten(),
             ]
-        widths = (self.channels[-1] * math.prod(size), *layer_sizes(self.hidden_layer_sizes))
+        widths = (self._channels()[-1] * math.prod(size), *layer_sizes(self.hidden_layer_sizes))
         return [nn.Flatten(), *dense_layers((*widths, n_outputs), self.activation)]
 
     def _from_code(self, size, n_inputs):
         if self.hidden_layer_sizes is None:
             n_code = self._code_channels(size, n_inputs)
-            return [nn.Unflatten(1, (n_code, *size)), *self._remap(n_code, self.channels[-1])]
-        widths = (self.channels[-1] * math.prod(size), *layer_sizes(self.hidden_layer_sizes))
+            return [nn.Unflatten(1, (n_code, *size)), *self._remap(n_code, self._channels()[-1])]
+        widths = (self._channels()[-1] * math.prod(size), *layer_sizes(self.hidden_layer_sizes))
         dense = dense_layers((n_inputs, *widths[::-1]), self.activation)
-        unflatten = nn.Unflatten(1, (self.channels[-1], *size))
+        unflatten = nn.Unflatten(1, (self._channels()[-1], *size))
         return [*dense, make_activation(self.activation), unflatten]
 
     def _code_channels(self, size, n_code):
         if n_code % math.prod(size):
+            n_channels = self._channels()[-1]
             raise ValueError(
                 f"With hidden_layer_sizes=None the code is a map of {size[0]} x {size[1]}: "
                 f"n_components must be a multiple of {math.prod(size)}, such as "
-                f"{self.channels[-1] * math.prod(size)} for {self.channels[-1]} channels. Or give "
+                f"{n_channels * math.prod(size)} for {n_channels} channels. Or give "
                 "hidden_layer_sizes a tuple, () for a single dense layer."
             )
         return n_code // math.prod(size)
 
     def _remap(self, n_in, n_out):
         return [] if n_in == n_out else self._convolution(n_in, n_out, 1)
+
+
+def _positive_integers(name, values, least=1):
+    """A setting as a tuple of ints, or a clear error; a single number is a tuple of one."""
+    numbers = (values,) if isinstance(values, Integral) else values
+    try:
+        valid = len(numbers) >= least and all(isinstance(n, Integral) and n >= 1 for n in numbers)
+    except TypeError:
+        valid = False
+    if not valid:
+        raise ValueError(f"{name}={values!r} must be positive integers.")
+    return tuple(int(number) for number in numbers)
 
 
 def _n_channels(image_shape):

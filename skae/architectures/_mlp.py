@@ -12,10 +12,10 @@ def layer_sizes(hidden_layer_sizes):
     """The widths as a tuple; a single number is one layer. Raises ValueError below 1."""
     single = isinstance(hidden_layer_sizes, Integral)
     sizes = (hidden_layer_sizes,) if single else tuple(hidden_layer_sizes)
-    if any(size < 1 for size in sizes):
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise ValueError(
-            f"hidden_layer_sizes={hidden_layer_sizes!r}: each layer needs at least one unit. Use "
-            "an empty tuple for no hidden layer."
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must be positive integers, one for each "
+            "layer: each needs at least one unit. Use an empty tuple for no hidden layer."
         )
     return sizes
 

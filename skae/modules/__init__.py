@@ -1,6 +1,12 @@
 """Torch modules that encode and decode standardized rows."""
 
-from skae.modules._autoencoder import Autoencoder, Bounded, LinearPlusNetwork
+from skae.modules._autoencoder import (
+    Autoencoder,
+    Bounded,
+    LinearPlusNetwork,
+    Offset,
+    logistic_offset,
+)
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._vae import VariationalAutoencoder
 
@@ -10,5 +16,7 @@ __all__ = [
     "CorruptedAutoencoder",
     "Corruption",
     "LinearPlusNetwork",
+    "Offset",
     "VariationalAutoencoder",
+    "logistic_offset",
 ]

@@ -56,9 +56,41 @@ class Bounded(nn.Module):
 
     def forward(self, output):
         """Elementwise, ``(batch, n_features)``."""
-        with torch.no_grad():
-            excess = output.clamp(self.low, self.high) - output
-        return output + excess
+        clipped = output.clamp(self.low, self.high)
+        if not self.training:
+            return clipped
+        return output + (clipped - output).detach()
+
+
+class Offset(nn.Module):
+    """Add a constant to each output.
+
+    Parameters
+    ----------
+    offset : tensor of shape (n_features,)
+    """
+
+    def __init__(self, offset):
+        super().__init__()
+        self.register_buffer("offset", offset)
+
+    def forward(self, output):
+        """Elementwise, ``(batch, n_features)``."""
+        return output + self.offset
+
+
+def logistic_offset(mean):
+    """What makes logistic outputs start at the mean of the data, as centring does for linear ones.
+
+    From 0.5 everywhere, dark pixels push all logits down at once, and deep networks overshoot to
+    where the logistic function is flat and nothing is learned any more.
+
+    Parameters
+    ----------
+    mean : array of shape (n_features,)
+        Within [0, 1].
+    """
+    return Offset(torch.as_tensor(mean).float().clamp(1e-3, 1 - 1e-3).logit())
 
 
 class LinearPlusNetwork(nn.Module):

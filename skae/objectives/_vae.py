@@ -20,17 +20,18 @@ class NegativeELBO:
     beta : float
         Weight of the divergence.
     kl_warmup : int
-        In epoch ``t = 0, 1, ...`` of training the divergence counts ``min(1, (t + 1) / (kl_warmup +
-        1))`` times. In validation it counts in full, so that epochs can be compared.
+        After ``t`` epochs of training, parts of epochs included, the divergence counts ``min(1, t /
+        kl_warmup)`` times. In validation it counts in full, so that epochs can be compared.
     """
 
     likelihood: str = "gaussian"
     beta: float = 1.0
     kl_warmup: int = 0
 
-    def begin_epoch(self, module, epoch):
-        """Set the weight of the divergence for an epoch, counted from 0."""
-        module.kl_weight.fill_(min(1.0, (epoch + 1) / (self.kl_warmup + 1)))
+    def before_step(self, module, n_epochs):
+        """Set the weight of the divergence after so many epochs, such as 2.5."""
+        if self.kl_warmup:
+            module.kl_weight.fill_(min(1.0, n_epochs / self.kl_warmup))
 
     def __call__(self, module, x, y=None):
         mean, log_var = module.posterior(x)

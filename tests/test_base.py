@@ -1,14 +1,19 @@
-"""What all estimators promise: reproducible, unit-free, close to PCA, clear about bad input."""
+"""What all estimators promise: reproducible, unit-free, clear about bad input."""
 
+import contextlib
 import pickle
+import re
 
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
@@ -19,7 +24,7 @@ from torch import nn
 import skae
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae.architectures import MLP, ConvNet, TorchArchitecture
-from skae.metrics import explained_variance, reconstruction_error
+from skae.metrics import explained_variance
 
 ESTIMATORS = [getattr(skae, name) for name in skae.__all__]
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
@@ -52,92 +57,6 @@ def test_units_do_not_matter(cls, factor, shift, digits):
     moved = cls(3, **QUICK, **noise).fit(factor * digits + shift)
     expected = explained_variance(plain, digits)
     assert explained_variance(moved, factor * digits + shift) == pytest.approx(expected, abs=1e-3)
-
-
-def test_training_starts_at_pca(digits):
-    started = AutoencoderTransformer(
-        5,
-        init="pca",
-        output_activation="identity",
-        early_stopping=False,
-        max_iter=1,
-        learning_rate="constant",
-        learning_rate_init=1e-12,
-        random_state=0,
-    ).fit(digits)
-    expected = reconstruction_error(PCA(5).fit(digits), digits)
-    assert reconstruction_error(started, digits) == pytest.approx(expected, rel=1e-4)
-
-
-def test_default_is_better_than_pca_on_held_out_digits():
-    X = skae_digits()
-    train, test = X[::2], X[1::2]
-    autoencoder = AutoencoderTransformer(8, max_iter=20, random_state=0).fit(train)
-    pca = PCA(8).fit(train)
-    assert explained_variance(autoencoder, test) > explained_variance(pca, test) + 0.05
-
-
-def skae_digits():
-    from sklearn.datasets import load_digits
-
-    return load_digits(return_X_y=True)[0]
-
-
-def test_score_is_minus_the_loss_in_units_of_X(digits):
-    autoencoder = AutoencoderTransformer(3, **QUICK).fit(digits)
-    expected = -reconstruction_error(autoencoder, digits)
-    assert autoencoder.score(digits) == pytest.approx(expected, rel=1e-4)
-
-
-def test_outputs_stay_within_the_bounds_that_the_data_show(digits):
-    model = AutoencoderTransformer(3, **QUICK).fit(digits)
-    reconstructed = model.inverse_transform(10 * model.transform(digits))
-    often_empty = np.mean(digits == 0, axis=0) > 0.1
-    often_full = np.mean(digits == 16, axis=0) > 0.1
-    assert reconstructed.min() < -1  # where nothing suggests a bound, there is none
-    assert reconstructed[:, often_empty].min() > -1e-4
-    assert reconstructed[:, often_full].max() < 16 + 1e-4
-
-
-def test_vae_trains_with_its_divergence(unit_digits):
-    kl = [
-        VAETransformer(3, beta=beta, **{**QUICK, "max_iter": 20}, likelihood="bernoulli")
-        .fit(unit_digits)
-        .net_.history[-1, "train_kl"]
-        / beta
-        for beta in (1e-3, 1.0)
-    ]
-    assert kl[0] > 2 * kl[1] > 1.0
-
-
-def test_vae_likelihood_is_a_density_per_unit_of_X(digits):
-    plain, moved = (VAETransformer(2, **QUICK).fit(c * digits).score(c * digits) for c in (1, 10))
-    assert plain - moved == pytest.approx(64 * np.log(10), abs=0.1)
-
-
-def test_denoiser_removes_noise_that_a_plain_autoencoder_keeps(digits):
-    noisy = digits + np.random.default_rng(0).normal(0, 5, digits.shape)
-    params = {**QUICK, "hidden_layer_sizes": (128,), "max_iter": 30}
-    denoiser = DenoisingAutoencoder(32, noise_level=5, **params).fit(digits)
-    plain = AutoencoderTransformer(32, **params).fit(digits)
-    kept = np.mean((plain.inverse_transform(plain.transform(noisy)) - digits) ** 2)
-    assert np.mean((denoiser.denoise(noisy) - digits) ** 2) < 0.8 * kept
-
-
-@pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
-def test_corruption_does_what_it_says_in_units_of_X(noise, digits):
-    model = DenoisingAutoencoder(2, noise=noise, noise_level=0.4, **QUICK).fit(digits)
-    scaling = model.scaling_
-    x = torch.from_numpy(digits).repeat(50, 1)
-    corrupted = scaling.inverse(model.module_.corrupt(scaling(x)).double())
-    if noise == "gaussian":
-        assert (corrupted - x).std().item() == pytest.approx(0.4, rel=0.01)
-        return
-    inside = (x > 0) & (x < 16)
-    changed = (corrupted - x).abs() > 1e-3
-    assert changed[inside].double().mean().item() == pytest.approx(0.4, abs=0.01)
-    if noise == "masking":
-        assert corrupted[changed].abs().max() < 1e-4
 
 
 def test_early_stopping_keeps_the_best_epoch(digits):
@@ -281,7 +200,12 @@ def fit_with(X, **params):
         (lambda X: fit_with(X, activation="step"), "activation='step'"),
         (lambda X: fit_with(X, device="abacus"), "device='abacus'"),
         (lambda X: fit_with(X, architecture=ConvNet((7, 8))), "image_shape=.7, 8. has 56"),
-        (lambda X: fit_with(X, architecture=TorchArchitecture(wrong, nn.Linear)), "must be"),
+        (lambda X: fit_with(X, architecture=ConvNet), "ConvNet is a class"),
+        (lambda X: fit_with(X, architecture=TorchArchitecture(wide, nn.Linear)), "must be"),
+        (lambda X: fit_with(X, architecture=TorchArchitecture(narrow, nn.Linear)), "fails on 2"),
+        (lambda X: fit_with(X, architecture=not_quite(lambda z: (z, z))), "gives a tuple"),
+        (lambda X: fit_with(X, architecture=not_quite(lambda z: z / 0)), "NaN or infinity"),
+        (lambda X: fit_with(X, hidden_layer_sizes=(16.5,)), "positive integers"),
         (lambda X: fit_with(X, net_params={"callbacks": []}), "parameter callbacks"),
         (lambda X: fit_with(X, learning_rate_init=1e12, learning_rate="constant"), "diverged in"),
         (lambda X: lambda: fit_with(X)().transform(X[:, :3]), "3 features"),
@@ -294,12 +218,200 @@ def test_bad_input_gets_a_clear_error(act, message, digits):
         act(digits)()
 
 
-def wrong(n_inputs, n_outputs):
+def wide(n_inputs, n_outputs):
     return nn.Linear(n_inputs, n_outputs + 1)
 
 
-def test_a_diverged_fit_leaves_no_model(digits):
+def narrow(n_inputs, n_outputs):
+    return nn.Linear(n_inputs - 1, n_outputs)
+
+
+class Not(nn.Linear):
+    """What a forward may do wrong."""
+
+    def __init__(self, n_inputs, n_outputs, wrong):
+        super().__init__(n_inputs, n_outputs)
+        self.wrong = wrong
+
+    def forward(self, x):
+        return self.wrong(super().forward(x))
+
+
+def not_quite(wrong):
+    return TorchArchitecture(Not, nn.Linear, encoder_params={"wrong": wrong})
+
+
+def test_a_failed_fit_leaves_no_model(digits):
     model = AutoencoderTransformer(2, **QUICK).fit(digits)
     with pytest.raises(ValueError, match="diverged"):
         model.set_params(learning_rate_init=1e12, learning_rate="constant").fit(digits)
     assert not hasattr(model, "net_")
+    model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.full((5, 3), np.nan))
+    with pytest.raises(NotFittedError):
+        model.transform(digits)
+
+
+def test_a_failed_continuation_leaves_the_model_as_it_was(digits):
+    model = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(digits)
+    expected, history = model.transform(digits), list(model.net_.history)
+    model.set_params(learning_rate_init=1e12, learning_rate="constant")
+    for go_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="diverged"):
+            go_on(digits)
+        np.testing.assert_array_equal(model.transform(digits), expected)
+        assert list(model.net_.history) == history
+
+
+def test_partial_fit_learns_at_its_own_rate(digits):
+    model = AutoencoderTransformer(4, **QUICK).fit(digits)  # ends at a rate near zero
+    before = model.score(digits)
+    for _ in range(10):
+        model.partial_fit(digits)
+    assert model.score(digits) > 0.9 * before
+    assert model.net_.optimizer_.param_groups[0]["lr"] == model.learning_rate_init
+
+
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [
+        (AutoencoderTransformer, {"n_components": 5}),
+        (AutoencoderTransformer, {"loss": "absolute_error"}),
+        (AutoencoderTransformer, {"architecture": MLP((4,))}),
+        (AutoencoderTransformer, {"batch_size": 7}),
+        (DenoisingAutoencoder, {"noise_level": 2.0}),
+        (VAETransformer, {"beta": 100.0}),
+    ],
+    ids=str,
+)
+def test_what_is_built_in_can_not_change_on_the_way(cls, params, digits):
+    model = pickle.loads(pickle.dumps(cls(3, warm_start=True, **QUICK).fit(digits)))
+    model.set_params(max_iter=1, learning_rate="constant", tol=0.1).fit(digits)
+    model.set_params(**params)
+    for go_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"{next(iter(params))}.*was.*warm_start=False"):
+            go_on(digits)
+    assert model.set_params(warm_start=False).fit(digits).n_iter_ == 1
+
+
+def test_settings_of_an_architecture_are_built_in_too(digits):
+    architecture = ConvNet((8, 8), channels=(4,))
+    model = AutoencoderTransformer(3, architecture=architecture, max_iter=1).partial_fit(digits)
+    with pytest.raises(ValueError, match="architecture__channels was"):
+        model.set_params(architecture__channels=(5,)).partial_fit(digits)
+
+
+def test_the_first_rows_of_a_stream_must_show_a_scale(digits):
+    with pytest.raises(ValueError, match="all equal"):
+        AutoencoderTransformer(3, **QUICK).partial_fit(digits[:1])
+
+
+@contextlib.contextmanager
+def float64_by_default():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        float64_by_default,
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: torch.device("meta"),
+    ],
+    ids=["no_grad", "inference_mode", "float64", "autocast", "default device"],
+)
+@every_estimator
+def test_the_callers_state_of_torch_does_not_matter(cls, around, digits):
+    expected = cls(2, **QUICK).fit(digits).partial_fit(digits)
+    with around():
+        model = cls(2, **QUICK).fit(digits)
+        codes, scores = model.transform(digits), model.score_samples(digits)
+        assert model.sample(2, random_state=0).dtype == digits.dtype
+    with torch.enable_grad():
+        model.partial_fit(digits)
+    np.testing.assert_array_equal(model.transform(digits), expected.transform(digits))
+    assert codes.dtype == digits.dtype
+    assert np.isfinite(scores).all()
+
+
+def test_fits_in_threads_are_what_they_are_alone(digits):
+    models = [AutoencoderTransformer(2, **{**QUICK, "max_iter": n}) for n in (2, 3, 4)]
+    expected = [clone(model).fit_transform(digits) for model in models]
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    found = Parallel(n_jobs=3, backend="threading")(
+        delayed(model.fit_transform)(digits) for model in models
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_modules_that_work_in_place_or_in_float32_only_do_no_harm(digits):
+    class InPlace(nn.Linear):
+        def forward(self, x):
+            x -= 0.5
+            return super().forward(x.float())
+
+    X = digits.astype(np.float32) / 16
+    architecture = TorchArchitecture(InPlace, nn.Linear)
+    model = AutoencoderTransformer(
+        3, architecture=architecture, loss="log_loss", max_iter=1, random_state=0
+    )
+    kept = X.copy()
+    model.fit(X)
+    codes = model.transform(X)
+    model.inverse_transform(codes)
+    assert np.isfinite(model.score(X))
+    np.testing.assert_array_equal(X, kept)
+
+
+def test_values_beyond_float32_are_refused_not_turned_into_nan(digits):
+    model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    for method in (model.transform, model.score_samples):
+        with pytest.raises(ValueError, match="not finite"):
+            method(digits * 1e60)
+    with pytest.raises(ValueError, match="not finite"):
+        model.inverse_transform(np.full((1, 2), 1e60))
+
+
+@pytest.mark.parametrize(("n_rows", "fraction"), [(3, 0.9), (20, 0.999), (9, 0.1), (1, 0.5)])
+def test_the_split_leaves_rows_to_learn_from(n_rows, fraction, digits):
+    model = AutoencoderTransformer(2, validation_fraction=fraction, **QUICK).fit(digits[:n_rows])
+    assert (model.validation_scores_ is None) == (n_rows * fraction < 1)
+
+
+def test_metadata_is_routed_through_a_pipeline(digits):
+    weight = np.arange(len(digits)) % 2.0
+    with config_context(enable_metadata_routing=True):
+        model = AutoencoderTransformer(2, **QUICK).set_fit_request(sample_weight=True, X_val=True)
+        pipeline = make_pipeline(model).fit(digits, sample_weight=weight, X_val=digits[:50])
+    alone = AutoencoderTransformer(2, **QUICK)
+    alone.fit(digits, sample_weight=weight, X_val=digits[:50])
+    np.testing.assert_array_equal(pipeline.transform(digits), alone.transform(digits))
+
+
+def test_verbose_prints_a_line_for_each_epoch(digits, capsys):
+    AutoencoderTransformer(2, **QUICK).fit(digits)
+    assert not capsys.readouterr().out
+    AutoencoderTransformer(2, verbose=1, **QUICK).fit(digits)
+    assert len(re.findall(r"^ +[123] ", capsys.readouterr().out, re.MULTILINE)) == 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@every_estimator
+def test_a_gpu_learns_the_same(cls, digits):
+    torch.cuda.manual_seed(3)
+    before = torch.cuda.get_rng_state()
+    on_gpu, on_cpu = (
+        cls(3, device=device, **{**QUICK, "max_iter": 20}).fit(digits) for device in ("cuda", "cpu")
+    )
+    assert torch.equal(before, torch.cuda.get_rng_state())
+    assert on_gpu.score(digits) == pytest.approx(on_cpu.score(digits), rel=0.1)
+    again = clone(on_gpu).fit(digits)
+    np.testing.assert_allclose(again.transform(digits), on_gpu.transform(digits), rtol=1e-3)

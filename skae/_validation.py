@@ -1,0 +1,84 @@
+"""Checks of rows, weights, networks and results, with errors that say what to do."""
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.utils.validation import _check_sample_weight
+
+
+def float_dtype(X):
+    """The floating dtype of results for X: float64 where values may need it, else float32."""
+    return np.float64 if X.dtype == np.float64 else np.float32
+
+
+def check_weights(X, sample_weight):
+    """The numbers of the rows of positive weight, and all weights or None."""
+    if sample_weight is None:
+        return np.arange(X.shape[0]), None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    subset = np.flatnonzero(weight)
+    if not len(subset):
+        raise ValueError(
+            "All of sample_weight is zero: nothing is left to learn from. At least one weight must "
+            "be positive."
+        )
+    return subset, weight
+
+
+def check_unit_interval(X, parameter):
+    """Refuse values outside [0, 1], on account of a parameter."""
+    values = X.data if sparse.issparse(X) else X
+    if values.size and (values.min() < 0 or values.max() > 1):
+        raise ValueError(
+            f"{parameter} needs values in [0, 1], but X has values from {values.min():.6g} to "
+            f"{values.max():.6g}. Rescale X, for example with MinMaxScaler(clip=True), or choose "
+            "another."
+        )
+
+
+def check_finite(values, verb):
+    """Pass results on unless there is NaN or infinity among them."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{verb} gives values that are not finite: X is too far from the training data for "
+            "float32. Check the units of X."
+        )
+    return values
+
+
+def check_network(network, n_inputs, n_outputs, role):
+    """Try a network on two rows; a wrong shape would broadcast and learn nonsense."""
+    advice = (
+        "Check the module that the architecture returns: it must turn a tensor of shape "
+        f"(batch, {n_inputs}) into one of shape (batch, {n_outputs}), and its factory is given "
+        "these widths in this order."
+    )
+    network.eval()
+    try:
+        with torch.no_grad():
+            output = network(torch.zeros(2, n_inputs))
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise ValueError(f"The {role} fails on 2 rows of zeros: {error}. {advice}") from error
+    network.train()
+    if not isinstance(output, torch.Tensor):
+        raise ValueError(f"The {role} gives a {type(output).__name__}, not a tensor. {advice}")
+    if tuple(output.shape) != (2, n_outputs):
+        raise ValueError(
+            f"The {role} turns 2 rows of width {n_inputs} into an output of shape "
+            f"{tuple(output.shape)}, but it must be (2, {n_outputs}). {advice}"
+        )
+    if not output.isfinite().all():
+        raise ValueError(f"The {role} gives NaN or infinity on 2 rows of zeros. {advice}")
+    return network
+
+
+def check_unchanged(started_with, params, class_name):
+    """Refuse to go on with a model whose settings are not those that it was built with."""
+    for name in sorted(started_with.keys() | params.keys()):
+        old, new = started_with.get(name), params.get(name)
+        if old is not new and not np.all(old == new):
+            raise ValueError(
+                f"{name} was {old!r} when this {class_name} was started and is {new!r} now, which "
+                "training can not go on with. Set it back, or start anew: fit with "
+                "warm_start=False, or a clone."
+            )
