@@ -1,6 +1,7 @@
 """The plain autoencoder."""
 
 from skae._reconstruction import ReconstructionAutoencoder
+from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 
 
@@ -182,6 +183,9 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
             init=init,
             latent_density=latent_density,
         )
+
+    def _assemble(self, encoder, decoder, link, statistics):
+        return Autoencoder(encoder, decoder, link)
 
     def _make_objective(self):
         return Reconstruction(self.loss)

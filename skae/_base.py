@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skae._batches import Rows, chunks, dense_tensor
+from skae._batches import Rows, chunks, dense_tensor, is_memory_mapped
 from skae._device import forked_seed, plain_torch, resolve_device
 from skae._net import make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
@@ -27,6 +27,7 @@ from skae._validation import (
     check_unchanged,
     check_unit_interval,
     check_weights,
+    copy_containers,
     float_dtype,
 )
 from skae.architectures import MLP
@@ -35,7 +36,8 @@ from skae.modules import Bounded, logistic_offset
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
-# These fit into float32 without loss and may be large: they are cast batch by batch.
+# These fit into float32 without loss and may be large: they are cast batch by batch, as is all that
+# lies in a file.
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
 
@@ -197,9 +199,12 @@ class BaseAutoencoder(
         has_val = subset_val is not None and len(subset_val) > 0
         with plain_torch(grad=True):
             if fresh:
-                self._start(X, ColumnStatistics.measure(X, subset, weight), subset, weight)
+                statistics = ColumnStatistics.measure(X, subset, weight)
+                rows = self._start(X, statistics, subset, weight)
+            else:
+                rows = self._rows(X, subset, weight)
             self._train(
-                self._rows(X, subset, weight),
+                rows,
                 rows_val=self._rows(X_held_out, subset_val, weight_val) if has_val else None,
                 max_epochs=self.max_iter,
                 learning_rate=self.learning_rate,
@@ -213,7 +218,8 @@ class BaseAutoencoder(
         """Take one more pass over X with the constant learning rate `learning_rate_init`.
 
         The first call, if there was no `fit`, starts the model, its scaling included, from the rows
-        it is given: let them be a fair sample. There is no early stopping.
+        it is given: let them be a fair sample. After a `fit`, the bounds that its rows showed hold
+        (see `output_activation`). There is no early stopping.
 
         Parameters
         ----------
@@ -240,8 +246,10 @@ class BaseAutoencoder(
         with plain_torch(grad=True):
             if fresh:
                 statistics = ColumnStatistics.measure(X, subset, weight).of_a_stream()
-                self._start(X, statistics, subset, weight)
-            self._train(self._rows(X, subset, weight), max_epochs=1, learning_rate="constant")
+                rows = self._start(X, statistics, subset, weight)
+            else:
+                rows = self._rows(X, subset, weight)
+            self._train(rows, max_epochs=1, learning_rate="constant")
         return self
 
     def _prepare(self, *, anew):
@@ -257,11 +265,9 @@ class BaseAutoencoder(
 
     def _built_in_params(self):
         return {
-            name: value
+            name: type(value) if hasattr(value, "get_params") else copy_containers(value)
             for name, value in self.get_params().items()
-            if name not in _MAY_CHANGE
-            and not name.startswith("latent_density__")
-            and not hasattr(value, "get_params")
+            if name.split("__")[0] not in _MAY_CHANGE
         }
 
     def _split(self, subset):
@@ -281,7 +287,7 @@ class BaseAutoencoder(
         return forked_seed(self._device(), int(self._rng.randint(np.iinfo(np.int32).max)))
 
     def _start(self, X, statistics, subset, weight):
-        """Scale, build the module and the net."""
+        """Scale, build the module and the net; returns the rows to learn from."""
         standardized = self._needs_unit_interval() is None
         self.scaling_ = statistics.scaling() if standardized else Scaling(np.zeros(X.shape[1]), 1.0)
         self._dtype, self._n_features_out = float_dtype(X), self.n_components
@@ -297,21 +303,30 @@ class BaseAutoencoder(
                 lr=self.learning_rate_init,
                 batch_size=batch_size,
                 device=str(self._device()),
-                verbose=int(self.verbose),
                 callbacks=self.callbacks,
                 net_params=self.net_params,
             )
+        return rows
 
     def _train(self, rows, **settings):
         before = snapshot(self.net_) if self.net_.history else None
+        rng_state = self._rng.get_state()
         try:
             with self._seeded():
-                terms = train(self.net_, rows, lr=self.learning_rate_init, **settings)
+                terms = train(
+                    self.net_,
+                    rows,
+                    lr=self.learning_rate_init,
+                    verbose=int(self.verbose),
+                    **settings,
+                )
+            self._describe_training(rows, terms)
         except BaseException:
             if before is None:
                 del self.net_  # half a training is no model
             else:
                 restore(self.net_, before)
+                self._rng.set_state(rng_state)
             raise
         history = self.net_.history
         self.best_loss_ = terms["loss"]
@@ -319,7 +334,6 @@ class BaseAutoencoder(
         self.n_iter_ = len(self.loss_curve_)
         scores = [-row["valid_loss"] for row in history if "valid_loss" in row]
         self.validation_scores_ = scores or None
-        self._describe_training(rows, terms)
 
     def _make_networks(self, n_outputs, n_inputs):
         """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""
@@ -515,7 +529,9 @@ class BaseAutoencoder(
 
     def _validate(self, X, *, reset):
         """Check X as scikit-learn does, without a copy where that can be avoided."""
-        keep = isinstance(X, np.ndarray) and X.dtype.name in _SMALL_DTYPES
+        keep = isinstance(X, np.ndarray) and (
+            X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
+        )
         try:
             X = validate_data(
                 self,

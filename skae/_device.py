@@ -9,6 +9,29 @@ import torch
 _GENERATORS = threading.RLock()
 
 
+class _Float32ByDefault:
+    """The default dtype is the process's too: the first thread sets it, the last gives it back."""
+
+    def __init__(self):
+        self.lock, self.n_inside = threading.Lock(), 0
+
+    def __enter__(self):
+        with self.lock:
+            if self.n_inside == 0:
+                self.dtype = torch.get_default_dtype()
+                torch.set_default_dtype(torch.float32)
+            self.n_inside += 1
+
+    def __exit__(self, *exc_info):
+        with self.lock:
+            self.n_inside -= 1
+            if self.n_inside == 0:
+                torch.set_default_dtype(self.dtype)
+
+
+_FLOAT32_BY_DEFAULT = _Float32ByDefault()
+
+
 def available_devices():
     """Names that `device` may take on this machine, the fastest first."""
     names = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -69,10 +92,8 @@ def plain_torch(*, grad):
     grad : bool
         Whether gradients are recorded.
     """
-    dtype = torch.get_default_dtype()
     with contextlib.ExitStack() as stack:
-        stack.callback(torch.set_default_dtype, dtype)
-        torch.set_default_dtype(torch.float32)
+        stack.enter_context(_FLOAT32_BY_DEFAULT)
         stack.enter_context(torch.inference_mode(not grad))
         stack.enter_context(torch.set_grad_enabled(grad))
         for device_type in ("cpu", "cuda"):

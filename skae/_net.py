@@ -64,7 +64,7 @@ class ObjectiveNet(NeuralNet):
 
     @property
     def _default_callbacks(self):
-        return [("epoch_timer", EpochTimer())] + [("print_log", PrintLog())] * bool(self.verbose)
+        return [("epoch_timer", EpochTimer())]
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Plan the learning rate; see whether anybody wants to hear of batches."""
@@ -225,10 +225,14 @@ class KeepBest(Callback):
 
     def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
         """Judge the start before the first epoch: training must not end worse."""
-        if self.best_weights_ is None:
+        if self.best_weights_ is None and not self._is_warming_up(net):
             terms = net.validate(net.get_iterator(dataset_valid, training=False))
             self._keep(net, terms)
             self.target_, self.waited_ = terms["loss"], 0
+
+    def _is_warming_up(self, net):
+        """Whether the objective is not yet the one that the model is judged by."""
+        return len(net.history) <= getattr(net.module_.objective, "warmup_epochs", 0)
 
     def _keep(self, net, terms):
         self.best_terms_ = terms
@@ -236,6 +240,8 @@ class KeepBest(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Compare the epoch with the best one."""
+        if self._is_warming_up(net):
+            return
         row = net.history[-1]
         loss = row["valid_loss"]
         if not loss >= self.best_terms_["loss"]:  # also where the start was NaN
@@ -287,6 +293,13 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
         **net_params,
     }
     _check_optimizer(settings["optimizer"])
+    for callback in settings["callbacks"]:
+        named = callback[-1] if isinstance(callback, tuple) else callback
+        if not hasattr(named, "on_train_begin"):
+            raise ValueError(
+                f"callbacks has {callback!r}, which is no skorch callback: give objects of "
+                "skorch.callbacks or of classes derived from skorch.callbacks.Callback."
+            )
     kernels = {"optimizer__foreach", "optimizer__fused"}
     if issubclass(settings["optimizer"], torch.optim.Adam) and not kernels & set(settings):
         settings["optimizer__fused"] = True
@@ -319,7 +332,18 @@ def _check_schedule(net):
         )
 
 
-def train(net, rows, *, lr, learning_rate, max_epochs, rows_val=None, patience=None, tol=0.0):
+def train(
+    net,
+    rows,
+    *,
+    lr,
+    learning_rate,
+    max_epochs,
+    rows_val=None,
+    patience=None,
+    tol=0.0,
+    verbose=0,
+):
     """Train an initialized net on `rows` for at most `max_epochs`.
 
     Parameters
@@ -336,6 +360,8 @@ def train(net, rows, *, lr, learning_rate, max_epochs, rows_val=None, patience=N
         without progress.
     tol : float
         What counts as progress, relative to the best loss.
+    verbose : int
+        Whether to print a line for each epoch.
 
     Returns
     -------
@@ -343,14 +369,16 @@ def train(net, rows, *, lr, learning_rate, max_epochs, rows_val=None, patience=N
         The mean terms of the kept model, on `rows_val` if there are any.
     """
     net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
+    net.verbose = verbose
     _check_schedule(net)
     net.train_split = None if rows_val is None else predefined_split(rows_val)
     keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol)
+    # First, so that it sees an epoch after which a callback of the user's ends training.
+    first = [] if keep_best is None else [("keep_best", keep_best)]
+    last = [("print_log", PrintLog().initialize())] if verbose else []
     users = net.callbacks_
     try:
-        if keep_best is not None:
-            # First, so that it sees an epoch after which a callback of the user's ends training.
-            net.callbacks_ = [("keep_best", keep_best), *users]
+        net.callbacks_ = [*first, *users, *last]
         net.partial_fit(rows)
     finally:
         net.callbacks_, net.train_split = users, None
@@ -363,19 +391,19 @@ def train(net, rows, *, lr, learning_rate, max_epochs, rows_val=None, patience=N
             ConvergenceWarning,
             stacklevel=2,
         )
-    if keep_best is not None:
-        return keep_best.best_terms_
-    return net.last_terms_
+    best_terms = None if keep_best is None else keep_best.best_terms_
+    return best_terms or net.last_terms_
 
 
 def snapshot(net):
     """What `restore` needs to take a net back to where it is now."""
-    return copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict())), len(net.history)
+    states = net.module_.state_dict(), net.optimizer_.state_dict(), net.lowest_
+    return copy.deepcopy(states), len(net.history)
 
 
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
-    (module, optimizer), n_epochs = state
+    (module, optimizer, net.lowest_), n_epochs = state
     net.module_.load_state_dict(module)
     net.optimizer_.load_state_dict(optimizer)
     net.module_.eval()

@@ -14,7 +14,7 @@ from torch import nn
 
 from skae._base import BaseAutoencoder
 from skae.losses import LOSSES, SCALE_DEGREE
-from skae.modules import Autoencoder, LinearPlusNetwork
+from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction
 
 # How many values the principal components of the start are computed from, at most.
@@ -65,8 +65,9 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         decoder = decoder if output is None else nn.Sequential(decoder, output)
         return self._assemble(encoder, decoder, link, statistics)
 
+    @abstractmethod
     def _assemble(self, encoder, decoder, link, statistics):
-        return Autoencoder(encoder, decoder, link)
+        """The module of these parts."""
 
     def _starts_at_pca(self, encoder, decoder):
         if self.init == "random":
@@ -141,16 +142,18 @@ def _pca_start(encoder, decoder, rows, n_components):
     n_features = rows.n_features
     kept = torch.randperm(len(rows))[: max(n_components + 1, MAX_START_VALUES // n_features)]
     x, (_, weight) = rows[kept.to(rows.device)]
-    x = x.cpu().numpy()
-    if weight is not None:  # the mean is that of all rows, zero
-        x = x * weight.sqrt()[:, None].cpu().numpy()
-    components, mean = np.zeros((n_components, n_features), dtype=np.float32), x.mean(axis=0)
+    x, weight = x.cpu().numpy(), None if weight is None else weight.cpu().numpy()
+    components = np.zeros((n_components, n_features), dtype=np.float32)
+    mean = np.average(x, axis=0, weights=weight).astype(np.float32)
+    if weight is not None:
+        x = (x - mean) * np.sqrt(weight)[:, None]
+        x = np.concatenate([x, -x])  # which is centred already, so that PCA does not do it again
     if len(x) > 1:
         with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all
             pca = PCA(min(n_components, *x.shape), random_state=int(torch.randint(2**31, ()))).fit(
                 x
             )
-        components[: pca.n_components_], mean = pca.components_, pca.mean_
+        components[: pca.n_components_] = pca.components_
     weight, mean = torch.from_numpy(components), torch.from_numpy(mean)
     return (
         LinearPlusNetwork(weight, -weight @ mean, encoder),

@@ -8,6 +8,9 @@ from torch import nn
 
 from skae._batches import chunks, dense_tensor
 
+# The square of what lies beyond is infinite.
+MAX_DEVIATION = 1e150
+
 
 class Scaling(nn.Module):
     """``x -> (x - mean) / scale`` in float32 and back, with one scale for all features.
@@ -97,10 +100,11 @@ class ColumnStatistics:
     def scaling(self):
         """The scaling to zero means and a mean variance of one."""
         largest = self.deviation.max()
-        if not np.isfinite(largest):
+        if not largest < MAX_DEVIATION:
             raise ValueError(
-                f"The values of X are too large: from {self.low.min():.3g} to "
-                f"{self.high.max():.3g}, more than float64 can hold the difference of. Rescale X."
+                f"The values of X, from {self.low.min():.3g} to {self.high.max():.3g}, are too far "
+                "apart: float64 can not hold the squares of their differences. Rescale X, for "
+                "example with StandardScaler."
             )
         if largest == 0:
             return Scaling(self.mean, 1.0)

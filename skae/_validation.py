@@ -5,33 +5,36 @@ import torch
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight
 
+# What scalers may leave beyond the ends of their range; it does no harm.
+ROUNDING = 1e-6
+
 
 def float_dtype(X):
     """The floating dtype of results for X: float64 where values may need it, else float32."""
-    return np.float64 if X.dtype == np.float64 else np.float32
+    fits = X.dtype.itemsize <= 2 or X.dtype.newbyteorder("=") == np.float32
+    return np.float32 if fits else np.float64
 
 
 def check_weights(X, sample_weight):
     """The numbers of the rows of positive weight, and all weights or None."""
     if sample_weight is None:
         return np.arange(X.shape[0]), None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    subset = np.flatnonzero(weight)
-    if not len(subset):
+    if not np.any(sample_weight):
         raise ValueError(
             "All of sample_weight is zero: nothing is left to learn from. At least one weight must "
             "be positive."
         )
-    return subset, weight
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return np.flatnonzero(weight), weight
 
 
 def check_unit_interval(X, parameter):
     """Refuse values outside [0, 1], on account of a parameter."""
     values = X.data if sparse.issparse(X) else X
-    if values.size and (values.min() < 0 or values.max() > 1):
+    if values.size and (values.min() < -ROUNDING or values.max() > 1 + ROUNDING):
         raise ValueError(
-            f"{parameter} needs values in [0, 1], but X has values from {values.min():.6g} to "
-            f"{values.max():.6g}. Rescale X, for example with MinMaxScaler(clip=True), or choose "
+            f"{parameter} needs values in [0, 1], but X has values from {values.min():.8g} to "
+            f"{values.max():.8g}. Rescale X, for example with MinMaxScaler(clip=True), or choose "
             "another."
         )
 
@@ -72,11 +75,37 @@ def check_network(network, n_inputs, n_outputs, role):
     return network
 
 
+def copy_containers(value):
+    """A copy that does not change with the original; what the containers hold is the same."""
+    if isinstance(value, dict):
+        return {key: copy_containers(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [copy_containers(part) for part in value]
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _same(old, new):
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_same(old[key], new[key]) for key in old)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, np.ndarray) or isinstance(new, np.ndarray):
+        return np.array_equal(old, new)
+    return old is new or bool(old == new)
+
+
 def check_unchanged(started_with, params, class_name):
-    """Refuse to go on with a model whose settings are not those that it was built with."""
+    """Refuse to go on with a model whose settings are not those that it was built with.
+
+    Parameters
+    ----------
+    started_with, params : dict
+        Then and now, through `copy_containers`.
+    class_name : str
+    """
     for name in sorted(started_with.keys() | params.keys()):
         old, new = started_with.get(name), params.get(name)
-        if old is not new and not np.all(old == new):
+        if not _same(old, new):
             raise ValueError(
                 f"{name} was {old!r} when this {class_name} was started and is {new!r} now, which "
                 "training can not go on with. Set it back, or start anew: fit with "

@@ -85,7 +85,7 @@ def test_weights_choose_what_is_learned(digits):
     weighted = AutoencoderTransformer(3, **{**QUICK, "max_iter": 15})
     weighted.fit(X, sample_weight=half)
     alone = clone(weighted).fit(X[half == 1])
-    np.testing.assert_array_equal(weighted.transform(X), alone.transform(X))
+    np.testing.assert_allclose(weighted.transform(X), alone.transform(X), atol=1e-3)
 
 
 def test_held_out_rows_are_not_learned_from(digits):

@@ -59,7 +59,7 @@ def test_the_first_rows_of_a_stream_show_a_scale_but_no_bounds(X):
         ColumnStatistics.measure(np.ones((4, 2)), np.arange(4)).of_a_stream()
 
 
-@pytest.mark.parametrize("unit", [1e-300, 1e-40, 1e40, 1e300])
+@pytest.mark.parametrize("unit", [1e-300, 1e-40, 1e40, 1e140])
 def test_squares_neither_vanish_nor_overflow(unit):
     X = unit * np.array([[1.0, 0], [-1, 0]])
     scaling = ColumnStatistics.measure(X, np.arange(2)).scaling()
@@ -67,6 +67,7 @@ def test_squares_neither_vanish_nor_overflow(unit):
 
 
 def test_differences_that_overflow_are_refused():
-    X = np.array([[1.5e308], [-1.5e308]])
-    with pytest.raises(ValueError, match=r"too large: from -1\.5e"):
-        ColumnStatistics.measure(X, np.arange(2)).scaling()
+    for largest in (1e200, 1.5e308):
+        X = np.array([[largest], [-largest]])
+        with pytest.raises(ValueError, match="too far apart"):
+            ColumnStatistics.measure(X, np.arange(2)).scaling()

@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from torch import nn
 
@@ -10,8 +11,7 @@ from skae.architectures._activations import dense_layers
 
 def layer_sizes(hidden_layer_sizes):
     """The widths as a tuple; a single number is one layer. Raises ValueError below 1."""
-    single = isinstance(hidden_layer_sizes, Integral)
-    sizes = (hidden_layer_sizes,) if single else tuple(hidden_layer_sizes)
+    sizes = tuple(hidden_layer_sizes) if np.iterable(hidden_layer_sizes) else (hidden_layer_sizes,)
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes={hidden_layer_sizes!r} must be positive integers, one for each "

@@ -28,6 +28,11 @@ class NegativeELBO:
     beta: float = 1.0
     kl_warmup: int = 0
 
+    @property
+    def warmup_epochs(self):
+        """Epochs that do not count when the best one is looked for."""
+        return self.kl_warmup
+
     def before_step(self, module, n_epochs):
         """Set the weight of the divergence after so many epochs, such as 2.5."""
         if self.kl_warmup:
