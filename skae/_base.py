@@ -186,6 +186,14 @@ class BaseAutoencoder(
         ------
         ValueError
             If X, a weight or a parameter is not as described, or if training diverges.
+        TypeError
+            If an architecture gives something else than a torch module.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training was interrupted after its first epoch; the model is usable. Before that,
+            KeyboardInterrupt is passed on.
         """
         fresh = self._prepare(anew=not self.warm_start)
         X = self._validate_target(X, reset=fresh)
@@ -259,9 +267,10 @@ class BaseAutoencoder(
             vars(self).pop("net_", None)
         if hasattr(self, "net_"):
             check_unchanged(self._started_with, self._built_in_params(), type(self).__name__)
-            return False
-        self._rng = check_random_state(self.random_state)
-        return True
+        else:
+            self._rng = check_random_state(self.random_state)
+        self._rng_before = self._rng.get_state()
+        return not hasattr(self, "net_")
 
     def _built_in_params(self):
         return {
@@ -310,7 +319,6 @@ class BaseAutoencoder(
 
     def _train(self, rows, **settings):
         before = snapshot(self.net_) if self.net_.history else None
-        rng_state = self._rng.get_state()
         try:
             with self._seeded():
                 terms = train(
@@ -326,7 +334,7 @@ class BaseAutoencoder(
                 del self.net_  # half a training is no model
             else:
                 restore(self.net_, before)
-                self._rng.set_state(rng_state)
+                self._rng.set_state(self._rng_before)
             raise
         history = self.net_.history
         self.best_loss_ = terms["loss"]
@@ -400,6 +408,14 @@ class BaseAutoencoder(
         -------
         Z : ndarray of shape (n_samples, n_components)
             Codes, in the floating dtype of X.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of features, NaN or infinity, or is too far from the training
+            data for float32.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
@@ -418,6 +434,13 @@ class BaseAutoencoder(
         -------
         X_original : ndarray of shape (n_samples, n_features)
             Reconstructions, in the units of the training data and the floating dtype of the codes.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of columns, NaN or infinity.
         """
         check_is_fitted(self)
         Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
@@ -446,6 +469,13 @@ class BaseAutoencoder(
         -------
         scores : ndarray of shape (n_samples,), float64
             See the class.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As in `transform`, and if the loss needs X in [0, 1] and it is not.
         """
         check_is_fitted(self)
         X = self._validate_target(X, reset=False)
@@ -484,6 +514,13 @@ class BaseAutoencoder(
         -------
         X : ndarray of shape (n_samples, n_features)
             New rows, in the units and the floating dtype of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)

@@ -132,6 +132,7 @@ class BatchIterator:
     ----------
     rows : Rows
     batch_size : int
+        At most, but for a single row that is left over, which joins the others.
     shuffle : bool
     **loader_params
         For `torch.utils.data.DataLoader`, which is used only if there are any, such as

@@ -88,7 +88,8 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
         Merged last into the settings of the skorch net, such as
         ``{"optimizer__weight_decay": 1e-3, "compile": True}``.
     random_state : int, RandomState instance or None, default=None
-        Determines the start, the batches, the held-out rows and all noise. The global random state
+        Determines the start, the batches, the held-out rows and all noise; read when a model is
+        started, so not on a warm start. The global random state
         of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
     verbose : int, default=0
         Whether to print a line for each epoch.
@@ -104,8 +105,8 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
     n_iter_ : int
         Number of epochs trained.
     loss_curve_ : list of float
-        Training loss of each epoch, of standardized rows: for a squared error
-        the share of the variance that is not explained.
+        Training loss of each epoch, of rows as the module sees them: for a squared error of centred
+        and scaled rows the share of the variance that is not explained.
     validation_scores_ : list of float or None
         Minus the loss on held-out rows after each epoch.
     best_loss_ : float

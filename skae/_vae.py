@@ -85,7 +85,8 @@ class VAETransformer(BaseAutoencoder):
         Merged last into the settings of the skorch net, such as
         ``{"optimizer__weight_decay": 1e-3, "compile": True}``.
     random_state : int, RandomState instance or None, default=None
-        Determines the start, the batches, the held-out rows and all noise. The global random state
+        Determines the start, the batches, the held-out rows and all noise; read when a model is
+        started, so not on a warm start. The global random state
         of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
     verbose : int, default=0
         Whether to print a line for each epoch.

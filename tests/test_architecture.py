@@ -1,6 +1,7 @@
 """Imports go one way."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"relative import in {path}"
+            assert node.module != "skae", f"{path} imports from the top: name the file"
             yield node.module
 
 
@@ -43,6 +45,14 @@ def test_imports_go_one_way(path):
         if name.startswith("skae."):
             target = name.split(".")[1]
             assert target == room(path) or LEVEL[target] < LEVEL[room(path)], name
+
+
+def test_no_file_imports_itself_through_others():
+    """Within a room there may be no circle either."""
+    modules = {".".join(["skae", *p.relative_to(PACKAGE).with_suffix("").parts]): p for p in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {name: [i for i in imports(path) if i in modules] for name, path in modules.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_one_file_imports_skorch():

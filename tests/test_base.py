@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -60,10 +61,42 @@ def test_units_do_not_matter(cls, factor, shift, digits):
 
 
 def test_early_stopping_keeps_the_best_epoch(digits):
+    train, held_out = digits[:100], digits[100:]
     model = AutoencoderTransformer(
-        4, max_iter=20, learning_rate="constant", learning_rate_init=0.03, random_state=0
-    ).fit(digits)
-    assert model.best_loss_ <= -max(model.validation_scores_) + 1e-12
+        8, max_iter=30, learning_rate="constant", learning_rate_init=0.01, random_state=0
+    ).fit(train, X_val=held_out)
+    scores = model.validation_scores_
+    best = int(np.argmax(scores))
+    assert 0 < best < len(scores) - 1
+    unit = model.scaling_.scale.item() ** 2
+    assert model.score(held_out) == pytest.approx(unit * scores[best], rel=1e-4)
+    assert model.best_loss_ == -scores[best]
+
+
+@every_estimator
+def test_inference_drops_nothing_out(cls, digits):
+    model = cls(3, architecture=MLP((32,), dropout=0.5), early_stopping=False, max_iter=1)
+    model.fit(digits)
+    np.testing.assert_array_equal(model.transform(digits), model.transform(digits))
+    codes = model.transform(digits)
+    np.testing.assert_array_equal(model.inverse_transform(codes), model.inverse_transform(codes))
+
+
+def test_rows_come_back_in_order_over_many_chunks(digits):
+    model = AutoencoderTransformer(3, **QUICK).fit(digits)
+    many = np.tile(digits, (6, 1))  # 2400 rows
+    np.testing.assert_allclose(
+        model.transform(many), np.tile(model.transform(digits), (6, 1)), atol=1e-4
+    )
+    back = model.inverse_transform(model.transform(many))
+    np.testing.assert_allclose(back[2000:], back[:400], atol=1e-3)
+    np.testing.assert_allclose(model.score_samples(many)[2000:], model.score_samples(digits))
+
+
+def test_the_rows_to_validate_on_are_drawn_at_random(digits):
+    ordered = np.sort(digits.sum(axis=1))[:, None] * np.ones(5)
+    model = AutoencoderTransformer(1, validation_fraction=0.5, **QUICK).fit(ordered)
+    assert model.scaling_.mean[0].item() == pytest.approx(ordered.mean(), rel=0.02)
 
 
 def test_warm_start_and_partial_fit_go_on(digits):
@@ -88,6 +121,21 @@ def test_weights_choose_what_is_learned(digits):
     np.testing.assert_allclose(weighted.transform(X), alone.transform(X), atol=1e-3)
 
 
+def test_weights_weigh_in_all_places(digits):
+    weight = np.where(np.arange(len(digits)) % 4, 1.0, 50.0)
+    settings = {"early_stopping": False, **QUICK, "max_iter": 30}
+    model = AutoencoderTransformer(2, **settings).fit(digits, sample_weight=weight)
+    expected = np.average(digits, axis=0, weights=weight)
+    np.testing.assert_allclose(model.scaling_.mean, expected)
+    heavy = weight > 1
+    plain = AutoencoderTransformer(2, **settings).fit(digits)
+    assert model.score(digits[heavy]) > plain.score(digits[heavy])
+    assert model.score(digits[~heavy]) < plain.score(digits[~heavy])
+    held_out = AutoencoderTransformer(2, validation_fraction=0.5, **QUICK)
+    weighted, flat = (clone(held_out).fit(digits, sample_weight=w) for w in (weight, None))
+    assert weighted.best_loss_ != pytest.approx(flat.best_loss_, rel=1e-3)
+
+
 def test_held_out_rows_are_not_learned_from(digits):
     model = AutoencoderTransformer(3, **QUICK)
     first = model.fit(digits[:200], X_val=digits[200:]).scaling_.mean
@@ -95,12 +143,36 @@ def test_held_out_rows_are_not_learned_from(digits):
 
 
 @every_estimator
-def test_sparse_memory_mapped_and_dense_agree(cls, digits, tmp_path):
-    np.save(tmp_path / "X.npy", digits)
+@pytest.mark.parametrize("max_dense_bytes", [0, 2**27], ids=["batch by batch", "in memory"])
+def test_sparse_memory_mapped_and_dense_agree(cls, max_dense_bytes, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(skae._batches, "MAX_DENSE_BYTES", max_dense_bytes)
+    weight = np.linspace(0.5, 1.5, len(digits))
+    expected = cls(3, **QUICK).fit(digits, sample_weight=weight).transform(digits)
+    containers = [sparse.csr_array(digits)]
+    for dtype in ("<f8", ">f8", "<i8"):
+        np.save(tmp_path / f"{dtype[1:]}{dtype[0] == '>'}.npy", digits.astype(dtype))
+    containers += [np.load(path, mmap_mode="r") for path in tmp_path.iterdir()]
+    for X in containers:
+        found = cls(3, **QUICK).fit(X, sample_weight=weight).transform(X)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint8])
+def test_a_memory_mapped_file_is_not_copied(dtype, tmp_path, monkeypatch):
+    monkeypatch.setattr(skae._batches, "MAX_DENSE_BYTES", 0)
+    X = np.random.default_rng(0).integers(0, 200, (20_000, 50)).astype(dtype)
+    np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    expected = cls(3, **QUICK).fit_transform(digits)
-    for X in (sparse.csr_array(digits), mapped):
-        np.testing.assert_allclose(cls(3, **QUICK).fit_transform(X), expected, atol=1e-4)
+    model = AutoencoderTransformer(
+        2, hidden_layer_sizes=(4,), init="random", max_iter=1, batch_size=1024
+    )
+    model.fit(mapped[:100])  # what is loaded once, whatever the data
+    tracemalloc.start()
+    model.fit(mapped)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < mapped.nbytes / 2 + 2**20  # numpy tells tracemalloc what it allocates
 
 
 ARCHITECTURES = [
@@ -210,7 +282,13 @@ def fit_with(X, **params):
         (lambda X: fit_with(X, learning_rate_init=1e12, learning_rate="constant"), "diverged in"),
         (lambda X: lambda: fit_with(X)().transform(X[:, :3]), "3 features"),
         (lambda X: lambda: fit_with(X)().inverse_transform(X), "64 columns"),
-        (lambda X: lambda: AutoencoderTransformer().fit(X, sample_weight=0 * X[:, 0]), "zero"),
+        (
+            lambda X: lambda: AutoencoderTransformer().fit(X, sample_weight=0 * X[:, 0]),
+            "sample_weight is zero: nothing is left",
+        ),
+        (lambda X: lambda: AutoencoderTransformer().fit(X, sample_weight=-X[:, 3]), "[Nn]egative"),
+        (lambda X: fit_with(1e200 * X), "too far apart"),
+        (lambda X: fit_with(X, callbacks=[3]), "no skorch callback"),
     ],
 )
 def test_bad_input_gets_a_clear_error(act, message, digits):
@@ -262,6 +340,11 @@ def test_a_failed_continuation_leaves_the_model_as_it_was(digits):
             go_on(digits)
         np.testing.assert_array_equal(model.transform(digits), expected)
         assert list(model.net_.history) == history
+    undisturbed = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(digits)
+    model.set_params(learning_rate_init=undisturbed.learning_rate_init)
+    for one in (model, undisturbed):
+        one.partial_fit(digits)
+    np.testing.assert_array_equal(model.transform(digits), undisturbed.transform(digits))
 
 
 def test_partial_fit_learns_at_its_own_rate(digits):
@@ -279,6 +362,8 @@ def test_partial_fit_learns_at_its_own_rate(digits):
         (AutoencoderTransformer, {"n_components": 5}),
         (AutoencoderTransformer, {"loss": "absolute_error"}),
         (AutoencoderTransformer, {"architecture": MLP((4,))}),
+        (AutoencoderTransformer, {"hidden_layer_sizes": np.array([16, 16])}),
+        (AutoencoderTransformer, {"net_params": {"optimizer__weight_decay": 0.5}}),
         (AutoencoderTransformer, {"batch_size": 7}),
         (DenoisingAutoencoder, {"noise_level": 2.0}),
         (VAETransformer, {"beta": 100.0}),
@@ -293,6 +378,15 @@ def test_what_is_built_in_can_not_change_on_the_way(cls, params, digits):
         with pytest.raises(ValueError, match=f"{next(iter(params))}.*was.*warm_start=False"):
             go_on(digits)
     assert model.set_params(warm_start=False).fit(digits).n_iter_ == 1
+
+
+def test_what_is_changed_in_place_is_noticed(digits):
+    settings = {"optimizer__weight_decay": 0.1}
+    model = AutoencoderTransformer(2, net_params=settings, **QUICK).partial_fit(digits)
+    model.partial_fit(digits)
+    settings["optimizer__weight_decay"] = 5
+    with pytest.raises(ValueError, match="net_params was"):
+        model.partial_fit(digits)
 
 
 def test_settings_of_an_architecture_are_built_in_too(digits):
@@ -344,9 +438,11 @@ def test_fits_in_threads_are_what_they_are_alone(digits):
     expected = [clone(model).fit_transform(digits) for model in models]
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    found = Parallel(n_jobs=3, backend="threading")(
-        delayed(model.fit_transform)(digits) for model in models
-    )
+    with float64_by_default():
+        found = Parallel(n_jobs=3, backend="threading")(
+            delayed(model.fit_transform)(digits) for model in models
+        )
+        assert torch.get_default_dtype() == torch.float64
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert torch.equal(before, torch.get_rng_state())
@@ -399,8 +495,10 @@ def test_metadata_is_routed_through_a_pipeline(digits):
 def test_verbose_prints_a_line_for_each_epoch(digits, capsys):
     AutoencoderTransformer(2, **QUICK).fit(digits)
     assert not capsys.readouterr().out
-    AutoencoderTransformer(2, verbose=1, **QUICK).fit(digits)
-    assert len(re.findall(r"^ +[123] ", capsys.readouterr().out, re.MULTILINE)) == 3
+    quiet = AutoencoderTransformer(2, warm_start=True, **QUICK).fit(digits)
+    assert not capsys.readouterr().out
+    quiet.set_params(verbose=1).fit(digits)
+    assert len(re.findall(r"^ +[456] ", capsys.readouterr().out, re.MULTILINE)) == 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

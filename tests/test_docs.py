@@ -24,6 +24,12 @@ def test_code_of_a_page_runs(path):
 
 
 @page
+def test_no_figure_of_a_page_is_left_to_fill_in(path):
+    text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(), flags=re.DOTALL)
+    assert not re.findall(r"\{\w+\}|TODO|XXX", text)
+
+
+@page
 def test_links_of_a_page_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
         assert target.startswith("https://") or (path.parent / target).exists(), target

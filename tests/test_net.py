@@ -128,6 +128,63 @@ def test_the_best_epoch_is_kept_the_start_included():
         assert torch.equal(value, start[name])
 
 
+def test_an_epoch_in_the_middle_is_kept_where_it_is_the_best():
+    model, watch = make_model(), Weights()
+    net = net_of(model, callbacks=[watch])
+    held_out = rows(np.random.default_rng(1).normal(size=(20, 6)))
+    train(
+        net,
+        rows(X[:10]),
+        rows_val=held_out,
+        lr=0.02,
+        max_epochs=60,
+        learning_rate="constant",
+        patience=20,
+    )
+    best = int(np.argmin(net.history[:, "valid_loss"]))
+    assert 0 < best < len(net.history) - 1
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, watch.after[best][name])
+
+
+class Weights(Callback):
+    """Note the weights after each epoch."""
+
+    def __init__(self):
+        self.after = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.after.append(copy.deepcopy(net.module_.model.state_dict()))
+
+
+def test_epochs_of_a_warm_up_do_not_count():
+    class Rising(Reconstruction):
+        warmup_epochs = 6
+
+    net = make_net(make_model(), Rising(), lr=0.01, batch_size=8, device="cpu")
+    train(
+        net,
+        rows(),
+        rows_val=rows(),
+        lr=1e-12,  # no epoch is better
+        max_epochs=50,
+        learning_rate="constant",
+        patience=2,
+        tol=1e-4,
+    )
+    assert len(net.history) == 8
+
+
+def test_weights_that_the_last_step_broke_are_refused():
+    class Break(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            next(net.module_.parameters()).data.fill_(float("inf"))
+
+    net = net_of(make_model(), callbacks=[Break()])
+    with pytest.raises(ValueError, match="weights became infinite"):
+        train(net, rows(), lr=0.01, max_epochs=1, learning_rate="constant")
+
+
 def test_patience_counts_epochs_without_progress():
     net = net_of(make_model())
     train(

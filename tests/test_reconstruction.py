@@ -30,6 +30,25 @@ def test_training_starts_at_pca(n_components, digits):
     assert reconstruction_error(started, digits) == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
+def test_weighted_training_starts_at_weighted_pca(digits):
+    weight = np.random.default_rng(0).exponential(size=len(digits)) ** 2
+    started = AutoencoderTransformer(
+        5,
+        init="pca",
+        output_activation="identity",
+        early_stopping=False,
+        max_iter=1,
+        learning_rate_init=1e-12,
+        random_state=0,
+    ).fit(digits, sample_weight=weight)
+    centred = digits - np.average(digits, axis=0, weights=weight)
+    _, _, components = np.linalg.svd(np.sqrt(weight)[:, None] * centred, full_matrices=False)
+    projected = centred @ components[:5].T @ components[:5]
+    expected = np.average(np.mean((centred - projected) ** 2, axis=1), weights=weight)
+    found = -np.average(started.score_samples(digits), weights=weight)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
 def test_pca_starts_where_it_applies(digits):
     def starts(**params):
         model = AutoencoderTransformer(3, **{**QUICK, "max_iter": 1, **params}).fit(digits / 16)

@@ -116,6 +116,23 @@ def test_the_warm_up_raises_the_divergence_epoch_by_epoch(unit_digits):
     np.testing.assert_allclose(kl / kl[-1], [*rising, 1, 1, 1], rtol=0.02)
 
 
+def test_a_warm_up_goes_on_from_one_partial_fit_to_the_next(unit_digits):
+    params = {**QUICK, "likelihood": "bernoulli", "learning_rate_init": 1e-12}
+    vae = VAETransformer(2, kl_warmup=3, **params)
+    for _ in range(5):
+        vae.partial_fit(unit_digits)
+    kl = np.array(vae.net_.history[:, "train_kl"])
+    rising = np.arange(150).reshape(3, 50).mean(axis=1) / 150
+    np.testing.assert_allclose(kl / kl[-1], [*rising, 1, 1], rtol=0.02)
+
+
+def test_training_does_not_stop_in_its_warm_up(unit_digits):
+    params = {**QUICK, "max_iter": 20, "n_iter_no_change": 2, "likelihood": "bernoulli"}
+    vae = VAETransformer(2, beta=4, kl_warmup=10, **params).fit(unit_digits)
+    assert vae.n_iter_ > 10
+    assert vae.best_loss_ <= -max(vae.validation_scores_[10:])
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
