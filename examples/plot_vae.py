@@ -9,8 +9,8 @@ row is.
 # %%
 # The weight of the divergence
 # ----------------------------
-# A small `beta` lets the code say much about each row: reconstructions are sharp, but codes drawn
-# from the prior fall into holes. A large one makes every code usable, and digits blurred.
+# A small `beta` lets the code say much about each row: reconstructions are sharp, but the codes no
+# longer fill the prior that samples are drawn from. A large one blurs digits.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits

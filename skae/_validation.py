@@ -19,7 +19,7 @@ def check_weights(X, sample_weight):
     """The numbers of the rows of positive weight, and all weights or None."""
     if sample_weight is None:
         return np.arange(X.shape[0]), None
-    if not np.any(sample_weight):
+    if not np.asarray(sample_weight).any():
         raise ValueError(
             "All of sample_weight is zero: nothing is left to learn from. At least one weight must "
             "be positive."
