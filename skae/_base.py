@@ -555,12 +555,16 @@ class BaseAutoencoder(
 
     def _map_rows(self, X, function):
         """Apply a function of standardized rows to X, chunk by chunk."""
-        device, outputs = self._module_device(), []
+        device, results = self._module_device(), None
         with plain_torch(grad=False):
             for chunk in chunks(X.shape[0]):
                 x = self.scaling_(dense_tensor(X, chunk)).to(device)
-                outputs.append(function(x).cpu())
-            return torch.cat(outputs).numpy()
+                values = function(x).cpu()
+                # One block for all: tensors kept for each chunk would scatter the heap.
+                if results is None:
+                    results = values.new_empty((X.shape[0], *values.shape[1:]))
+                results[chunk] = values
+            return results.numpy()
 
     # What scikit-learn asks of an estimator.
 
