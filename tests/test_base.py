@@ -121,6 +121,13 @@ def test_weights_choose_what_is_learned(digits):
     np.testing.assert_allclose(weighted.transform(X), alone.transform(X), atol=1e-3)
 
 
+def test_rows_to_validate_on_are_not_learned_from():
+    each_row_has_its_column = np.eye(20)
+    model = AutoencoderTransformer(2, validation_fraction=0.5, **QUICK)
+    mean = model.fit(each_row_has_its_column).scaling_.mean.numpy()
+    np.testing.assert_allclose(np.sort(mean), [0] * 10 + [0.1] * 10)
+
+
 def test_weights_weigh_in_all_places(digits):
     weight = np.where(np.arange(len(digits)) % 4, 1.0, 50.0)
     settings = {"early_stopping": False, **QUICK, "max_iter": 30}
