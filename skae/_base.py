@@ -140,9 +140,13 @@ class BaseAutoencoder(
     # The parameter that says what a reconstruction costs: "loss" or "likelihood".
     _cost: str
 
+    def _starts(self, n_rows, has_val):
+        """Where to start from; of several, what is best on the held-out rows is kept."""
+        return ["random"]
+
     @abstractmethod
-    def _make_module(self, rows, statistics):
-        """The torch module, for standardized rows; `rows` are those to learn from."""
+    def _make_module(self, rows, statistics, start):
+        """The torch module, for standardized rows; `rows` are those that `fit` was given."""
 
     @abstractmethod
     def _make_objective(self):
@@ -198,22 +202,28 @@ class BaseAutoencoder(
         fresh = self._prepare(anew=not self.warm_start)
         X = self._validate_target(X, reset=fresh)
         subset, weight = check_weights(X, sample_weight)
-        X_held_out, subset_val, weight_val = X, None, weight
         if X_val is not None:
-            X_held_out, weight_val = self._validate_target(X_val, reset=False), None
-            subset_val = np.arange(X_held_out.shape[0])
-        elif self.early_stopping:
-            subset, subset_val = self._split(subset)
-        has_val = subset_val is not None and len(subset_val) > 0
+            X_val = self._validate_target(X_val, reset=False)
+            n_train = len(subset)
+        else:
+            n_train = len(subset) - self._n_held_out(len(subset))
+            if n_train < len(subset):
+                subset = self._rng.permutation(subset)
         with plain_torch(grad=True):
-            if fresh:
-                statistics = ColumnStatistics.measure(X, subset, weight)
-                rows = self._start(X, statistics, subset, weight)
+            statistics = self._standardize(X, subset, weight) if fresh else None
+            all_rows = self._rows(X, subset, weight)
+            if X_val is not None:
+                rows, rows_val = all_rows, self._rows(X_val)
+            elif n_train < len(subset):
+                rows, rows_val = all_rows.split(n_train)
             else:
-                rows = self._rows(X, subset, weight)
+                rows, rows_val = all_rows, None
             self._train(
                 rows,
-                rows_val=self._rows(X_held_out, subset_val, weight_val) if has_val else None,
+                # Scale and start may know the rows that are held out. That favours the start a
+                # little, and so what training adds is sure.
+                nets=self._new_nets(all_rows, statistics, rows_val) if fresh else None,
+                rows_val=rows_val,
                 max_epochs=self.max_iter,
                 learning_rate=self.learning_rate,
                 patience=self.n_iter_no_change if self.early_stopping else None,
@@ -252,12 +262,10 @@ class BaseAutoencoder(
         X = self._validate_target(X, reset=fresh)
         subset, weight = check_weights(X, sample_weight)
         with plain_torch(grad=True):
-            if fresh:
-                statistics = ColumnStatistics.measure(X, subset, weight).of_a_stream()
-                rows = self._start(X, statistics, subset, weight)
-            else:
-                rows = self._rows(X, subset, weight)
-            self._train(rows, max_epochs=1, learning_rate="constant")
+            statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
+            rows = self._rows(X, subset, weight)
+            nets = self._new_nets(rows, statistics) if fresh else None
+            self._train(rows, nets=nets, max_epochs=1, learning_rate="constant")
         return self
 
     def _prepare(self, *, anew):
@@ -279,13 +287,10 @@ class BaseAutoencoder(
             if name.split("__")[0] not in _MAY_CHANGE
         }
 
-    def _split(self, subset):
-        """Split row numbers at random into those to learn from and those to validate on."""
-        n_val = int(self.validation_fraction * len(subset))
-        shuffled = self._rng.permutation(subset)
-        return np.sort(shuffled[n_val:]), np.sort(shuffled[:n_val])
+    def _n_held_out(self, n_rows):
+        return int(self.validation_fraction * n_rows) if self.early_stopping else 0
 
-    def _rows(self, X, subset, weight):
+    def _rows(self, X, subset=None, weight=None):
         return Rows(X, self.scaling_, subset=subset, weight=weight, device=self._device())
 
     def _device(self):
@@ -295,43 +300,57 @@ class BaseAutoencoder(
         """Seed torch from `random_state` and give the caller's random state back at the end."""
         return forked_seed(self._device(), int(self._rng.randint(np.iinfo(np.int32).max)))
 
-    def _start(self, X, statistics, subset, weight):
-        """Scale, build the module and the net; returns the rows to learn from."""
+    def _standardize(self, X, subset, weight, *, stream=False):
+        """Begin a new model: measure the columns, and set what follows from them."""
+        statistics = ColumnStatistics.measure(X, np.sort(subset), weight)
+        if stream:
+            statistics = statistics.of_a_stream()
         standardized = self._needs_unit_interval() is None
         self.scaling_ = statistics.scaling() if standardized else Scaling(np.zeros(X.shape[1]), 1.0)
         self._dtype, self._n_features_out = float_dtype(X), self.n_components
         self._started_with = self._built_in_params()
-        rows = self._rows(X, subset, weight)
+        return statistics
+
+    def _new_nets(self, rows, statistics, rows_val=None):
+        """One net after the other, of each start that is to be tried on `rows`."""
+        n_rows = len(rows)
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = int(np.clip(len(rows) // 50, 8, 128))
-        with self._seeded():
-            self.net_ = make_net(
-                self._make_module(rows, statistics),
-                self._make_objective(),
-                lr=self.learning_rate_init,
-                batch_size=batch_size,
-                device=str(self._device()),
-                callbacks=self.callbacks,
-                net_params=self.net_params,
-            )
-        return rows
-
-    def _train(self, rows, **settings):
-        before = snapshot(self.net_) if self.net_.history else None
-        try:
+            batch_size = int(np.clip(n_rows // 50, 8, 128))
+        for start in self._starts(n_rows, rows_val is not None):
             with self._seeded():
-                terms = train(
-                    self.net_,
-                    rows,
+                yield make_net(
+                    self._make_module(rows, statistics, start),
+                    self._make_objective(),
                     lr=self.learning_rate_init,
-                    verbose=int(self.verbose),
-                    **settings,
+                    batch_size=batch_size,
+                    device=str(self._device()),
+                    callbacks=self.callbacks,
+                    net_params=self.net_params,
                 )
+
+    def _train(self, rows, *, nets=None, **settings):
+        """Train the net there is, or each of the new ones, of which the best is kept."""
+        before = snapshot(self.net_) if nets is None else None
+        try:
+            terms = None
+            for net in [self.net_] if nets is None else nets:
+                with self._seeded():
+                    found = train(
+                        net,
+                        rows,
+                        lr=self.learning_rate_init,
+                        verbose=int(self.verbose),
+                        **settings,
+                    )
+                if terms is None or found["loss"] < terms["loss"]:
+                    self.net_, terms = net, found
+                if net.interrupted_:
+                    break
             self._describe_training(rows, terms)
         except BaseException:
             if before is None:
-                del self.net_  # half a training is no model
+                vars(self).pop("net_", None)  # half a training is no model
             else:
                 restore(self.net_, before)
                 self._rng.set_state(self._rng_before)

@@ -3,6 +3,9 @@
 Nothing here indexes one row at a time: a batch is one indexing operation, whatever holds the data.
 """
 
+import copy
+from itertools import repeat
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -12,6 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 # A sparse or memory-mapped X whose dense float32 form is at most this large is held in memory.
 MAX_DENSE_BYTES = 2**27
 CHUNK_ROWS = 1024
+# About so many values are gathered in one operation and dealt out as batches: from memory what fits
+# into a cache, from elsewhere what is worth a walk through a file.
+MEMORY_AHEAD, FILE_AHEAD = 2**18, 2**22
+# A file is shuffled by blocks of so many rows, which lie together, and then within what is read
+# ahead: random access to single rows would read a page for each.
+BLOCK_ROWS = 64
 
 
 def is_memory_mapped(X):
@@ -21,6 +30,25 @@ def is_memory_mapped(X):
             return True
         X = getattr(X, "base", None)
     return False
+
+
+def dense_block(X, rows):
+    """Rows of an array or CSR matrix as a dense array, which may be a view of X.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    rows : slice or integer array
+        Which rows.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+    """
+    if not isinstance(rows, slice) and (np.diff(rows) == 1).all():
+        rows = slice(rows[0], rows[-1] + 1)
+    block = X[rows]
+    return block.toarray() if sparse.issparse(block) else block
 
 
 def dense_tensor(X, rows):
@@ -37,13 +65,12 @@ def dense_tensor(X, rows):
     tensor of shape (n_rows, n_features)
         Never a view of X, which a module of the user's may change in place.
     """
-    block = X[rows]
-    if sparse.issparse(block):
-        block = block.toarray()
+    block = dense_block(X, rows)
     dtype = block.dtype
     if dtype not in (np.float32, np.float64):
         dtype = np.float32 if dtype.itemsize <= 2 else np.float64
-    return torch.from_numpy(np.array(block, dtype=dtype, order="C"))
+    is_view = block.base is not None or block is X
+    return torch.from_numpy(np.array(block, dtype=dtype, order="C", copy=True if is_view else None))
 
 
 def chunks(n_rows, chunk_rows=CHUNK_ROWS):
@@ -63,7 +90,7 @@ class Rows(Dataset):
     scaling : Scaling
         Applied to each block as it is read.
     subset : integer array or None
-        Which rows of X, in increasing order; None means all.
+        Which rows of X; None means all.
     weight : array of shape (n_samples,) or None
         Weights of the rows of X; here they are divided by their mean over `subset`.
     device : torch.device
@@ -75,8 +102,8 @@ class Rows(Dataset):
         self.subset = np.arange(X.shape[0]) if subset is None else subset
         self.weight = None
         if weight is not None:
-            weight = np.asarray(weight, dtype=np.float64)[self.subset]
-            self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
+            weight = torch.as_tensor(np.asarray(weight, dtype=np.float64)[self.subset])
+            self.weight = (weight / weight.mean()).float()
         self.held = None
         if self._fits_in_memory():
             self.held = self._read_all()
@@ -97,6 +124,18 @@ class Rows(Dataset):
 
     def __len__(self):
         return len(self.subset)
+
+    def split(self, n_first):
+        """Two sets of rows that share the memory of these: the first `n_first`, and the others."""
+        parts = []
+        for rows in (slice(None, n_first), slice(n_first, None)):
+            part = copy.copy(self)
+            part.subset = self.subset[rows]
+            part.held = None if self.held is None else self.held[rows]
+            if self.weight is not None:
+                part.weight = self.weight[rows] / self.weight[rows].mean()
+            parts.append(part)
+        return parts
 
     @property
     def device(self):
@@ -125,6 +164,9 @@ def _has_room(device, tensor):
 class BatchIterator:
     """Batches of `Rows`, shuffled anew in each pass with torch's generator.
 
+    Rows in memory, and those of a file as far as they are read at once, come in any order with the
+    same probability. In a larger file blocks of rows stay together until they have been read.
+
     The batches of a pass differ by at most one row, so none is left with a single row (which batch
     normalization cannot take) unless it is asked for.
 
@@ -149,12 +191,35 @@ class BatchIterator:
         return n_batches if self.batch_size == 1 else max(1, min(n_batches, n_rows // 2))
 
     def __iter__(self):
-        device = self.rows.device
-        n_rows = len(self.rows)
-        order = (torch.randperm if self.shuffle else torch.arange)(n_rows, device=device)
-        batches = order.tensor_split(len(self))
+        batches = self._order().tensor_split(len(self))
         if self.loader_params:
             return iter(
                 DataLoader(self.rows, sampler=batches, batch_size=None, **self.loader_params)
             )
-        return map(self.rows.__getitem__, batches)
+        return self._read(batches)
+
+    def _n_ahead(self):
+        """How many rows are read in one operation."""
+        n_values = FILE_AHEAD if self.rows.held is None else MEMORY_AHEAD
+        return max(1, n_values // self.rows.n_features)
+
+    def _order(self):
+        n_rows, device = len(self.rows), self.rows.device
+        if not self.shuffle:
+            return torch.arange(n_rows, device=device)
+        n_ahead = self._n_ahead()
+        if self.rows.held is not None or n_rows <= n_ahead:
+            return torch.randperm(n_rows, device=device)
+        blocks = torch.arange(n_rows).split(BLOCK_ROWS)
+        blocks = torch.cat([blocks[i] for i in torch.randperm(len(blocks))])
+        return torch.cat([part[torch.randperm(len(part))] for part in blocks.split(n_ahead)])
+
+    def _read(self, batches):
+        n_together = max(1, self._n_ahead() // len(batches[0]))
+        for start in range(0, len(batches), n_together):
+            group = batches[start : start + n_together]
+            x, (_, weight) = self.rows[torch.cat(group)]
+            sizes = [len(batch) for batch in group]
+            weights = repeat(None) if weight is None else weight.split(sizes)
+            for part, part_weight in zip(x.split(sizes), weights, strict=False):
+                yield part, (None, part_weight)

@@ -1,7 +1,9 @@
 """The skorch net that trains every model: the only file that imports skorch."""
 
 import copy
+import functools
 import math
+import operator
 import warnings
 
 import torch
@@ -13,6 +15,7 @@ from torch import nn
 
 from skae._batches import BatchIterator
 from skae._device import forked_seed
+from skae._optimizer import FusedAdam
 
 # Settings of the net that are parameters of the estimators under another name.
 RESERVED = {
@@ -118,12 +121,12 @@ class ObjectiveNet(NeuralNet):
     def _evaluate(self, batch):
         """The loss, and its terms as weighted means: tensors that nobody waits for."""
         x, (y, weight) = batch
-        values = self.infer(x, y=y)
+        values = self.module_(x.to(self.device), y)
         if weight is not None:
             weight = weight.to(self.device)
             values = {name: weight * value for name, value in values.items()}
         terms = {name: value.mean() for name, value in values.items()}
-        return {"loss": sum(terms.values()), "y_pred": terms}
+        return {"loss": functools.reduce(operator.add, terms.values()), "y_pred": terms}
 
     def train_step(self, batch, **fit_params):
         """One optimizer step on one batch."""
@@ -135,7 +138,9 @@ class ObjectiveNet(NeuralNet):
             n_epochs = self.epochs_before_ + self.steps_done_ / self.steps_per_epoch_
             self.module_.objective.before_step(self.module_.model, n_epochs)
         self.steps_done_ += 1
-        self.optimizer_.zero_grad()
+        for group in self.optimizer_.param_groups:  # `zero_grad`, less its bookkeeping
+            for parameter in group["params"]:
+                parameter.grad = None
         step = self._evaluate(batch)
         step["loss"].backward()
         if self.reports_batches_:
@@ -163,18 +168,17 @@ class ObjectiveNet(NeuralNet):
 
     def mean_terms(self, iterator, training, prefix, step_fn):
         """One pass over the batches: ``{"loss": ..., "term": ...}``, means over the rows."""
-        n_rows, totals = 0, None
+        n_rows, totals = 0, {}
         for batch in iterator:
-            step = self._run_batch(batch, training, prefix, step_fn)
-            names = ["loss", *step["y_pred"]]
-            means = torch.stack(
-                [step["loss"].detach(), *(t.detach() for t in step["y_pred"].values())]
-            )
-            # One running sum: a tensor kept for each batch would scatter the heap, which grows.
-            totals = torch.zeros_like(means) if totals is None else totals
-            totals += len(batch[0]) * means
+            terms = self._run_batch(batch, training, prefix, step_fn)["y_pred"]
+            for name, value in terms.items():
+                if name not in totals:
+                    totals[name] = torch.zeros_like(value)
+                # One running sum: a tensor kept for each batch would scatter the heap, which grows.
+                totals[name].add_(value.detach(), alpha=len(batch[0]))
             n_rows += len(batch[0])
-        return dict(zip(names, (totals / n_rows).tolist(), strict=True))
+        means = (torch.stack(list(totals.values())) / n_rows).tolist()
+        return {"loss": math.fsum(means), **dict(zip(totals, means, strict=True))}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; the mean of each term goes to the history."""
@@ -282,7 +286,7 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
             )
     settings = {
         "criterion": nn.Identity,
-        "optimizer": torch.optim.Adam,
+        "optimizer": FusedAdam,
         "iterator_train": BatchIterator,
         "iterator_train__shuffle": True,
         "iterator_valid": BatchIterator,
@@ -300,9 +304,6 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
                 f"callbacks has {callback!r}, which is no skorch callback: give objects of "
                 "skorch.callbacks or of classes derived from skorch.callbacks.Callback."
             )
-    kernels = {"optimizer__foreach", "optimizer__fused"}
-    if issubclass(settings["optimizer"], torch.optim.Adam) and not kernels & set(settings):
-        settings["optimizer__fused"] = True
     module = TrainingModule(model, objective)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ValueError(

@@ -18,7 +18,9 @@ from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction
 
 # How many values the principal components of the start are computed from, at most.
-MAX_START_VALUES = 2**22
+MAX_START_VALUES = 2**24
+# With more rows than these one start has to do: training is long, and matters more.
+MAX_ROWS_TO_TRY_BOTH = 10_000
 # How many training codes are kept for the density that `sample` draws from, at most.
 MAX_KEPT_CODES = 10_000
 
@@ -57,9 +59,18 @@ class ReconstructionAutoencoder(BaseAutoencoder):
             self._latent_density = density
         return self._latent_density
 
-    def _make_module(self, rows, statistics):
+    def _starts(self, n_rows, has_val):
+        if self.init != "auto":
+            return [self.init]
+        if self.architecture is not None or self._needs_unit_interval() is not None:
+            return ["random"]
+        both = has_val and n_rows <= MAX_ROWS_TO_TRY_BOTH and not self.callbacks
+        return ["pca", "random"] if both else ["pca"]
+
+    def _make_module(self, rows, statistics, start):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
-        if self._starts_at_pca(encoder, decoder):
+        if start == "pca":
+            self._check_pca_start(encoder, decoder)
             encoder, decoder = _pca_start(encoder, decoder, rows, self.n_components)
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)
@@ -69,23 +80,17 @@ class ReconstructionAutoencoder(BaseAutoencoder):
     def _assemble(self, encoder, decoder, link, statistics):
         """The module of these parts."""
 
-    def _starts_at_pca(self, encoder, decoder):
-        if self.init == "random":
-            return False
+    def _check_pca_start(self, encoder, decoder):
         linear_end = all(
             isinstance(network, nn.Sequential) and isinstance(network[-1], nn.Linear)
             for network in (encoder, decoder)
         )
-        applies = linear_end and self._needs_unit_interval() is None
-        if self.init == "auto":
-            return applies and self.architecture is None
-        if not applies:
+        if not linear_end or self._needs_unit_interval() is not None:
             raise ValueError(
                 "init='pca' needs loss='squared_error' or 'absolute_error', outputs that are not "
                 "logistic, and networks that end in a linear layer, as MLP gives them. Use "
                 "init='random' or init='auto'."
             )
-        return True
 
     def _row_scores(self, module, x):
         loss = Reconstruction(self._fitted_loss())(module, x)["reconstruction"]
@@ -144,18 +149,22 @@ def _pca_start(encoder, decoder, rows, n_components):
     x, (_, weight) = rows[kept.to(rows.device)]
     x, weight = x.cpu().numpy(), None if weight is None else weight.cpu().numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)
-    mean = np.average(x, axis=0, weights=weight).astype(np.float32)
+    mean, spread = np.average(x, axis=0, weights=weight).astype(np.float32), 1.0
     if weight is not None:
         x = (x - mean) * np.sqrt(weight)[:, None]
         x = np.concatenate([x, -x])  # which is centred already, so that PCA does not do it again
     if len(x) > 1:
+        pca = PCA(min(n_components, *x.shape), random_state=int(torch.randint(2**31, ())))
         with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all
-            pca = PCA(min(n_components, *x.shape), random_state=int(torch.randint(2**31, ()))).fit(
-                x
-            )
+            pca.fit(x)
         components[: pca.n_components_] = pca.components_
-    weight, mean = torch.from_numpy(components), torch.from_numpy(mean)
-    return (
-        LinearPlusNetwork(weight, -weight @ mean, encoder),
-        LinearPlusNetwork(weight.T, mean, decoder),
-    )
+        spread = pca.singular_values_[0] / np.sqrt(len(x))
+    if not 1e-3 < spread < 1e3:  # such as 0 or NaN, where rows do not vary
+        spread = 1.0
+    # Codes that vary as the inputs of a network should. One factor for all keeps their metric.
+    components, mean = torch.from_numpy(components), torch.from_numpy(mean)
+    weight = components / spread
+    encoder = LinearPlusNetwork(weight, -weight @ mean, encoder)
+    # Moved by single rows of many features, this map would fit those rows and no others.
+    encoder.linear.requires_grad_(False)
+    return encoder, LinearPlusNetwork(components.T * spread, mean, decoder)

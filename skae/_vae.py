@@ -213,7 +213,7 @@ class VAETransformer(BaseAutoencoder):
         self.kl_warmup = kl_warmup
         self.n_importance_samples = n_importance_samples
 
-    def _make_module(self, rows, statistics):
+    def _make_module(self, rows, statistics, start):
         encoder, decoder = self._make_networks(2 * self.n_components, self.n_components)
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)

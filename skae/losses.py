@@ -25,7 +25,7 @@ __all__ = [
 
 def squared_error(x, output):
     """Mean over the features of ``(x - output) ** 2``."""
-    return (x - output).square().mean(dim=1)
+    return functional.mse_loss(output, x, reduction="none").mean(dim=1)
 
 
 def absolute_error(x, output):

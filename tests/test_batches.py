@@ -41,10 +41,20 @@ def test_rows_are_the_same_from_everywhere(anywhere):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 19, 20, 100])
 @pytest.mark.parametrize("params", [{}, {"num_workers": 0}], ids=["own", "DataLoader"])
-def test_a_pass_has_each_row_once_in_batches_of_like_size(batch_size, params):
+@pytest.mark.parametrize("n_ahead", [1, 8, 100])
+def test_a_pass_has_each_row_once_in_batches_of_like_size(
+    batch_size, params, n_ahead, anywhere, monkeypatch
+):
+    for name in ("MEMORY_AHEAD", "FILE_AHEAD"):
+        monkeypatch.setattr(skae._batches, name, n_ahead * X.shape[1])
+    monkeypatch.setattr(skae._batches, "BLOCK_ROWS", 3)
     torch.manual_seed(0)
-    iterator = BatchIterator(Rows(X, SCALING), batch_size, shuffle=True, **params)
-    first, second = ([x for x, _ in iterator] for _ in range(2))
+    rows = Rows(anywhere, SCALING, weight=X[:, 0])
+    iterator = BatchIterator(rows, batch_size, shuffle=True, **params)
+    passes = [list(iterator) for _ in range(2)]
+    first, second = ([x for x, _ in batches] for batches in passes)
+    for x, (_, weight) in passes[0]:
+        assert torch.allclose(weight * X[:, 0].mean(), 2 * x[:, 0] + 1)
     sizes = [len(x) for x in first]
     assert len(iterator) == len(sizes)
     assert max(sizes) <= batch_size
@@ -53,6 +63,24 @@ def test_a_pass_has_each_row_once_in_batches_of_like_size(batch_size, params):
     np.testing.assert_allclose(together[together[:, 0].argsort()], (X - [1, 2, 3]) / 2)
     if batch_size < 20:
         assert not torch.equal(together, torch.cat(second))
+
+
+def test_a_file_is_shuffled_by_blocks_that_mix_when_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(skae._batches, "MAX_DENSE_BYTES", 0)
+    monkeypatch.setattr(skae._batches, "FILE_AHEAD", 10 * X.shape[1])
+    monkeypatch.setattr(skae._batches, "BLOCK_ROWS", 5)
+    torch.manual_seed(0)
+    iterator = BatchIterator(Rows(mapped(tmp_path), SCALING), 5, shuffle=True)
+    starts = set()
+    for _ in range(10):
+        order = iterator._order()
+        blocks = [
+            frozenset(part.div(5, rounding_mode="floor").tolist()) for part in order.split(10)
+        ]
+        assert all(len(together) == 2 for together in blocks)
+        assert not torch.equal(order[:5].sort().values, order[:5])
+        starts.add(blocks[0])
+    assert len(starts) > 2
 
 
 def test_unshuffled_batches_come_in_order():

@@ -306,13 +306,13 @@ RECIPES = {
             architecture=TorchArchitecture(LeakyConvEncoder, DenseFromMap),
             noise_variance=0.5,
             kl_warmup=2,
-            # The source takes 30 000 steps at 5e-4. A sixth of them must go further each.
+            # The source takes 30 000 steps at 5e-4. A third of them must go further each.
             learning_rate="annealed",
             learning_rate_init=1e-3,
             batch_size=64,
         ),
-        epochs=8,
-        rows=40_000,
+        epochs=12,
+        rows=60_000,
         figures=vae_figures,
     ),
 }

@@ -1,0 +1,504 @@
+"""The sides of the comparisons in `speed.py`.
+
+Each takes a function that gives MNIST's rows, prepares what is not to be timed, and returns a function
+that does the work once. What a library needs is imported inside, since the peers run in environments without skae.
+"""
+
+import itertools
+import math
+import os
+import tempfile
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+# Layers from X to the code; the decoders mirror them.
+DIGITS, DIGITS_EPOCHS, DIGITS_BATCH = (64, 32, 8), 20, 32
+WIDE, WIDE_EPOCHS, WIDE_BATCH = (784, 512, 128, 10), 2, 128
+CONV_ROWS, CONV_EPOCHS = 4096, 2
+LR, CHUNK = 1e-3, 1024
+R2_ERROR = 0.0194
+
+CONTESTANTS = {}
+
+
+def contestant(prepare):
+    """Register a side under the name of its function."""
+    CONTESTANTS[prepare.__name__] = prepare
+    return prepare
+
+
+def digits():
+    return (load_digits().data / 16).astype(np.float32)
+
+
+# Hand-written loops: one tensor, `randperm`, slices, fused Adam, no wait for the loss.
+
+
+def mlp(sizes, activation):
+    from torch import nn
+
+    layers = []
+    for n_inputs, n_outputs in itertools.pairwise(sizes):
+        layers += [nn.Linear(n_inputs, n_outputs), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def mirrored(sizes, activation):
+    from torch import nn
+
+    return nn.Sequential(mlp(sizes, activation), mlp(sizes[::-1], activation))
+
+
+def train_by_hand(model, loss_of, x, batch_size, n_epochs, lr=LR):
+    import torch
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    for _ in range(n_epochs):
+        for indices in torch.randperm(len(x)).split(batch_size):
+            optimizer.zero_grad()
+            loss_of(model, x[indices]).backward()
+            optimizer.step()
+
+
+def squared_error(model, x):
+    from torch.nn.functional import mse_loss
+
+    return mse_loss(model(x), x)
+
+
+def loop(X, sizes, batch_size, n_epochs):
+    import torch
+    from torch import nn
+
+    x = torch.from_numpy(X)
+
+    def fit():
+        train_by_hand(mirrored(sizes, nn.ReLU), squared_error, x, batch_size, n_epochs)
+
+    fit()
+    return fit
+
+
+@contestant
+def digits_loop(images):
+    return loop(digits(), DIGITS, DIGITS_BATCH, DIGITS_EPOCHS)
+
+
+@contestant
+def mnist_loop(images):
+    return loop(images(), WIDE, WIDE_BATCH, WIDE_EPOCHS)
+
+
+@contestant
+def vae_loop(images):
+    import torch
+    from torch import nn
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    x = torch.from_numpy(images())
+
+    def loss_of(model, x):
+        encoder, decoder = model
+        mean, log_var = encoder(x).chunk(2, dim=1)
+        z = mean + torch.randn_like(mean) * (0.5 * log_var).exp()
+        nll = binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
+        kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum()
+        return (nll + kl) / len(x)
+
+    def fit():
+        encoder = mlp((*WIDE[:-1], 2 * WIDE[-1]), nn.ReLU)
+        model = nn.ModuleList([encoder, mlp(WIDE[::-1], nn.ReLU)])
+        train_by_hand(model, loss_of, x, WIDE_BATCH, WIDE_EPOCHS)
+
+    return fit
+
+
+def conv_networks():
+    """The networks of skae's default `ConvNet` for 28 x 28 images and a code of 10."""
+    from skae.architectures import ConvNet
+
+    architecture = ConvNet((28, 28))
+    return architecture.make_encoder(784, 10), architecture.make_decoder(10, 784)
+
+
+@contestant
+def conv_loop(images):
+    """In the memory format that is faster here, found once before the turns."""
+    import time
+
+    import torch
+    from torch import nn
+
+    x = torch.from_numpy(images()[:CONV_ROWS])
+
+    def fit(memory_format, n_epochs=CONV_EPOCHS):
+        model = nn.Sequential(*conv_networks()).to(memory_format=memory_format)
+        train_by_hand(model, squared_error, x, WIDE_BATCH, n_epochs)
+
+    seconds = {}
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        fit(memory_format, 1)
+        start = time.process_time()
+        fit(memory_format, 1)
+        seconds[memory_format] = time.process_time() - start
+    best = min(seconds, key=seconds.get)
+    return lambda: fit(best)
+
+
+# skae, with the same networks, steps and learning rate.
+
+
+def plain_skae(**settings):
+    """Settings that leave nothing but the loop: what the defaults add is another question."""
+    return {
+        "activation": "relu",
+        "output_activation": "auto",
+        "early_stopping": False,
+        "learning_rate": "constant",
+        "learning_rate_init": LR,
+        "random_state": 0,
+        **settings,
+    }
+
+
+def fit_skae(X, cls, *sizes, **settings):
+    estimator = cls(sizes[-1], hidden_layer_sizes=sizes[1:-1], **plain_skae(**settings))
+    estimator.fit(X[:256])  # loads what a first fit loads
+    return lambda: estimator.fit(X) and None
+
+
+@contestant
+def digits_skae(images):
+    from skae import AutoencoderTransformer
+
+    return fit_skae(
+        digits(),
+        AutoencoderTransformer,
+        *DIGITS,
+        init="random",
+        output_activation="identity",
+        batch_size=DIGITS_BATCH,
+        max_iter=DIGITS_EPOCHS,
+    )
+
+
+@contestant
+def mnist_skae(images):
+    from skae import AutoencoderTransformer
+
+    return fit_skae(
+        images(),
+        AutoencoderTransformer,
+        *WIDE,
+        init="random",
+        output_activation="identity",
+        batch_size=WIDE_BATCH,
+        max_iter=WIDE_EPOCHS,
+    )
+
+
+@contestant
+def vae_skae(images):
+    from skae import VAETransformer
+
+    return fit_skae(
+        images(),
+        VAETransformer,
+        *WIDE,
+        likelihood="bernoulli",
+        batch_size=WIDE_BATCH,
+        max_iter=WIDE_EPOCHS,
+    )
+
+
+@contestant
+def conv_skae(images):
+    from skae import AutoencoderTransformer
+    from skae.architectures import ConvNet
+
+    X = images()
+    estimator = AutoencoderTransformer(
+        WIDE[-1],
+        architecture=ConvNet((28, 28)),
+        **plain_skae(output_activation="identity", batch_size=WIDE_BATCH, max_iter=CONV_EPOCHS),
+    )
+    estimator.fit(X[:256])
+    return lambda: estimator.fit(X[:CONV_ROWS]) and None
+
+
+# Other libraries, in their own words for the same network.
+
+
+@contestant
+def digits_sklearn(images):
+    return fit_sklearn(digits(), DIGITS, DIGITS_BATCH, DIGITS_EPOCHS)
+
+
+@contestant
+def mnist_sklearn(images):
+    return fit_sklearn(images(), WIDE, WIDE_BATCH, WIDE_EPOCHS)
+
+
+def fit_sklearn(X, sizes, batch_size, n_epochs):
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPRegressor
+
+    model = MLPRegressor(
+        hidden_layer_sizes=sizes[1:] + sizes[-2:0:-1],
+        batch_size=batch_size,
+        max_iter=n_epochs,
+        tol=0,
+        n_iter_no_change=n_epochs,
+        alpha=0,
+        random_state=0,
+    )
+
+    def fit():
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            model.fit(X, X)
+
+    return fit
+
+
+@contestant
+def digits_skorch(images):
+    import torch
+    from skorch import NeuralNet
+    from torch import nn
+
+    X = digits()
+
+    def fit():
+        NeuralNet(
+            mirrored(DIGITS, nn.ReLU),
+            criterion=nn.MSELoss,
+            optimizer=torch.optim.Adam,
+            lr=LR,
+            batch_size=DIGITS_BATCH,
+            max_epochs=DIGITS_EPOCHS,
+            train_split=None,
+            verbose=0,
+        ).fit(X, X)
+
+    fit()
+    return fit
+
+
+@contestant
+def mnist_keras(images):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    X = images()
+
+    def fit(n_epochs=WIDE_EPOCHS):
+        sizes = WIDE[1:] + WIDE[-2:0:-1]
+        linear = WIDE[-1]
+        layers = [
+            keras.layers.Dense(size, activation=None if size == linear else "relu")
+            for size in sizes
+        ]
+        model = keras.Sequential([keras.Input((784,)), *layers, keras.layers.Dense(784)])
+        model.compile(keras.optimizers.Adam(LR), "mse")
+        model.fit(X, X, batch_size=WIDE_BATCH, epochs=n_epochs, verbose=0)
+
+    fit(1)
+    return fit
+
+
+@contestant
+def mnist_pythae(images):
+    import logging
+
+    import torch
+    from pythae.models import AE, AEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from torch import nn
+
+    logging.disable(logging.WARNING)
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = mlp(WIDE, nn.ReLU)
+
+        def forward(self, x):
+            return ModelOutput(embedding=self.layers(x))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = mlp(WIDE[::-1], nn.ReLU)
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.layers(z))
+
+    from pythae.data.datasets import BaseDataset
+
+    x = torch.from_numpy(images())
+
+    def fit(rows=x):
+        with tempfile.TemporaryDirectory() as folder:
+            config = BaseTrainerConfig(
+                output_dir=folder,
+                num_epochs=WIDE_EPOCHS,
+                learning_rate=LR,
+                per_device_train_batch_size=WIDE_BATCH,
+                optimizer_cls="Adam",
+                no_cuda=True,
+            )
+            model = AE(AEConfig(input_dim=(784,), latent_dim=WIDE[-1]), Encoder(), Decoder())
+            labels = torch.zeros(len(rows))
+            BaseTrainer(model, BaseDataset(rows, labels), training_config=config).train()
+
+    fit(x[:256])
+    return fit
+
+
+@contestant
+def mnist_pyod(images):
+    from pyod.models.auto_encoder import AutoEncoder
+
+    X = images()
+
+    def fit(rows=X):
+        AutoEncoder(
+            preprocessing=False,
+            lr=LR,
+            epoch_num=WIDE_EPOCHS,
+            batch_size=WIDE_BATCH,
+            hidden_neuron_list=list(WIDE[1:]),
+            batch_norm=False,
+            dropout_rate=0,
+            verbose=0,
+        ).fit(rows)
+
+    fit(X[:256])
+    return fit
+
+
+# Beyond a fit.
+
+
+@contestant
+def transform_skae(images):
+    X = images()
+    estimator = trained(X)
+    return lambda: estimator.transform(X) is None
+
+
+@contestant
+def transform_module(images):
+    import torch
+
+    X = images()
+    encoder, x = trained(X).module_.encoder, torch.from_numpy(X)
+
+    def transform():
+        with torch.inference_mode():
+            torch.cat([encoder(chunk) for chunk in x.split(CHUNK)])
+
+    return transform
+
+
+def trained(X):
+    from skae import AutoencoderTransformer
+
+    settings = plain_skae(init="random", batch_size=WIDE_BATCH, max_iter=1)
+    return AutoencoderTransformer(WIDE[-1], hidden_layer_sizes=WIDE[1:-1], **settings).fit(X[:1024])
+
+
+@contestant
+def quality_skae(images):
+    """The defaults, with the fewest epochs that reach the error."""
+    from skae import AutoencoderTransformer
+
+    X = images()
+    estimator = AutoencoderTransformer(WIDE[-1], max_iter=1, random_state=0).fit(X[:256])
+
+    def fit():
+        return f"explained: {-estimator.fit(X).reconstruction_err_:.5f}"
+
+    return fit
+
+
+@contestant
+def quality_loop(images):
+    """The recipe: 784-512-128-10 mirrored, ELU, logistic outputs, batches of 1024, 10 epochs."""
+    import torch
+    from torch import nn
+
+    x = torch.from_numpy(images())
+
+    def fit():
+        model = nn.Sequential(mirrored(WIDE, nn.ELU), nn.Sigmoid())
+        train_by_hand(model, squared_error, x, 1024, 10)
+        with torch.no_grad():
+            error = math.fsum(squared_error(model, chunk).item() for chunk in x.split(1000))
+        return f"error of the recipe: {error / math.ceil(len(x) / 1000):.5f}"
+
+    return fit
+
+
+@contestant
+def rows_one(images):
+    X = images()
+    return fit_rows(X[: len(X) // 10])
+
+
+@contestant
+def rows_ten(images):
+    return fit_rows(images())
+
+
+def fit_rows(X):
+    from skae import AutoencoderTransformer
+
+    return fit_skae(X, AutoencoderTransformer, *WIDE, batch_size=WIDE_BATCH, max_iter=1)
+
+
+@contestant
+def search_skae(images):
+    from skae import AutoencoderTransformer
+
+    return search(
+        AutoencoderTransformer(8, **plain_skae(batch_size=DIGITS_BATCH, max_iter=DIGITS_EPOCHS))
+    )
+
+
+@contestant
+def search_sklearn(images):
+    from sklearn.neural_network import MLPRegressor
+
+    return search(
+        MLPRegressor(
+            batch_size=DIGITS_BATCH, max_iter=DIGITS_EPOCHS, tol=0, n_iter_no_change=DIGITS_EPOCHS
+        )
+    )
+
+
+def search(estimator):
+    """Four settings, four folds, two new processes."""
+    import warnings
+
+    from joblib.externals.loky import get_reusable_executor
+    from sklearn.model_selection import GridSearchCV
+
+    X, is_ours = digits(), hasattr(estimator, "n_components")
+    sizes = (16,), (32,), (64,), (128,)
+    if not is_ours:
+        sizes = [(*size, 8, *size) for size in sizes]
+
+    def fit():
+        get_reusable_executor().shutdown(wait=True)
+        grid = GridSearchCV(estimator, {"hidden_layer_sizes": sizes}, cv=4, n_jobs=2, refit=False)
+        with warnings.catch_warnings(action="ignore"):
+            grid.fit(X, None if is_ours else X)
+        get_reusable_executor().shutdown(wait=True)  # whose processor time then counts
+
+    return fit

@@ -1,0 +1,125 @@
+"""Is the default autoencoder ever worse than PCA, or than an autoencoder without its start?
+
+python examples/benchmarks/pca_floor.py                             # every data set, 3 seeds
+python examples/benchmarks/pca_floor.py iris digits --seeds 1       # some
+python examples/benchmarks/pca_floor.py --set activation=relu       # another setting of skae's
+
+Explained variance on held-out rows of PCA, of the plain autoencoder (the same network, schedule and
+early stopping from random weights) and of `AutoencoderTransformer()`, for each number of components.
+"""
+
+import argparse
+import ast
+import os
+import platform
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import torch
+from _mnist import add_argument
+from _tables import all_tables
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer
+from skae.metrics import explained_variance
+
+N_COMPONENTS = 1, 2, 4, 8, 16
+WORSE_THAN_PCA, WORSE_THAN_PLAIN = 0.001, 0.005
+
+
+def measure(X, name, n_components, seed, settings):
+    """One case: the explained variance of each model on a held-out quarter of the rows."""
+    torch.set_num_threads(1)  # there are as many workers as cores
+    X_train, X_test = train_test_split(X, test_size=0.25, random_state=seed)
+    models = {
+        "PCA": PCA(n_components, random_state=seed),
+        "plain": AutoencoderTransformer(n_components, init="random", random_state=seed),
+        "skae": AutoencoderTransformer(n_components, random_state=seed).set_params(**settings),
+    }
+    case = {"data": name, "n_components": n_components, "seed": seed}
+    for label, model in models.items():
+        start = time.process_time()
+        with warnings.catch_warnings(action="ignore"):
+            model.fit(X_train)
+        case[f"{label} seconds"] = time.process_time() - start
+        case[label] = explained_variance(model, X_test)
+    return case
+
+
+def run(tables, n_seeds, settings, n_jobs):
+    """All cases of all tables, as a data frame."""
+    tasks = []
+    for name, make in tables.items():
+        X = make()
+        most = min(X.shape[1], int(0.75 * X.shape[0]))
+        for k in (k for k in N_COMPONENTS if k <= most):
+            tasks += [
+                joblib.delayed(measure)(X, name, k, seed, settings) for seed in range(n_seeds)
+            ]
+    # The longest first would be better, but nobody knows which those are.
+    return pd.DataFrame(joblib.Parallel(n_jobs)(tasks))
+
+
+def report(cases):
+    """A row for each data set, and what the promises say."""
+    print("| data | cases | PCA | plain | skae | gain over PCA | worst gain | seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    cases = cases.assign(gain=cases["skae"] - cases["PCA"], lead=cases["skae"] - cases["plain"])
+    for name, part in [*cases.groupby("data", sort=False), ("all", cases)]:
+        mean = part.mean(numeric_only=True)
+        print(
+            f"| {name} | {len(part)} | {mean['PCA']:.3f} | {mean['plain']:.3f} | "
+            f"{mean['skae']:.3f} | {mean['gain']:+.4f} | {part['gain'].min():+.4f} | "
+            f"{mean['skae seconds']:.1f} |"
+        )
+    below_pca = cases[cases["gain"] < -WORSE_THAN_PCA]
+    below_plain = cases[cases["lead"] < -WORSE_THAN_PLAIN]
+    print(f"\nworse than PCA by more than {WORSE_THAN_PCA}: {len(below_pca)} of {len(cases)}")
+    print(
+        f"worse than the plain autoencoder by more than {WORSE_THAN_PLAIN}: {len(below_plain)} "
+        f"of {len(cases)}, {len(below_plain) / len(cases):.1%}"
+    )
+    columns = ["data", "n_components", "seed", "PCA", "plain", "skae"]
+    for part in (below_pca, below_plain):
+        if len(part):
+            print("\n" + part[columns].round(4).to_string(index=False))
+
+
+def setting(text):
+    """``name=value``, the value as Python writes it, or else text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
+def main(arguments=None):
+    """Run the cases asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="data sets; default all")
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--set", type=setting, nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--output", type=Path, help="a .csv file for all cases")
+    add_argument(parser)
+    options = parser.parse_args(arguments)
+    tables = all_tables(options.mnist)
+    unknown = set(options.names) - set(tables)
+    if unknown:
+        parser.error(f"unknown data sets {sorted(unknown)}; there are {', '.join(tables)}")
+    tables = {name: make for name, make in tables.items() if name in (options.names or tables)}
+    print(f"torch {torch.__version__}, {platform.machine()}, {options.jobs} processes\n")
+    cases = run(tables, options.seeds, dict(options.set), options.jobs)
+    if options.output:
+        cases.to_csv(options.output, index=False)
+    report(cases)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
