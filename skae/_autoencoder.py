@@ -16,6 +16,7 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
     where L is the mean over the features of the squared error, or another `loss` [1]_. By default f
     and g are each a linear map plus a network; the linear maps start at the principal components
     and the networks at zero, so training starts as PCA and the best epoch on held-out rows is kept.
+    Small data are also trained on from random weights, which is sometimes better (see `init`).
 
     X is centred and divided by one number inside, so its units do not matter. The relative scales
     of the features do, as for PCA: standardize features that are not comparable.
@@ -40,8 +41,11 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
         smallest (or the largest) value of a feature, that value is taken for its bound, such as 0
         for counts and 0 and 1 for pixels. "identity" clips nothing; "logistic" needs X in [0, 1].
     init : {"auto", "pca", "random"}, default="auto"
-        "pca" starts at the principal components. "auto" does so where it applies: without an
-        `architecture`, and where outputs are not logistic.
+        "pca" starts at the principal components: encoder and decoder are a linear map plus a
+        network that is zero at first. "random" starts from random weights and has no linear maps.
+        "auto" is "random" with an `architecture` and where outputs are logistic, "pca" otherwise;
+        and where that is affordable and can be judged, with held-out rows, at most 10 000 rows and
+        no `callbacks`, it trains from both and keeps what is better on the held-out rows.
     latent_density : estimator with `fit` and `sample`, default=None
         What `sample` draws codes from, fitted to (at most 10 000) training codes when first needed.
         None is a Gaussian mixture.
@@ -55,8 +59,10 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
     max_iter : int, default=50
         Epochs, at most.
     early_stopping : bool, default=True
-        Whether to hold out rows, keep the epoch that is best on them (the start included) and stop
-        after `n_iter_no_change` epochs without progress. Otherwise the last epoch is kept.
+        Whether to hold out rows, keep the epoch that is best on them and stop after
+        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. The start is
+        kept if no epoch is better by more than the standard error of the difference. Scale and
+        principal components are computed from all rows, those held out included.
     validation_fraction : float, default=0.1
         The share of the rows to hold out. Nothing is held out where that is less than one row.
     n_iter_no_change : int or inf, default=10

@@ -1,6 +1,7 @@
 """The estimator that every model of skae is: validation, training and inference, written once."""
 
 import copy
+import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
@@ -12,6 +13,7 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -333,16 +335,27 @@ class BaseAutoencoder(
         """Train the net there is, or each of the new ones, of which the best is kept."""
         before = snapshot(self.net_) if nets is None else None
         try:
-            terms = None
+            terms = row_losses = None
             for net in [self.net_] if nets is None else nets:
-                with self._seeded():
-                    found = train(
-                        net,
-                        rows,
-                        lr=self.learning_rate_init,
-                        verbose=int(self.verbose),
-                        **settings,
+                try:
+                    with self._seeded():
+                        found, row_losses = train(
+                            net,
+                            rows,
+                            lr=self.learning_rate_init,
+                            row_losses=row_losses,  # the next start must beat the first one, too
+                            verbose=int(self.verbose),
+                            **settings,
+                        )
+                except KeyboardInterrupt:
+                    if terms is None:
+                        raise
+                    warnings.warn(
+                        "Training was interrupted in the second start; the model is the first's.",
+                        ConvergenceWarning,
+                        stacklevel=3,
                     )
+                    break
                 if terms is None or found["loss"] < terms["loss"]:
                     self.net_, terms = net, found
                 if net.interrupted_:

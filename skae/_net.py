@@ -30,6 +30,8 @@ RESERVED = {
 }
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
+# By how many standard errors training must be better than the start.
+SURE = 1.0
 
 
 class TrainingModule(nn.Module):
@@ -125,6 +127,8 @@ class ObjectiveNet(NeuralNet):
         if weight is not None:
             weight = weight.to(self.device)
             values = {name: weight * value for name, value in values.items()}
+        if not self.module_.training:
+            self.row_losses_.append(functools.reduce(operator.add, values.values()))
         terms = {name: value.mean() for name, value in values.items()}
         return {"loss": functools.reduce(operator.add, terms.values()), "y_pred": terms}
 
@@ -204,13 +208,22 @@ class ObjectiveNet(NeuralNet):
             self._raise_diverged(f"{prefix} loss became {terms['loss']}")
 
     def validate(self, iterator):
-        """The mean terms on held-out rows, with the same noise, if there is any, each time."""
+        """The mean terms on held-out rows, with the same noise, if there is any, each time.
+
+        The loss of each row is left in `row_losses_`, for comparisons row by row.
+        """
+        self.row_losses_ = []
         with forked_seed(torch.device(self.device), 0):
-            return self.mean_terms(iterator, False, "valid", self.validation_step)
+            terms = self.mean_terms(iterator, False, "valid", self.validation_step)
+        self.row_losses_ = torch.cat(self.row_losses_).cpu()
+        return terms
 
 
 class KeepBest(Callback):
     """Keep the weights of the best validation loss, the start's included; stop on a plateau.
+
+    An epoch is kept only if it is better than the start by more than the held-out rows may show by
+    chance: few rows say little, and there are many epochs to pick a lucky one from.
 
     Parameters
     ----------
@@ -218,10 +231,12 @@ class KeepBest(Callback):
         Epochs without progress after which training stops.
     tol : float
         What counts as progress, relative to the best loss.
+    row_losses : tensor or None
+        The losses of the held-out rows to be better than; None means those of the start.
     """
 
-    def __init__(self, patience, tol):
-        self.patience, self.tol = patience, tol
+    def __init__(self, patience, tol, row_losses=None):
+        self.patience, self.tol, self.row_losses = patience, tol, row_losses
 
     def on_train_begin(self, net, **kwargs):
         """Forget the last training."""
@@ -233,6 +248,8 @@ class KeepBest(Callback):
             terms = net.validate(net.get_iterator(dataset_valid, training=False))
             self._keep(net, terms)
             self.target_, self.waited_ = terms["loss"], 0
+            if self.row_losses is None:
+                self.row_losses = net.row_losses_
 
     def _is_warming_up(self, net):
         """Whether the objective is not yet the one that the model is judged by."""
@@ -248,13 +265,19 @@ class KeepBest(Callback):
             return
         row = net.history[-1]
         loss = row["valid_loss"]
-        if not loss >= self.best_terms_["loss"]:  # also where the start was NaN
+        # Written so that a start of NaN is worse than anything.
+        if not loss >= self.best_terms_["loss"] and self._is_sure(net.row_losses_):
             self._keep(net, {name: row[f"valid_{name}"] for name in self.best_terms_})
         if not loss >= self.target_ - self.tol * abs(self.target_):
             self.target_, self.waited_ = loss, 0
         else:
             self.waited_ += 1
         net.stops_ = self.waited_ >= self.patience
+
+    def _is_sure(self, row_losses):
+        gains = (self.row_losses - row_losses).double()
+        error = gains.std() / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+        return not gains.mean() <= SURE * error
 
     def on_train_end(self, net, **kwargs):
         """Give the net its best weights."""
@@ -343,6 +366,7 @@ def train(
     rows_val=None,
     patience=None,
     tol=0.0,
+    row_losses=None,
     verbose=0,
 ):
     """Train an initialized net on `rows` for at most `max_epochs`.
@@ -361,19 +385,26 @@ def train(
         without progress.
     tol : float
         What counts as progress, relative to the best loss.
+    row_losses : tensor or None
+        The losses of `rows_val` that an epoch must surely be better than to be kept; None means
+        those of the start.
     verbose : int
         Whether to print a line for each epoch.
 
     Returns
     -------
-    dict
+    terms : dict
         The mean terms of the kept model, on `rows_val` if there are any.
+    row_losses : tensor or None
+        As the parameter, or those of the start.
     """
     net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
     net.verbose = verbose
     _check_schedule(net)
     net.train_split = None if rows_val is None else predefined_split(rows_val)
-    keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol)
+    keep_best = (
+        None if patience is None or rows_val is None else KeepBest(patience, tol, row_losses)
+    )
     # First, so that it sees an epoch after which a callback of the user's ends training.
     first = [] if keep_best is None else [("keep_best", keep_best)]
     last = [("print_log", PrintLog().initialize())] if verbose else []
@@ -392,8 +423,9 @@ def train(
             ConvergenceWarning,
             stacklevel=2,
         )
-    best_terms = None if keep_best is None else keep_best.best_terms_
-    return best_terms or net.last_terms_
+    if keep_best is None:
+        return net.last_terms_, None
+    return keep_best.best_terms_ or net.last_terms_, keep_best.row_losses
 
 
 def snapshot(net):

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture
 from sklearn.neighbors import KernelDensity
+from skorch.callbacks import Callback
 
+import skae
 from skae import AutoencoderTransformer
+from skae._net import train
 from skae.architectures import MLP, ConvNet
-from skae.metrics import reconstruction_error
+from skae.metrics import explained_variance, reconstruction_error
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
@@ -174,3 +178,87 @@ def test_a_density_that_does_not_work_says_so_in_fit(digits):
 def test_a_logistic_link_can_not_be_taken_away(digits):
     with pytest.raises(ValueError, match="'identity' does not go with loss='log_loss'"):
         AutoencoderTransformer(loss="log_loss", output_activation="identity").fit(digits / 16)
+
+
+NOTHING_TO_GAIN = {
+    "noise": np.random.default_rng(0).normal(size=(200, 10)),
+    "more columns than rows": np.random.default_rng(0).normal(size=(60, 300)),
+    "a plane": np.random.default_rng(0).normal(size=(300, 3)) @ np.eye(3, 8),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING_TO_GAIN)
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_where_nothing_is_to_be_gained_it_is_pca_of_all_rows(name, n_components):
+    X = NOTHING_TO_GAIN[name]
+    train, test = X[::2], X[1::2]
+    pca = PCA(n_components).fit(train)
+    model = AutoencoderTransformer(n_components, random_state=0).fit(train)
+    found, expected = (explained_variance(m, test) for m in (model, pca))
+    assert found > expected - 0.001
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """The nets that are trained; `after` says what then happens to net and terms."""
+    nets = []
+
+    def recorded(net, *args, **kwargs):
+        nets.append(net)
+        terms, row_losses = train(net, *args, **kwargs)
+        return nets_after[0](net, terms), row_losses
+
+    nets_after = [lambda net, terms: terms]
+    monkeypatch.setattr(skae._base, "train", recorded)
+    return nets, nets_after
+
+
+@pytest.mark.parametrize("losses", [(1.0, 2.0), (2.0, 1.0)])
+def test_the_better_of_two_starts_is_kept(losses, digits, trainings):
+    nets, after = trainings
+    after[0] = lambda net, terms: {**terms, "loss": losses[len(nets) - 1]}
+    model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    assert len(nets) == 2
+    assert model.net_ is nets[int(np.argmin(losses))]
+    assert model.best_loss_ == 1.0
+
+
+@pytest.mark.parametrize(("which", "epoch"), [(1, 2), (2, 1), (2, 2)])
+def test_an_interruption_ends_all_starts(which, epoch, digits, monkeypatch, trainings):
+    nets, _ = trainings
+    train_step = skae._net.ObjectiveNet.train_step
+
+    def interrupted(net, *args, **kwargs):
+        if len(nets) == which and len(net.history) == epoch:
+            raise KeyboardInterrupt
+        return train_step(net, *args, **kwargs)
+
+    monkeypatch.setattr(skae._net.ObjectiveNet, "train_step", interrupted)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    assert len(nets) == which
+    assert model.net_ in nets[: epoch if which == 2 else 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_starts"),
+    [
+        ({}, 2),
+        ({"init": "pca"}, 1),
+        ({"init": "random"}, 1),
+        ({"early_stopping": False}, 1),
+        ({"callbacks": [Callback()]}, 1),
+        ({"loss": "log_loss"}, 1),
+        ({"architecture": MLP((8,))}, 1),
+    ],
+    ids=str,
+)
+def test_a_second_start_is_tried_where_it_can_be_judged(settings, n_starts, unit_digits, trainings):
+    AutoencoderTransformer(2, **{**QUICK, **settings}).fit(unit_digits)
+    assert len(trainings[0]) == n_starts
+
+
+def test_many_rows_have_one_start(unit_digits, monkeypatch, trainings):
+    monkeypatch.setattr(skae._reconstruction, "MAX_ROWS_TO_TRY_BOTH", 200)
+    AutoencoderTransformer(2, **QUICK).fit(unit_digits)
+    assert len(trainings[0]) == 1

@@ -1,7 +1,8 @@
 """The sides of the comparisons in `speed.py`.
 
-Each takes a function that gives MNIST's rows, prepares what is not to be timed, and returns a function
-that does the work once. What a library needs is imported inside, since the peers run in environments without skae.
+Each takes a function that gives MNIST's rows, prepares what is not to be timed, and returns a
+function that does the work once. What a library needs is imported inside, since the peers run in
+environments without skae.
 """
 
 import itertools

@@ -5,7 +5,8 @@ python examples/benchmarks/pca_floor.py iris digits --seeds 1       # some
 python examples/benchmarks/pca_floor.py --set activation=relu       # another setting of skae's
 
 Explained variance on held-out rows of PCA, of the plain autoencoder (the same network, schedule and
-early stopping from random weights) and of `AutoencoderTransformer()`, for each number of components.
+early stopping, but only from random weights) and of `AutoencoderTransformer()`, for each number of
+components.
 """
 
 import argparse
