@@ -121,15 +121,20 @@ class ObjectiveNet(NeuralNet):
         self._set_learning_rate(min(1.0, rise, (1 - done) / COOL_DOWN))
 
     def _evaluate(self, batch):
-        """The loss, and its terms as weighted means: tensors that nobody waits for."""
+        """The terms, their sum, the loss of each row, and the share of each row in the mean."""
         x, (y, weight) = batch
         values = self.module_(x.to(self.device), y)
-        if weight is not None:
-            weight = weight.to(self.device)
-            values = {name: weight * value for name, value in values.items()}
-        if not self.module_.training:
-            self.row_losses_.append(functools.reduce(operator.add, values.values()))
-        terms = {name: value.mean() for name, value in values.items()}
+        losses = functools.reduce(operator.add, values.values())
+        if weight is None:
+            shares = torch.full_like(losses, 1 / len(losses))
+        else:
+            shares = weight.to(losses) / len(losses)
+        return values, losses, shares
+
+    @staticmethod
+    def _means(values, shares):
+        """The loss and its terms as weighted means: tensors that nobody waits for."""
+        terms = {name: value.detach() @ shares for name, value in values.items()}
         return {"loss": functools.reduce(operator.add, terms.values()), "y_pred": terms}
 
     def train_step(self, batch, **fit_params):
@@ -145,20 +150,22 @@ class ObjectiveNet(NeuralNet):
         for group in self.optimizer_.param_groups:  # `zero_grad`, less its bookkeeping
             for parameter in group["params"]:
                 parameter.grad = None
-        step = self._evaluate(batch)
-        step["loss"].backward()
+        values, losses, shares = self._evaluate(batch)
+        losses.backward(shares)  # as the mean would be, without its part of the graph
         if self.reports_batches_:
             parameters = list(self.module_.named_parameters())
             self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
         self.optimizer_.step()
-        return step
+        return self._means(values, shares)
 
     def validation_step(self, batch, **fit_params):
         """The loss on one batch, without learning from it."""
         if self.module_.training:
             self._set_training(False)
         with torch.no_grad():
-            return self._evaluate(batch)
+            values, losses, shares = self._evaluate(batch)
+            self.row_losses_.append(len(losses) * shares * losses)
+            return self._means(values, shares)
 
     def _run_batch(self, batch, training, prefix, step_fn):
         if not self.reports_batches_:
@@ -179,7 +186,7 @@ class ObjectiveNet(NeuralNet):
                 if name not in totals:
                     totals[name] = torch.zeros_like(value)
                 # One running sum: a tensor kept for each batch would scatter the heap, which grows.
-                totals[name].add_(value.detach(), alpha=len(batch[0]))
+                totals[name].add_(value, alpha=len(batch[0]))
             n_rows += len(batch[0])
         means = (torch.stack(list(totals.values())) / n_rows).tolist()
         return {"loss": math.fsum(means), **dict(zip(totals, means, strict=True))}

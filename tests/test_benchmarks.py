@@ -12,12 +12,13 @@ from sklearn.datasets import load_digits
 BENCHMARKS = Path(__file__).parent.parent / "examples" / "benchmarks"
 
 
-def run(script, *arguments):
+def run(script, *arguments, stdin=None):
     return subprocess.run(
         [sys.executable, BENCHMARKS / script, *map(str, arguments)],
         check=True,
         capture_output=True,
         text=True,
+        input=stdin,
         env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
     ).stdout
 
@@ -55,4 +56,38 @@ def test_recipes_print_their_figures_and_draw(name, figure, small_mnist, tmp_pat
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 def test_memory_is_measured():
-    assert "growth in fit" in run("memory.py", "--rows", 20_000)
+    table = run("memory.py", "--rows", 20_000, "--pairs", 1)
+    assert [line[2] for line in table.splitlines()[-3:]] == ["`"] * 3
+
+
+def test_speed_is_measured_in_pairs(small_mnist):
+    names = "vae", "conv", "transform", "quality", "rows", "import"
+    peer = "--peer", f"keras={sys.executable}"  # which no work of these asks for
+    table = run("speed.py", *names, "--mnist", small_mnist, "--pairs", 1, "--rows", 100, *peer)
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == len(names)
+    assert all(float(row[4]) > 0 for row in rows)
+    assert "should not be: []" in table
+
+
+def test_a_peer_runs_in_a_process_of_its_own(small_mnist):
+    table = run(
+        "speed.py",
+        "--worker",
+        "digits_loop",
+        "--mnist",
+        small_mnist,
+        stdin="go\ngo\n",
+    )
+    lines = [line.split() for line in table.splitlines()]
+    assert [line[0] for line in lines] == ["took", "took"]
+    assert all(float(seconds) > 0 for line in lines for seconds in line[1:])
+
+
+def test_the_pca_floor_is_measured(tmp_path):
+    output = tmp_path / "cases.csv"
+    names = "iris", "latent classes, one-hot"
+    settings = "--set", "max_iter=2", "hidden_layer_sizes=(8,)"
+    table = run("pca_floor.py", *names, "--seeds", 1, "--jobs", 1, "--output", output, *settings)
+    assert "worse than PCA by more than 0.001: 0 of 8" in table
+    assert len(output.read_text().splitlines()) == 9

@@ -1,9 +1,16 @@
-"""How much memory a fit on a memory-mapped file takes, beside the file itself.
+"""What a memory-mapped file larger than the memory allowed costs, in memory and in time.
 
 python examples/benchmarks/memory.py              # a file of 1 GB in the temporary folder
+
+The file is read from the disk, by a process whose private memory is limited; in its turns a process
+without a limit does the same with the rows in memory.
 """
 
 import argparse
+import os
+import resource
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -56,31 +63,62 @@ class Peak:
         self.watcher.join()
 
 
-def main(arguments=None):
-    """Write the file, fit once on it and print the growth."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of 1 kB each")
-    options = parser.parse_args(arguments)
+def work(path, mapped, limit):
+    """One child: fit, transform and score; prints seconds and megabytes."""
+    if limit:
+        # Private memory only: pages of the file may come and go.
+        resource.setrlimit(resource.RLIMIT_DATA, (limit * 2**20,) * 2)
     estimator = AutoencoderTransformer(8, max_iter=1, batch_size=512, random_state=0)
     # The first fit of a process loads libraries, whatever the data.
     estimator.fit(np.random.default_rng(0).normal(size=(500, N_FEATURES)).astype(np.float32))
+    if mapped:
+        with open(path, "rb") as file:  # none of it is to be in the cache
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    X = np.load(path, mmap_mode="r" if mapped else None)
+    for verb in ("fit", "transform", "score"):
+        start = time.perf_counter()
+        with Peak() as peak:
+            getattr(estimator, verb)(X)
+        seconds = time.perf_counter() - start
+        print(f"{verb} {seconds} {peak.growth} {peak.start + peak.growth}")
+
+
+def run(path, *options):
+    """Run a child; returns seconds, growth and peak for each verb."""
+    command = [sys.executable, __file__, "--worker", path, *options]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return {verb: np.array(values, dtype=float) for verb, *values in map(str.split, lines)}
+
+
+def main(arguments=None):
+    """Write the file, and use it from where it lies and in memory, in turns."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of 1 kB each")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument(
+        "--limit", type=int, default=900, help="MB of memory for the process that maps the file"
+    )
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--mapped", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        work(options.worker, options.mapped, options.limit if options.mapped else None)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "X.npy"
         write(path, options.rows)
-        X = np.load(path, mmap_mode="r")
-        start = time.perf_counter()
-        with Peak() as fit_peak:
-            estimator.fit(X)
-        seconds = time.perf_counter() - start
-        with Peak() as transform_peak:
-            codes = estimator.transform(X)
-    print(f"file                       {X.nbytes / 2**20:8.0f} MB")
-    print(f"fit, one epoch             {seconds:8.1f} s")
-    print(f"growth in fit              {fit_peak.growth:8.0f} MB")
-    print(
-        f"growth in transform        {transform_peak.growth:8.0f} MB, of which the codes are "
-        f"{codes.nbytes / 2**20:.0f} MB"
-    )
+        print(f"file: {path.stat().st_size / 2**20:.0f} MB; limit: {options.limit} MB\n")
+        limit = "--mapped", "--limit", str(options.limit)
+        pairs = [(run(path, *limit), run(path)) for _ in range(options.pairs)]
+    print("| one epoch of | seconds | in memory | ratio | growth, MB | peak of the process, MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for verb in pairs[0][0]:
+        mapped, held = (np.array([pair[side][verb] for pair in pairs]) for side in (0, 1))
+        ratio = np.median(mapped[:, 0] / held[:, 0])
+        print(
+            f"| `{verb}` | {np.median(mapped[:, 0]):.1f} | {np.median(held[:, 0]):.1f} | "
+            f"{ratio:.2f} | {mapped[:, 1].max():.0f} | {mapped[:, 2].max():.0f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def vae_figures(estimator, data):
     figures = {"KL (nats)": elbo["train_kl"], "log p(x) bound": -elbo["train_loss"]}
     digits = MLPClassifier((256,), early_stopping=True, max_iter=100, random_state=data.seed)
     digits.fit(data.X_train, data.y_train)
-    confidence = digits.predict_proba(estimator.sample(2000, random_state=data.seed)).max(axis=1)
+    confidence = digits.predict_proba(estimator.sample(10_000, random_state=data.seed)).max(axis=1)
     figures["samples read with confidence > 0.9"] = np.mean(confidence > 0.9)
     codes = LogisticRegression(max_iter=1000).fit(
         estimator.transform(data.X_train[:10_000]), data.y_train[:10_000]
