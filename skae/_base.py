@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skae._batches import Rows, chunks, dense_tensor, is_memory_mapped
+from skae._batches import Rows, chunks, dense_tensor, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
 from skae._net import make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
@@ -590,7 +590,7 @@ class BaseAutoencoder(
         device, results = self._module_device(), None
         with plain_torch(grad=False):
             for chunk in chunks(X.shape[0]):
-                x = self.scaling_(dense_tensor(X, chunk)).to(device)
+                x = standardized(X, chunk, self.scaling_).to(device)
                 values = function(x).cpu()
                 # One block for all: tensors kept for each chunk would scatter the heap.
                 if results is None:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 # A sparse or memory-mapped X whose dense float32 form is at most this large is held in memory.
 MAX_DENSE_BYTES = 2**27
-CHUNK_ROWS = 1024
+CHUNK_ROWS = 512
 # About so many values are gathered in one operation and dealt out as batches: from memory what fits
 # into a cache, from elsewhere what is worth a walk through a file.
 MEMORY_AHEAD, FILE_AHEAD = 2**18, 2**22
@@ -51,7 +51,7 @@ def dense_block(X, rows):
     return block.toarray() if sparse.issparse(block) else block
 
 
-def dense_tensor(X, rows):
+def dense_tensor(X, rows, copy=True):
     """Rows of an array or CSR matrix as a dense floating tensor, float64 where X needs it.
 
     Parameters
@@ -59,18 +59,26 @@ def dense_tensor(X, rows):
     X : ndarray or CSR matrix of shape (n_samples, n_features)
     rows : slice or integer array
         Which rows.
+    copy : bool
+        Whether the result may not be a view of X, for it may be changed in place.
 
     Returns
     -------
     tensor of shape (n_rows, n_features)
-        Never a view of X, which a module of the user's may change in place.
     """
     block = dense_block(X, rows)
     dtype = block.dtype
     if dtype not in (np.float32, np.float64):
         dtype = np.float32 if dtype.itemsize <= 2 else np.float64
-    is_view = block.base is not None or block is X
-    return torch.from_numpy(np.array(block, dtype=dtype, order="C", copy=True if is_view else None))
+    # Torch warns of arrays that can not be written to and refuses steps backwards.
+    foreign = not block.flags.writeable or min(block.strides) < 0
+    copy = foreign or (copy and (block.base is not None or block is X))
+    return torch.from_numpy(np.array(block, dtype=dtype, order="C", copy=True if copy else None))
+
+
+def standardized(X, rows, scaling):
+    """Rows of an array or CSR matrix as a dense float32 tensor, scaled; never a view of X."""
+    return scaling(dense_tensor(X, rows, copy=scaling.is_identity))
 
 
 def chunks(n_rows, chunk_rows=CHUNK_ROWS):
@@ -119,7 +127,7 @@ class Rows(Dataset):
     def _read_all(self):
         held = torch.empty((len(self.subset), self.X.shape[1]), dtype=torch.float32)
         for chunk in chunks(len(self.subset)):
-            held[chunk] = self.scaling(dense_tensor(self.X, self.subset[chunk]))
+            held[chunk] = standardized(self.X, self.subset[chunk], self.scaling)
         return held
 
     def __len__(self):
@@ -149,7 +157,7 @@ class Rows(Dataset):
         rows = self.subset[indices.numpy()]
         order = np.argsort(rows)  # a file is read from front to back
         x = torch.empty((len(rows), self.X.shape[1]), dtype=torch.float32)
-        x[torch.from_numpy(order)] = self.scaling(dense_tensor(self.X, rows[order]))
+        x[torch.from_numpy(order)] = standardized(self.X, rows[order], self.scaling)
         return x, (None, weight)
 
 

@@ -6,7 +6,14 @@ import torch
 from scipy import sparse
 
 import skae._batches
-from skae._batches import BatchIterator, Rows, dense_tensor, is_memory_mapped
+from skae._batches import (
+    BatchIterator,
+    Rows,
+    dense_block,
+    dense_tensor,
+    is_memory_mapped,
+    standardized,
+)
 from skae._scaling import Scaling
 
 X = np.arange(60.0).reshape(20, 3)
@@ -99,7 +106,7 @@ def test_a_file_is_read_batch_by_batch(tmp_path, monkeypatch):
     assert rows.held is None
     read = []
     monkeypatch.setattr(
-        skae._batches, "dense_tensor", lambda X, rows: read.append(rows) or dense_tensor(X, rows)
+        skae._batches, "dense_block", lambda X, rows: read.append(rows) or dense_block(X, rows)
     )
     rows[torch.tensor([7, 2, 5])]
     assert [list(rows) for rows in read] == [[2, 5, 7]]
@@ -121,3 +128,25 @@ def test_dense_tensors_lose_no_value(values, dtype):
     dense = values.toarray() if sparse.issparse(values) else values
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, dense[1:3].astype(float))
+
+
+@pytest.mark.parametrize(
+    "scaling", [SCALING, Scaling(np.zeros(3), 1.0)], ids=["scaled", "as it is"]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_standardized_rows_are_never_a_view(scaling, dtype):
+    values = X.astype(dtype)
+    before = values.copy()
+    for rows in (slice(0, 5), np.arange(5), np.array([0, 3])):
+        standardized(values, rows, scaling).zero_()
+    np.testing.assert_array_equal(values, before)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [X[:1][::-1], X[::-1, ::-1], np.asfortranarray(X), np.broadcast_to(X[0], (4, 3)), X[::2, ::2]],
+    ids=["one row backwards", "backwards", "Fortran", "repeated", "every other"],
+)
+def test_any_layout_is_standardized(view):
+    scaling = Scaling(np.ones(view.shape[1]), 2.0)
+    np.testing.assert_allclose(standardized(view, slice(0, 4), scaling), (view[:4] - 1) / 2)
