@@ -1,5 +1,7 @@
 import copy
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -86,3 +88,13 @@ def test_states_go_back_and_forth(models):
 def test_works_without_the_kernel(models, monkeypatch):
     monkeypatch.setattr(skae._optimizer, "_KERNEL", None)
     test_steps_are_those_of_adam({}, models)
+
+
+def test_a_fit_does_not_load_the_compiler():
+    code = (
+        "import sys, numpy as np; from skae import AutoencoderTransformer as A;"
+        "A(2, max_iter=2).fit(np.random.default_rng(0).normal(size=(60, 5)));"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout == "False\n"
