@@ -321,7 +321,7 @@ class BaseAutoencoder(
             batch_size = int(np.clip(n_rows // 50, 8, 128))
         for start in self._starts(n_rows, rows_val is not None):
             with self._seeded():
-                yield make_net(
+                net = make_net(
                     self._make_module(rows, statistics, start),
                     self._make_objective(),
                     lr=self.learning_rate_init,
@@ -330,6 +330,7 @@ class BaseAutoencoder(
                     callbacks=self.callbacks,
                     net_params=self.net_params,
                 )
+            yield net
 
     def _train(self, rows, *, nets=None, **settings):
         """Train the net there is, or each of the new ones, of which the best is kept."""
