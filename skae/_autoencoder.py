@@ -60,11 +60,11 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
         Epochs, at most.
     early_stopping : bool, default=True
         Whether to hold out rows, keep the epoch that is best on them and stop after
-        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. The start is
-        kept if no epoch is better by more than the standard error of the difference. Scale and
-        principal components are computed from all rows, those held out included.
+        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. A start at
+        PCA is kept if no epoch is better by more than the standard error of the difference. Scale
+        and principal components are computed from all rows, those held out included.
     validation_fraction : float, default=0.1
-        The share of the rows to hold out. Nothing is held out where that is less than one row.
+        The share of the rows to hold out; at least two, and none of fewer than five rows.
     n_iter_no_change : int or inf, default=10
         Epochs without progress after which training stops early.
     tol : float, default=1e-4
@@ -103,7 +103,8 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
     best_loss_ : float
         The loss of the kept epoch, on held-out rows if there are any.
     reconstruction_err_ : float
-        The reconstruction loss of the kept epoch in units of X, on held-out rows if there are any.
+        The reconstruction loss of the kept epoch in units of X, on held-out rows if there are any;
+        too small for rows with more features than there are rows, which PCA had seen.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -21,7 +21,7 @@ from torch import nn
 
 from skae._batches import Rows, chunks, dense_tensor, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
-from skae._net import make_net, restore, snapshot, train
+from skae._net import TrainingDiverged, make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
 from skae._validation import (
     check_finite,
@@ -210,7 +210,9 @@ class BaseAutoencoder(
         else:
             n_train = len(subset) - self._n_held_out(len(subset))
             if n_train < len(subset):
-                subset = self._rng.permutation(subset)
+                drawn = self._rng.permutation(subset)
+                # In order, since a file is read from front to back.
+                subset = np.concatenate([np.sort(drawn[:n_train]), np.sort(drawn[n_train:])])
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight) if fresh else None
             all_rows = self._rows(X, subset, weight)
@@ -222,8 +224,8 @@ class BaseAutoencoder(
                 rows, rows_val = all_rows, None
             self._train(
                 rows,
-                # Scale and start may know the rows that are held out. That favours the start a
-                # little, and so what training adds is sure.
+                # Scale and start know the rows that are held out, too. That favours a start at PCA,
+                # the more the fewer rows there are: what training adds to it is sure then.
                 nets=self._new_nets(all_rows, statistics, rows_val) if fresh else None,
                 rows_val=rows_val,
                 max_epochs=self.max_iter,
@@ -290,7 +292,9 @@ class BaseAutoencoder(
         }
 
     def _n_held_out(self, n_rows):
-        return int(self.validation_fraction * n_rows) if self.early_stopping else 0
+        if not self.early_stopping or n_rows < 5:
+            return 0
+        return max(2, int(self.validation_fraction * n_rows))  # one row would show no spread
 
     def _rows(self, X, subset=None, weight=None):
         return Rows(X, self.scaling_, subset=subset, weight=weight, device=self._device())
@@ -319,7 +323,8 @@ class BaseAutoencoder(
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = int(np.clip(n_rows // 50, 8, 128))
-        for start in self._starts(n_rows, rows_val is not None):
+        starts = self._starts(n_rows, rows_val is not None)
+        for start in starts:
             with self._seeded():
                 net = make_net(
                     self._make_module(rows, statistics, start),
@@ -330,13 +335,14 @@ class BaseAutoencoder(
                     callbacks=self.callbacks,
                     net_params=self.net_params,
                 )
+            net.must_be_sure_ = "pca" in starts
             yield net
 
     def _train(self, rows, *, nets=None, **settings):
         """Train the net there is, or each of the new ones, of which the best is kept."""
         before = snapshot(self.net_) if nets is None else None
         try:
-            terms = row_losses = None
+            terms = row_losses = failure = None
             for net in [self.net_] if nets is None else nets:
                 try:
                     with self._seeded():
@@ -348,6 +354,9 @@ class BaseAutoencoder(
                             verbose=int(self.verbose),
                             **settings,
                         )
+                except TrainingDiverged as error:
+                    failure = error
+                    continue
                 except KeyboardInterrupt:
                     if terms is None:
                         raise
@@ -357,10 +366,12 @@ class BaseAutoencoder(
                         stacklevel=3,
                     )
                     break
-                if terms is None or found["loss"] < terms["loss"]:
+                if terms is None or not found["loss"] >= terms["loss"]:  # of NaN and a number, this
                     self.net_, terms = net, found
                 if net.interrupted_:
                     break
+            if terms is None:
+                raise failure
             self._describe_training(rows, terms)
         except BaseException:
             if before is None:

@@ -108,10 +108,7 @@ class Rows(Dataset):
     def __init__(self, X, scaling, *, subset=None, weight=None, device=None):
         self.X, self.scaling, self.n_features = X, scaling, X.shape[1]
         self.subset = np.arange(X.shape[0]) if subset is None else subset
-        self.weight = None
-        if weight is not None:
-            weight = torch.as_tensor(np.asarray(weight, dtype=np.float64)[self.subset])
-            self.weight = (weight / weight.mean()).float()
+        self._set_weight(None if weight is None else np.asarray(weight, np.float64)[self.subset])
         self.held = None
         if self._fits_in_memory():
             self.held = self._read_all()
@@ -119,6 +116,12 @@ class Rows(Dataset):
             if device is not None and _has_room(device, self.held):
                 self.held = self.held.to(device)
                 self.weight = None if self.weight is None else self.weight.to(device)
+
+    def _set_weight(self, weight):
+        self.raw_weight = weight
+        self.weight = None
+        if weight is not None:
+            self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
 
     def _fits_in_memory(self):
         on_disk = sparse.issparse(self.X) or is_memory_mapped(self.X)
@@ -141,7 +144,8 @@ class Rows(Dataset):
             part.subset = self.subset[rows]
             part.held = None if self.held is None else self.held[rows]
             if self.weight is not None:
-                part.weight = self.weight[rows] / self.weight[rows].mean()
+                part._set_weight(self.raw_weight[rows])
+                part.weight = part.weight.to(self.weight.device)
             parts.append(part)
         return parts
 

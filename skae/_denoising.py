@@ -74,11 +74,11 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
         Epochs, at most.
     early_stopping : bool, default=True
         Whether to hold out rows, keep the epoch that is best on them and stop after
-        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. The start is
-        kept if no epoch is better by more than the standard error of the difference. Scale and
-        principal components are computed from all rows, those held out included.
+        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. A start at
+        PCA is kept if no epoch is better by more than the standard error of the difference. Scale
+        and principal components are computed from all rows, those held out included.
     validation_fraction : float, default=0.1
-        The share of the rows to hold out. Nothing is held out where that is less than one row.
+        The share of the rows to hold out; at least two, and none of fewer than five rows.
     n_iter_no_change : int or inf, default=10
         Epochs without progress after which training stops early.
     tol : float, default=1e-4

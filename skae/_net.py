@@ -34,6 +34,10 @@ WARM_UP, COOL_DOWN = 0.05, 0.7
 SURE = 1.0
 
 
+class TrainingDiverged(ValueError):
+    """Training ended in infinite or undefined numbers."""
+
+
 class TrainingModule(nn.Module):
     """A model and its objective in one module, so that one call is one training step.
 
@@ -62,6 +66,9 @@ class ObjectiveNet(NeuralNet):
     learning_rate : {"constant", "annealed"}
         The course of the learning rate over `max_epochs`.
     """
+
+    # Whether an epoch must surely be better than the start to be kept.
+    must_be_sure_ = False
 
     def __init__(self, *args, learning_rate="constant", **kwargs):
         self.learning_rate = learning_rate
@@ -98,7 +105,7 @@ class ObjectiveNet(NeuralNet):
         self._set_training(False)
 
     def _raise_diverged(self, what):
-        raise ValueError(
+        raise TrainingDiverged(
             f"Training diverged in epoch {len(self.history)}: the {what}. Try a smaller "
             f"learning_rate_init (it was {self.lr:g}), or rescale X, for example with "
             "StandardScaler."
@@ -229,8 +236,9 @@ class ObjectiveNet(NeuralNet):
 class KeepBest(Callback):
     """Keep the weights of the best validation loss, the start's included; stop on a plateau.
 
-    An epoch is kept only if it is better than the start by more than the held-out rows may show by
-    chance: few rows say little, and there are many epochs to pick a lucky one from.
+    Where the start is worth something (``net.must_be_sure_``), an epoch is kept only if it is
+    better by more than the held-out rows may show by chance: few rows say little, and there are
+    many epochs to pick a lucky one from.
 
     Parameters
     ----------
@@ -273,7 +281,9 @@ class KeepBest(Callback):
         row = net.history[-1]
         loss = row["valid_loss"]
         # Written so that a start of NaN is worse than anything.
-        if not loss >= self.best_terms_["loss"] and self._is_sure(net.row_losses_):
+        if not loss >= self.best_terms_["loss"] and (
+            not net.must_be_sure_ or self._is_sure(net.row_losses_)
+        ):
             self._keep(net, {name: row[f"valid_{name}"] for name in self.best_terms_})
         if not loss >= self.target_ - self.tol * abs(self.target_):
             self.target_, self.waited_ = loss, 0
@@ -421,6 +431,7 @@ def train(
         net.partial_fit(rows)
     finally:
         net.callbacks_, net.train_split = users, None
+        net.must_be_sure_ = False  # the next training starts from this one
     if net.last_terms_ is None:  # skorch ends training quietly on an interruption
         raise KeyboardInterrupt("Interrupted before the first epoch ended.")
     if net.interrupted_:

@@ -13,14 +13,16 @@ class FusedAdam(torch.optim.Adam):
     `torch.optim.Adam` sorts its parameters anew in every step and reports the step to the profiler,
     which takes longer than the update of a small network; and its first use in a process loads
     torch's compiler, which takes seconds. On the CPU, where that shows, this one does neither. The
-    update and the state are Adam's own, and what is out of the ordinary is left to it. Hooks on
-    steps are not called.
+    update and the state are Adam's own, and what is out of the ordinary when training starts is
+    left to it. Hooks on steps are not called.
     """
 
     # Which parameters have a gradient, and what the kernel takes for them: None if it can not.
     _moving = _sorted = None
 
-    def __init__(self, params, lr=1e-3, *, fused=True, **settings):
+    def __init__(self, params, lr=1e-3, *, fused=None, **settings):
+        if fused is None:
+            fused = not (settings.get("foreach") or settings.get("differentiable"))
         super().__init__(params, lr, fused=fused, **settings)
 
     def add_param_group(self, param_group):
@@ -77,7 +79,7 @@ class FusedAdam(torch.optim.Adam):
             states = [self.state[p] for p in params]
             for state, p in zip(states, params, strict=True):
                 if not state:
-                    state["step"] = torch.zeros(())
+                    state["step"] = torch.zeros((), dtype=torch.float32)
                     state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
             steps = torch.stack([state["step"] for state in states])
             for state, step in zip(states, steps, strict=True):

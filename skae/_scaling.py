@@ -76,12 +76,12 @@ class ColumnStatistics:
         with np.errstate(over="ignore", invalid="ignore"):
             for chunk in chunks(len(subset), STATISTICS_ROWS):
                 x = dense_block(X, subset[chunk])
+                w = np.full(len(x), 1 / len(subset)) if share is None else share[chunk]
                 if low is None:
                     low, high, unit = x[0], x[0], _unit(x)
                     # The mean of some of the rows is near enough to that of all for no digits to
                     # be lost when its square is subtracted.
-                    shift = x.mean(axis=0, dtype=np.float64)
-                w = np.full(len(x), 1 / len(subset)) if share is None else share[chunk]
+                    shift = np.average(x, axis=0, weights=w / w.mean())
                 lower, higher = x.min(axis=0), x.max(axis=0)
                 low_share[lower < low] = 0
                 high_share[higher > high] = 0

@@ -192,6 +192,22 @@ def test_a_memory_mapped_file_is_not_copied(dtype, tmp_path, monkeypatch):
     assert peak < mapped.nbytes / 2 + 2**20  # numpy tells tracemalloc what it allocates
 
 
+def test_a_file_is_read_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(skae._batches, "MAX_DENSE_BYTES", 0)
+    monkeypatch.setattr(skae._batches, "FILE_AHEAD", 500 * 4)
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=(2000, 4)))
+    dense_block, gaps = skae._batches.dense_block, []
+
+    def spy(X, rows):
+        if not isinstance(rows, slice):
+            gaps.append(np.mean(np.diff(rows) > 2))  # the rows that are held out are left out
+        return dense_block(X, rows)
+
+    monkeypatch.setattr(skae._batches, "dense_block", spy)
+    AutoencoderTransformer(2, **QUICK).fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    assert np.median(gaps) < 0.05
+
+
 ARCHITECTURES = [
     MLP((16,), activation="tanh", dropout=0.1),
     ConvNet((8, 8), channels=(4, 8)),

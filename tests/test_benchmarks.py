@@ -61,7 +61,7 @@ def test_memory_is_measured():
 
 
 def test_speed_is_measured_in_pairs(small_mnist):
-    names = "vae", "conv", "transform", "quality", "rows", "import"
+    names = "vae", "conv", "transform", "rows", "import"
     peer = "--peer", f"keras={sys.executable}"  # which no work of these asks for
     table = run("speed.py", *names, "--mnist", small_mnist, "--pairs", 1, "--rows", 100, *peer)
     rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][2:]

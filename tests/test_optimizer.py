@@ -40,6 +40,7 @@ def assert_same(model, other):
         {"amsgrad": True},
         {"maximize": True},
         {"fused": False},
+        {"foreach": True},
         {"eps": 1e-2},
     ],
     ids=str,

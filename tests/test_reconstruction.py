@@ -181,6 +181,7 @@ def test_a_logistic_link_can_not_be_taken_away(digits):
 
 
 NOTHING_TO_GAIN = {
+    "few rows": np.random.default_rng(0).normal(size=(12, 5)),
     "noise": np.random.default_rng(0).normal(size=(200, 10)),
     "more columns than rows": np.random.default_rng(0).normal(size=(60, 300)),
     "a plane": np.random.default_rng(0).normal(size=(300, 3)) @ np.eye(3, 8),
@@ -221,6 +222,24 @@ def test_the_better_of_two_starts_is_kept(losses, digits, trainings):
     assert len(nets) == 2
     assert model.net_ is nets[int(np.argmin(losses))]
     assert model.best_loss_ == 1.0
+
+
+@pytest.mark.parametrize("diverging", [{1}, {2}, {1, 2}])
+def test_one_start_may_diverge(diverging, digits, trainings):
+    nets, after = trainings
+
+    def diverge(net, terms):
+        if len(nets) in diverging:
+            raise skae._net.TrainingDiverged("Training diverged")
+        return terms
+
+    after[0] = diverge
+    model = AutoencoderTransformer(2, **QUICK)
+    if diverging == {1, 2}:
+        with pytest.raises(ValueError, match="diverged"):
+            model.fit(digits)
+    else:
+        assert model.fit(digits).net_ is nets[1 if 1 in diverging else 0]
 
 
 @pytest.mark.parametrize(("which", "epoch"), [(1, 2), (2, 1), (2, 2)])

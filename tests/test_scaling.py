@@ -71,3 +71,10 @@ def test_differences_that_overflow_are_refused():
         X = np.array([[largest], [-largest]])
         with pytest.raises(ValueError, match="too far apart"):
             ColumnStatistics.measure(X, np.arange(2)).scaling()
+
+
+def test_an_outlier_of_no_weight_costs_no_digits(X):
+    weight = np.ones(len(X))
+    X[0], weight[0] = 1e12, 1e-30
+    found = ColumnStatistics.measure(X, np.arange(len(X)), weight)
+    np.testing.assert_allclose(found.deviation, X[1:].std(0))

@@ -2,7 +2,7 @@
 
 python examples/benchmarks/pca_floor.py                             # every data set, 3 seeds
 python examples/benchmarks/pca_floor.py iris digits --seeds 1       # some
-python examples/benchmarks/pca_floor.py --set activation=relu       # another setting of skae's
+python examples/benchmarks/pca_floor.py --set activation=relu       # another setting
 
 Explained variance on held-out rows of PCA, of the plain autoencoder (the same network, schedule and
 early stopping, but only from random weights) and of `AutoencoderTransformer()`, for each number of
@@ -36,11 +36,12 @@ WORSE_THAN_PCA, WORSE_THAN_PLAIN = 0.001, 0.005
 def measure(X, name, n_components, seed, settings):
     """One case: the explained variance of each model on a held-out quarter of the rows."""
     torch.set_num_threads(1)  # there are as many workers as cores
+    settings = {"random_state": seed, **settings}
     X_train, X_test = train_test_split(X, test_size=0.25, random_state=seed)
     models = {
         "PCA": PCA(n_components, random_state=seed),
-        "plain": AutoencoderTransformer(n_components, init="random", random_state=seed),
-        "skae": AutoencoderTransformer(n_components, random_state=seed).set_params(**settings),
+        "plain": AutoencoderTransformer(n_components, **{**settings, "init": "random"}),
+        "skae": AutoencoderTransformer(n_components, **settings),
     }
     case = {"data": name, "n_components": n_components, "seed": seed}
     for label, model in models.items():
