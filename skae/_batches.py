@@ -210,26 +210,29 @@ class BatchIterator:
             )
         return self._read(batches)
 
-    def _n_ahead(self):
-        """How many rows are read in one operation."""
+    def _n_together(self):
+        """How many batches are read in one operation."""
         n_values = FILE_AHEAD if self.rows.held is None else MEMORY_AHEAD
-        return max(1, n_values // self.rows.n_features)
+        return max(1, n_values // self.rows.n_features * len(self) // len(self.rows))
 
     def _order(self):
         n_rows, device = len(self.rows), self.rows.device
         if not self.shuffle:
             return torch.arange(n_rows, device=device)
-        n_ahead = self._n_ahead()
-        if self.rows.held is not None or n_rows <= n_ahead:
+        if self.rows.held is not None or len(self) <= self._n_together():
             return torch.randperm(n_rows, device=device)
         blocks = torch.arange(n_rows).split(BLOCK_ROWS)
         blocks = torch.cat([blocks[i] for i in torch.randperm(len(blocks))])
-        return torch.cat([part[torch.randperm(len(part))] for part in blocks.split(n_ahead)])
+        batches = blocks.tensor_split(len(self))
+        together = [
+            torch.cat(batches[start : start + self._n_together()])
+            for start in range(0, len(self), self._n_together())
+        ]
+        return torch.cat([rows[torch.randperm(len(rows))] for rows in together])
 
     def _read(self, batches):
-        n_together = max(1, self._n_ahead() // len(batches[0]))
-        for start in range(0, len(batches), n_together):
-            group = batches[start : start + n_together]
+        for start in range(0, len(batches), self._n_together()):
+            group = batches[start : start + self._n_together()]
             x, (_, weight) = self.rows[torch.cat(group)]
             sizes = [len(batch) for batch in group]
             weights = repeat(None) if weight is None else weight.split(sizes)
