@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 # A sparse or memory-mapped X whose dense float32 form is at most this large is held in memory.
 MAX_DENSE_BYTES = 2**27
-CHUNK_ROWS = 512
+CHUNK_ROWS = 1024
 # About so many values are gathered in one operation and dealt out as batches: from memory what fits
 # into a cache, from elsewhere what is worth a walk through a file.
 MEMORY_AHEAD, FILE_AHEAD = 2**18, 2**22
