@@ -270,7 +270,7 @@ def test_an_interruption_ends_all_starts(which, epoch, digits, monkeypatch, trai
         ({"loss": "log_loss"}, 1),
         ({"architecture": MLP((8,))}, 1),
     ],
-    ids=str,
+    ids=lambda value: next(iter(value), "default") if isinstance(value, dict) else str(value),
 )
 def test_a_second_start_is_tried_where_it_can_be_judged(settings, n_starts, unit_digits, trainings):
     AutoencoderTransformer(2, **{**QUICK, **settings}).fit(unit_digits)
