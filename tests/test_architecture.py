@@ -12,7 +12,7 @@ PACKAGE = Path(skae.__file__).parent
 
 # Each room may import from the rooms above it, and from its own.
 ORDER = [
-    ["losses", "penalties", "metrics", "_device", "_validation"],
+    ["losses", "penalties", "metrics", "_device", "_optimizer", "_validation"],
     ["_batches"],
     ["_scaling", "_net", "architectures", "modules", "objectives"],
     ["_base"],
