@@ -168,34 +168,23 @@ def fit_skae(X, cls, *sizes, **settings):
     return lambda: estimator.fit(X) is None or None
 
 
-@contestant
-def digits_skae(images):
+def fit_plain_skae(X, sizes, batch_size, n_epochs):
     from skae import AutoencoderTransformer
 
+    settings = {"init": "random", "output_activation": "identity"}
     return fit_skae(
-        digits(),
-        AutoencoderTransformer,
-        *DIGITS,
-        init="random",
-        output_activation="identity",
-        batch_size=DIGITS_BATCH,
-        max_iter=DIGITS_EPOCHS,
+        X, AutoencoderTransformer, *sizes, batch_size=batch_size, max_iter=n_epochs, **settings
     )
+
+
+@contestant
+def digits_skae(images):
+    return fit_plain_skae(digits(), DIGITS, DIGITS_BATCH, DIGITS_EPOCHS)
 
 
 @contestant
 def mnist_skae(images):
-    from skae import AutoencoderTransformer
-
-    return fit_skae(
-        images(),
-        AutoencoderTransformer,
-        *WIDE,
-        init="random",
-        output_activation="identity",
-        batch_size=WIDE_BATCH,
-        max_iter=WIDE_EPOCHS,
-    )
+    return fit_plain_skae(images(), WIDE, WIDE_BATCH, WIDE_EPOCHS)
 
 
 @contestant
