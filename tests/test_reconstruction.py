@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -11,7 +12,7 @@ from skorch.callbacks import Callback
 
 import skae
 from skae import AutoencoderTransformer
-from skae._net import train
+from skae._net import KeepBest, train
 from skae.architectures import MLP, ConvNet
 from skae.metrics import explained_variance, reconstruction_error
 
@@ -197,6 +198,23 @@ def test_where_nothing_is_to_be_gained_it_is_pca_of_all_rows(name, n_components)
     model = AutoencoderTransformer(n_components, random_state=0).fit(train)
     found, expected = (explained_variance(m, test) for m in (model, pca))
     assert found > expected - 0.001
+
+
+@pytest.mark.parametrize(("init", "stays"), [("pca", True), ("random", False)])
+def test_a_start_at_pca_is_left_only_for_sure_gains(init, stays, digits, monkeypatch):
+    monkeypatch.setattr(skae._net, "SURE", 1e9)
+    settings = {**QUICK, "init": init, "output_activation": "identity"}
+    model = AutoencoderTransformer(3, **settings).fit(digits)
+    pca = PCA(3).fit(digits)
+    found, expected = (reconstruction_error(m, digits) for m in (model, pca))
+    assert (found == pytest.approx(expected, rel=1e-4)) == stays
+
+
+def test_a_gain_that_few_rows_show_is_not_sure():
+    start = torch.ones(4)
+    assert KeepBest(1, 0.0, start)._is_sure(torch.tensor([0.9, 0.9, 0.8, 0.9]))
+    assert not KeepBest(1, 0.0, start)._is_sure(torch.tensor([0.0, 1.3, 1.3, 1.3]))
+    assert not KeepBest(1, 0.0, start)._is_sure(start)
 
 
 @pytest.fixture
