@@ -16,7 +16,7 @@ def run(script, *arguments, stdin=None):
     return subprocess.run(
         [sys.executable, BENCHMARKS / script, *map(str, arguments)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         input=stdin,
         env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},

@@ -2,12 +2,13 @@
 
 python examples/benchmarks/memory.py              # a file of 1 GB in the temporary folder
 
-The file is read from the disk, by a process whose private memory is limited; in its turns a process
-without a limit does the same with the rows in memory. What has been read stays in the disk cache
-while a verb runs, if the machine has room for it.
+The file is read from the disk, by a process whose private memory may only grow by so much; in its
+turns a process without a limit does the same with the rows in memory. What has been read stays in
+the disk cache while a verb runs, if the machine has room for it.
 """
 
 import argparse
+import math
 import os
 import resource
 import subprocess
@@ -37,12 +38,17 @@ def write(path, n_samples):
     mapped.flush()
 
 
-def anonymous_megabytes():
-    """Memory of this process that no file stands behind; Linux only."""
+def megabytes(name):
+    """A figure of this process as Linux reports it."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
-    raise RuntimeError("This kernel does not report RssAnon.")
+    raise RuntimeError(f"This kernel does not report {name}.")
+
+
+def anonymous_megabytes():
+    """Memory of this process that no file stands behind."""
+    return megabytes("RssAnon")
 
 
 class Peak:
@@ -66,12 +72,14 @@ class Peak:
 
 def work(path, mapped, limit):
     """One child: fit, transform and score; prints seconds and megabytes."""
-    if limit:
-        # Private memory only: pages of the file may come and go.
-        resource.setrlimit(resource.RLIMIT_DATA, (limit * 2**20,) * 2)
     estimator = AutoencoderTransformer(8, max_iter=1, batch_size=512, random_state=0)
     # The first fit of a process loads libraries, whatever the data.
     estimator.fit(np.random.default_rng(0).normal(size=(500, N_FEATURES)).astype(np.float32))
+    if limit:
+        # Private memory only: pages of the file may come and go. What the libraries have reserved
+        # by now, gigabytes where torch comes with CUDA, does not count.
+        limit += math.ceil(megabytes("VmData"))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit * 2**20,) * 2)
     X = np.load(path, mmap_mode="r" if mapped else None)
     for verb in ("fit", "transform", "score"):
         with open(path, "rb") as file:  # none of it is to be in the disk cache
@@ -86,8 +94,10 @@ def work(path, mapped, limit):
 def run(path, *options):
     """Run a child; returns seconds, growth and peak for each verb."""
     command = [sys.executable, __file__, "--worker", path, *options]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return {verb: np.array(values, dtype=float) for verb, *values in map(str.split, lines)}
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {
+        verb: np.array(values, dtype=float) for verb, *values in map(str.split, output.splitlines())
+    }
 
 
 def main(arguments=None):
@@ -96,7 +106,7 @@ def main(arguments=None):
     parser.add_argument("--rows", type=int, default=1_000_000, help="of 1 kB each")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument(
-        "--limit", type=int, default=900, help="MB of memory for the process that maps the file"
+        "--limit", type=int, default=400, help="MB that the process which maps the file may take"
     )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--mapped", action="store_true", help=argparse.SUPPRESS)
