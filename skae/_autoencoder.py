@@ -55,14 +55,15 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
     learning_rate_init : float, default=0.003
         Peak learning rate of Adam.
     batch_size : int or "auto", default="auto"
-        Rows in a batch. "auto" makes about 50 batches an epoch, of 8 to 128 rows.
+        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 256 rows.
     max_iter : int, default=50
         Epochs, at most.
     early_stopping : bool, default=True
         Whether to hold out rows, keep the epoch that is best on them and stop after
-        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. A start at
-        PCA is kept if no epoch is better by more than the standard error of the difference. Scale
-        and principal components are computed from all rows, those held out included.
+        `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. Where a
+        start at PCA was tried, the principal components of all rows, those held out included, are
+        kept if no epoch is better by more than half the standard error of the difference. The
+        scale is that of all rows, too.
     validation_fraction : float, default=0.1
         The share of the rows to hold out; at least two, and none of fewer than five rows.
     n_iter_no_change : int or inf, default=10

@@ -222,11 +222,16 @@ class BaseAutoencoder(
                 rows, rows_val = all_rows.split(n_train)
             else:
                 rows, rows_val = all_rows, None
+            starts = self._starts(len(rows), rows_val is not None) if fresh else []
+            floor = None
+            if "pca" in starts and rows_val is not None:
+                # It may know the rows that are held out, and is favoured by that, the more the
+                # fewer rows there are: what training has added to it is sure then.
+                floor = self._new_net("pca", all_rows, statistics)
             self._train(
                 rows,
-                # Scale and start know the rows that are held out, too. That favours a start at PCA,
-                # the more the fewer rows there are: what training adds to it is sure then.
-                nets=self._new_nets(all_rows, statistics, rows_val) if fresh else None,
+                nets=(self._new_net(start, rows, statistics) for start in starts),
+                floor=floor,
                 rows_val=rows_val,
                 max_epochs=self.max_iter,
                 learning_rate=self.learning_rate,
@@ -268,7 +273,8 @@ class BaseAutoencoder(
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
             rows = self._rows(X, subset, weight)
-            nets = self._new_nets(rows, statistics) if fresh else None
+            starts = self._starts(len(rows), False) if fresh else []
+            nets = (self._new_net(start, rows, statistics) for start in starts)
             self._train(rows, nets=nets, max_epochs=1, learning_rate="constant")
         return self
 
@@ -317,40 +323,39 @@ class BaseAutoencoder(
         self._started_with = self._built_in_params()
         return statistics
 
-    def _new_nets(self, rows, statistics, rows_val=None):
-        """One net after the other, of each start that is to be tried on `rows`."""
-        n_rows = len(rows)
+    def _new_net(self, start, rows, statistics):
+        """A net that starts where `start` says, given `rows`."""
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = int(np.clip(n_rows // 50, 8, 128))
-        starts = self._starts(n_rows, rows_val is not None)
-        for start in starts:
-            with self._seeded():
-                net = make_net(
-                    self._make_module(rows, statistics, start),
-                    self._make_objective(),
-                    lr=self.learning_rate_init,
-                    batch_size=batch_size,
-                    device=str(self._device()),
-                    callbacks=self.callbacks,
-                    net_params=self.net_params,
-                )
-            net.must_be_sure_ = "pca" in starts
-            yield net
+            batch_size = int(np.clip(len(rows) // 25, 16, 256))
+        with self._seeded():
+            net = make_net(
+                self._make_module(rows, statistics, start),
+                self._make_objective(),
+                lr=self.learning_rate_init,
+                batch_size=batch_size,
+                device=str(self._device()),
+                callbacks=self.callbacks,
+                net_params=self.net_params,
+            )
+        net.start_ = start
+        return net
 
-    def _train(self, rows, *, nets=None, **settings):
-        """Train the net there is, or each of the new ones, of which the best is kept."""
-        before = snapshot(self.net_) if nets is None else None
+    def _train(self, rows, *, nets, floor=None, **settings):
+        """Train the net there is, or else each of `nets`, and keep the best, `floor` included."""
+        before = None
+        if hasattr(self, "net_"):
+            before, nets = snapshot(self.net_), [self.net_]
         try:
-            terms = row_losses = failure = None
-            for net in [self.net_] if nets is None else nets:
+            terms = failure = None
+            for net in nets:
                 try:
                     with self._seeded():
-                        found, row_losses = train(
+                        found = train(
                             net,
                             rows,
                             lr=self.learning_rate_init,
-                            row_losses=row_losses,  # the next start must beat the first one, too
+                            floor=floor,
                             verbose=int(self.verbose),
                             **settings,
                         )
@@ -372,6 +377,9 @@ class BaseAutoencoder(
                     break
             if terms is None:
                 raise failure
+            if floor is not None and self.net_.best_epoch_ == 0:
+                floor.history_ = self.net_.history_
+                self.net_ = floor
             self._describe_training(rows, terms)
         except BaseException:
             if before is None:

@@ -30,8 +30,8 @@ RESERVED = {
 }
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
-# By how many standard errors training must be better than the start.
-SURE = 1.0
+# By how many standard errors training must be better than the floor.
+SURE = 0.5
 
 
 class TrainingDiverged(ValueError):
@@ -67,8 +67,8 @@ class ObjectiveNet(NeuralNet):
         The course of the learning rate over `max_epochs`.
     """
 
-    # Whether an epoch must surely be better than the start to be kept.
-    must_be_sure_ = False
+    # Whether there is a callback of the user's that may want to hear of each batch.
+    reports_batches_ = False
 
     def __init__(self, *args, learning_rate="constant", **kwargs):
         self.learning_rate = learning_rate
@@ -82,6 +82,7 @@ class ObjectiveNet(NeuralNet):
         """Plan the learning rate; see whether anybody wants to hear of batches."""
         super().on_train_begin(net, X=X, y=y, **kwargs)
         self.steps_done_, self.last_terms_ = 0, None
+        self.best_epoch_ = None  # known only where the best one is kept; 0 is the start
         self.stops_, self.interrupted_ = False, False
         self._set_learning_rate(1.0)
         self.epochs_before_ = len(self.history)
@@ -236,9 +237,9 @@ class ObjectiveNet(NeuralNet):
 class KeepBest(Callback):
     """Keep the weights of the best validation loss, the start's included; stop on a plateau.
 
-    Where the start is worth something (``net.must_be_sure_``), an epoch is kept only if it is
-    better by more than the held-out rows may show by chance: few rows say little, and there are
-    many epochs to pick a lucky one from.
+    Where there is a floor, an epoch is kept only if it is better than that by more than the
+    held-out rows may show by chance: few rows say little, and there are many epochs to pick a lucky
+    one from.
 
     Parameters
     ----------
@@ -246,12 +247,12 @@ class KeepBest(Callback):
         Epochs without progress after which training stops.
     tol : float
         What counts as progress, relative to the best loss.
-    row_losses : tensor or None
-        The losses of the held-out rows to be better than; None means those of the start.
+    floor : ObjectiveNet or None
+        A net that takes the place of the start where no epoch is surely better.
     """
 
-    def __init__(self, patience, tol, row_losses=None):
-        self.patience, self.tol, self.row_losses = patience, tol, row_losses
+    def __init__(self, patience, tol, floor=None):
+        self.patience, self.tol, self.floor = patience, tol, floor
 
     def on_train_begin(self, net, **kwargs):
         """Forget the last training."""
@@ -260,18 +261,19 @@ class KeepBest(Callback):
     def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
         """Judge the start before the first epoch: training must not end worse."""
         if self.best_weights_ is None and not self._is_warming_up(net):
-            terms = net.validate(net.get_iterator(dataset_valid, training=False))
-            self._keep(net, terms)
+            iterator = net.get_iterator(dataset_valid, training=False)
+            terms = net.validate(iterator)
             self.target_, self.waited_ = terms["loss"], 0
-            if self.row_losses is None:
-                self.row_losses = net.row_losses_
+            if self.floor is not None:
+                terms = self.floor.validate(iterator)
+            self._keep(net, terms, len(net.history) - 1)
 
     def _is_warming_up(self, net):
         """Whether the objective is not yet the one that the model is judged by."""
         return len(net.history) <= getattr(net.module_.objective, "warmup_epochs", 0)
 
-    def _keep(self, net, terms):
-        self.best_terms_ = terms
+    def _keep(self, net, terms, n_epochs):
+        self.best_terms_, net.best_epoch_ = terms, n_epochs
         self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
     def on_epoch_end(self, net, **kwargs):
@@ -282,17 +284,19 @@ class KeepBest(Callback):
         loss = row["valid_loss"]
         # Written so that a start of NaN is worse than anything.
         if not loss >= self.best_terms_["loss"] and (
-            not net.must_be_sure_ or self._is_sure(net.row_losses_)
+            self.floor is None or self._is_sure(self.floor.row_losses_ - net.row_losses_)
         ):
-            self._keep(net, {name: row[f"valid_{name}"] for name in self.best_terms_})
+            terms = {name: row[f"valid_{name}"] for name in self.best_terms_}
+            self._keep(net, terms, len(net.history))
         if not loss >= self.target_ - self.tol * abs(self.target_):
             self.target_, self.waited_ = loss, 0
         else:
             self.waited_ += 1
         net.stops_ = self.waited_ >= self.patience
 
-    def _is_sure(self, row_losses):
-        gains = (self.row_losses - row_losses).double()
+    @staticmethod
+    def _is_sure(gains):
+        gains = gains.double()
         error = gains.std() / len(gains) ** 0.5 if len(gains) > 1 else 0.0
         return not gains.mean() <= SURE * error
 
@@ -383,7 +387,7 @@ def train(
     rows_val=None,
     patience=None,
     tol=0.0,
-    row_losses=None,
+    floor=None,
     verbose=0,
 ):
     """Train an initialized net on `rows` for at most `max_epochs`.
@@ -402,9 +406,9 @@ def train(
         without progress.
     tol : float
         What counts as progress, relative to the best loss.
-    row_losses : tensor or None
-        The losses of `rows_val` that an epoch must surely be better than to be kept; None means
-        those of the start.
+    floor : ObjectiveNet or None
+        What an epoch must surely be better than on `rows_val` to be kept. If none is, the terms are
+        those of the floor, and it is for the caller to take it.
     verbose : int
         Whether to print a line for each epoch.
 
@@ -412,16 +416,12 @@ def train(
     -------
     terms : dict
         The mean terms of the kept model, on `rows_val` if there are any.
-    row_losses : tensor or None
-        As the parameter, or those of the start.
     """
     net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
     net.verbose = verbose
     _check_schedule(net)
     net.train_split = None if rows_val is None else predefined_split(rows_val)
-    keep_best = (
-        None if patience is None or rows_val is None else KeepBest(patience, tol, row_losses)
-    )
+    keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol, floor)
     # First, so that it sees an epoch after which a callback of the user's ends training.
     first = [] if keep_best is None else [("keep_best", keep_best)]
     last = [("print_log", PrintLog().initialize())] if verbose else []
@@ -431,7 +431,6 @@ def train(
         net.partial_fit(rows)
     finally:
         net.callbacks_, net.train_split = users, None
-        net.must_be_sure_ = False  # the next training starts from this one
     if net.last_terms_ is None:  # skorch ends training quietly on an interruption
         raise KeyboardInterrupt("Interrupted before the first epoch ended.")
     if net.interrupted_:
@@ -441,9 +440,7 @@ def train(
             ConvergenceWarning,
             stacklevel=2,
         )
-    if keep_best is None:
-        return net.last_terms_, None
-    return keep_best.best_terms_ or net.last_terms_, keep_best.row_losses
+    return (keep_best and keep_best.best_terms_) or net.last_terms_
 
 
 def snapshot(net):

@@ -59,7 +59,7 @@ def test_training_is_the_loop_that_one_would_write(weighted):
         losses.append(sum(totals) / 50)
     torch.manual_seed(1)
     net = net_of(model)
-    terms, _ = train(net, data, lr=0.01, max_epochs=3, learning_rate="constant")
+    terms = train(net, data, lr=0.01, max_epochs=3, learning_rate="constant")
     for name, value in expected.named_parameters():
         torch.testing.assert_close(model.get_parameter(name), value, rtol=1e-5, atol=1e-6)
     assert net.history[:, "train_loss"] == pytest.approx(losses)
@@ -119,7 +119,7 @@ def test_the_best_epoch_is_kept_the_start_included():
     model = make_model()
     start = copy.deepcopy(model.state_dict())
     net = net_of(model)
-    terms, _ = train(
+    terms = train(
         net, rows(), rows_val=rows(), lr=3.0, max_epochs=50, learning_rate="constant", patience=4
     )
     assert len(net.history) == 4
@@ -227,7 +227,7 @@ class Interrupt(Callback):
 
 def interrupted(epoch, when, **settings):
     net = net_of(make_model(), callbacks=[Interrupt(epoch, when)])
-    terms, _ = train(net, rows(), lr=0.01, max_epochs=9, learning_rate="constant", **settings)
+    terms = train(net, rows(), lr=0.01, max_epochs=9, learning_rate="constant", **settings)
     return net, terms
 
 
@@ -300,7 +300,7 @@ def test_weighted_means_do_not_depend_on_the_split():
     model, part = make_model(), np.arange(0, 50, 5)
     net = net_of(model)
     held_out = rows(weight=weight, subset=part)
-    terms, _ = train(
+    terms = train(
         net, rows(weight=weight), rows_val=held_out, lr=0.01, max_epochs=1, learning_rate="constant"
     )
     x = torch.from_numpy(X[part]).float()
