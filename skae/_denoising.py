@@ -69,7 +69,7 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
     learning_rate_init : float, default=0.003
         Peak learning rate of Adam.
     batch_size : int or "auto", default="auto"
-        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 256 rows.
+        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
     max_iter : int, default=50
         Epochs, at most.
     early_stopping : bool, default=True

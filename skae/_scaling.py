@@ -10,6 +10,9 @@ from skae._batches import chunks, dense_block
 
 # The square of what lies beyond is infinite.
 MAX_DEVIATION = 1e150
+# Float32 rows whose mean is at most so many scales from zero lose next to nothing when one operation
+# takes the place of a subtraction and a division, in half of the time.
+MAX_FUSED_OFFSET = 100
 # A block of so many rows stays in the cache while it is used several times.
 STATISTICS_ROWS = 256
 
@@ -34,11 +37,15 @@ class Scaling(nn.Module):
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
         self.is_identity = bool(self.scale == 1 and not self.mean.any())
+        near_zero = (self.mean.abs() <= MAX_FUSED_OFFSET * self.scale).all()
+        self.is_fused = bool(near_zero and 1e-30 < self.scale < 1e30)
 
     def forward(self, x):
         """Standardize, ``(n, n_features)``, any floating dtype -> float32."""
         if self.is_identity:
             return x.float()
+        if self.is_fused and x.dtype == torch.float32:
+            return torch.addcmul((-self.mean / self.scale).float(), x, (1 / self.scale).float())
         return (x - self.mean.to(x.dtype)).div_(self.scale.to(x.dtype)).float()
 
     def inverse(self, x):

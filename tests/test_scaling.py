@@ -42,6 +42,15 @@ def test_scaling_gives_a_mean_variance_of_one_and_goes_back(X):
     np.testing.assert_allclose(scaling.inverse(scaled.double()), X, atol=1e-2)
 
 
+@pytest.mark.parametrize("offset", [0, 50, 1e4])
+@pytest.mark.parametrize("unit", [1e-37, 1e-3, 1e30])
+def test_float32_is_scaled_as_float64_is(X, offset, unit):
+    X = ((X + offset) * unit).astype(np.float32)
+    scaling = ColumnStatistics.measure(X, np.arange(len(X))).scaling()
+    single, double = (scaling(torch.from_numpy(X.astype(kind))) for kind in ("f4", "f8"))
+    torch.testing.assert_close(single, double, rtol=0, atol=1e-5 + 1e-7 * offset)
+
+
 def test_only_values_that_many_rows_share_are_bounds(X):
     low, high = ColumnStatistics.measure(X, np.arange(len(X))).bounds(0.05, 10)
     np.testing.assert_array_equal(low, 3)
