@@ -10,7 +10,7 @@ from skae._batches import chunks, dense_block
 
 # The square of what lies beyond is infinite.
 MAX_DEVIATION = 1e150
-# Float32 rows whose mean is at most so many scales from zero lose next to nothing when one operation
+# Float32 rows whose mean is at most so many scales from zero lose next to nothing if one operation
 # takes the place of a subtraction and a division, in half of the time.
 MAX_FUSED_OFFSET = 100
 # A block of so many rows stays in the cache while it is used several times.
