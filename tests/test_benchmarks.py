@@ -91,3 +91,9 @@ def test_the_pca_floor_is_measured(tmp_path):
     table = run("pca_floor.py", *names, "--seeds", 1, "--jobs", 1, "--output", output, *settings)
     assert "worse than PCA by more than 0.001: 0 of 8" in table
     assert len(output.read_text().splitlines()) == 9
+
+
+def test_units_are_compared():
+    settings = "--set", "max_iter=2", "hidden_layer_sizes=(8,)"
+    table = run("pca_floor.py", "iris", "--units", "--seeds", 1, "--jobs", 1, *settings)
+    assert "changed by more than 0.001: 0 of 3" in table

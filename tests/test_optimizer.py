@@ -99,3 +99,14 @@ def test_a_fit_does_not_load_the_compiler():
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout == "False\n"
+
+
+def test_weights_in_any_memory_layout():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        x = torch.randn(5, 3, 6, 6)
+    other = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    steps(FusedAdam(model.parameters()), model, x, 3)
+    steps(torch.optim.Adam(other.parameters()), other, x, 3)
+    assert_same(model, other)

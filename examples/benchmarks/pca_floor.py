@@ -3,6 +3,7 @@
 python examples/benchmarks/pca_floor.py                             # every data set, 3 seeds
 python examples/benchmarks/pca_floor.py iris digits --seeds 1       # some
 python examples/benchmarks/pca_floor.py --set activation=relu       # another setting
+python examples/benchmarks/pca_floor.py --units                     # the same data in other units
 
 Explained variance on held-out rows of PCA, of the plain autoencoder (the same network, schedule and
 early stopping, but only from random weights) and of `AutoencoderTransformer()`, for each number of
@@ -23,6 +24,7 @@ import pandas as pd
 import torch
 from _mnist import add_argument
 from _tables import all_tables
+from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
@@ -53,13 +55,28 @@ def measure(X, name, n_components, seed, settings):
     return case
 
 
-def run(tables, n_seeds, settings, n_jobs):
+UNITS = {"as it is": (1, 0), "x 1e6": (1e6, 0), "+ 1e3": (1, 1e3)}
+
+
+def measure_units(X, name, n_components, seed, settings):
+    """One case: the explained variance of skae on the same rows in other units."""
+    torch.set_num_threads(1)
+    X = X.toarray() if sparse.issparse(X) else X
+    case = {"data": name, "n_components": n_components, "seed": seed}
+    for label, (factor, shift) in UNITS.items():
+        rows = train_test_split(factor * X.astype(float) + shift, random_state=seed)
+        model = AutoencoderTransformer(n_components, **{"random_state": seed, **settings})
+        case[label] = explained_variance(model.fit(rows[0]), rows[1])
+    return case
+
+
+def run(measure, tables, components, n_seeds, settings, n_jobs):
     """All cases of all tables, as a data frame."""
     tasks = []
     for name, make in tables.items():
         X = make()
         most = min(X.shape[1], int(0.75 * X.shape[0]))
-        for k in (k for k in N_COMPONENTS if k <= most):
+        for k in (k for k in components if k <= most):
             tasks += [
                 joblib.delayed(measure)(X, name, k, seed, settings) for seed in range(n_seeds)
             ]
@@ -92,6 +109,18 @@ def report(cases):
             print("\n" + part[columns].round(4).to_string(index=False))
 
 
+def report_units(cases):
+    """A row for each data set: how much the units change the explained variance."""
+    print("| data | cases | " + " | ".join(UNITS) + " | largest change |")
+    print("| --- " * (3 + len(UNITS)) + "|")
+    values = cases[list(UNITS)]
+    cases = cases.assign(change=values.max(axis=1) - values.min(axis=1))
+    for name, part in [*cases.groupby("data", sort=False), ("all", cases)]:
+        means = " | ".join(f"{part[label].mean():.4f}" for label in UNITS)
+        print(f"| {name} | {len(part)} | {means} | {part['change'].max():.5f} |")
+    print(f"\nchanged by more than 0.001: {(cases['change'] > 0.001).sum()} of {len(cases)}")
+
+
 def setting(text):
     """``name=value``, the value as Python writes it, or else text."""
     name, _, value = text.partition("=")
@@ -106,8 +135,10 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="data sets; default all")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--components", type=int, nargs="+", default=N_COMPONENTS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--set", type=setting, nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--units", action="store_true", help="compare units, not models")
     parser.add_argument("--output", type=Path, help="a .csv file for all cases")
     add_argument(parser)
     options = parser.parse_args(arguments)
@@ -117,10 +148,13 @@ def main(arguments=None):
         parser.error(f"unknown data sets {sorted(unknown)}; there are {', '.join(tables)}")
     tables = {name: make for name, make in tables.items() if name in (options.names or tables)}
     print(f"torch {torch.__version__}, {platform.machine()}, {options.jobs} processes\n")
-    cases = run(tables, options.seeds, dict(options.set), options.jobs)
+    measured, reported = (measure_units, report_units) if options.units else (measure, report)
+    cases = run(
+        measured, tables, options.components, options.seeds, dict(options.set), options.jobs
+    )
     if options.output:
         cases.to_csv(options.output, index=False)
-    report(cases)
+    reported(cases)
 
 
 if __name__ == "__main__":
