@@ -79,6 +79,6 @@ for offset, (kind, values) in zip((0.2, -0.2), results.items(), strict=True):
     ax.barh(places + offset, values, height=0.38, label=kind)
 ax.set_yticks(places, list(ARCHITECTURES))
 ax.set(xlabel="explained variance of held-out digits, 8 components", xlim=(0.5, 1))
-ax.legend(loc="lower right")
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
 fig.tight_layout()
 fig.savefig("architectures.png", dpi=90)
