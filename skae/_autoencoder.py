@@ -42,7 +42,9 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
         for counts and 0 and 1 for pixels. "identity" clips nothing; "logistic" needs X in [0, 1].
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts at the principal components: encoder and decoder are a linear map plus a
-        network that is zero at first. "random" starts from random weights and has no linear maps.
+        network that is zero at first; the encoder's linear map stays as it is. The components are
+        those of a sample where there are more than 1000 rows and more than 2**24 values. "random"
+        starts from random weights and has no linear maps.
         "auto" is "random" with an `architecture` and where outputs are logistic, "pca" otherwise;
         and where that is affordable and can be judged, with held-out rows, at most 10 000 rows and
         no `callbacks`, it trains from both and keeps what is better on the held-out rows.
@@ -65,7 +67,7 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
         kept if no epoch is better by more than half the standard error of the difference. The
         scale is that of all rows, too.
     validation_fraction : float, default=0.1
-        The share of the rows to hold out; at least two, and none of fewer than five rows.
+        The share of the rows to hold out; at least two, if two are left to learn from.
     n_iter_no_change : int or inf, default=10
         Epochs without progress after which training stops early.
     tol : float, default=1e-4
@@ -102,10 +104,11 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
     validation_scores_ : list of float or None
         Minus the loss on held-out rows after each epoch.
     best_loss_ : float
-        The loss of the kept epoch, on held-out rows if there are any.
+        The loss of the kept epoch, on held-out rows if there are any; of the principal components
+        of all rows where those were kept.
     reconstruction_err_ : float
-        The reconstruction loss of the kept epoch in units of X, on held-out rows if there are any;
-        too small for rows with more features than there are rows, which PCA had seen.
+        The same in units of X. Too small where the principal components of all rows were kept and
+        there are more features than rows.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

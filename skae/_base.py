@@ -3,6 +3,7 @@
 import copy
 import warnings
 from abc import ABCMeta, abstractmethod
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import assert_all_finite, check_array, check_random_state, check_scalar
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
@@ -222,15 +223,16 @@ class BaseAutoencoder(
                 rows, rows_val = all_rows.split(n_train)
             else:
                 rows, rows_val = all_rows, None
-            starts = self._starts(len(rows), rows_val is not None) if fresh else []
+            judged = rows_val is not None and self.early_stopping
+            starts = self._starts(len(rows), judged) if fresh else []
             floor = None
-            if "pca" in starts and rows_val is not None:
+            if "pca" in starts and judged:
                 # It may know the rows that are held out, and is favoured by that, the more the
                 # fewer rows there are: what training has added to it is sure then.
                 floor = self._new_net("pca", all_rows, statistics)
             self._train(
                 rows,
-                nets=(self._new_net(start, rows, statistics) for start in starts),
+                nets=[partial(self._new_net, start, rows, statistics) for start in starts],
                 floor=floor,
                 rows_val=rows_val,
                 max_epochs=self.max_iter,
@@ -274,7 +276,7 @@ class BaseAutoencoder(
             statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
             rows = self._rows(X, subset, weight)
             starts = self._starts(len(rows), False) if fresh else []
-            nets = (self._new_net(start, rows, statistics) for start in starts)
+            nets = [partial(self._new_net, start, rows, statistics) for start in starts]
             self._train(rows, nets=nets, max_epochs=1, learning_rate="constant")
         return self
 
@@ -298,9 +300,10 @@ class BaseAutoencoder(
         }
 
     def _n_held_out(self, n_rows):
-        if not self.early_stopping or n_rows < 5:
+        if not self.early_stopping or n_rows < 3:
             return 0
-        return max(2, int(self.validation_fraction * n_rows))  # one row would show no spread
+        # One row would show no spread; one alone can not be learned from.
+        return max(min(2, n_rows - 2), int(self.validation_fraction * n_rows))
 
     def _rows(self, X, subset=None, weight=None):
         return Rows(X, self.scaling_, subset=subset, weight=weight, device=self._device())
@@ -329,7 +332,7 @@ class BaseAutoencoder(
         if batch_size == "auto":
             batch_size = int(np.clip(len(rows) // 25, 16, 128))
         with self._seeded():
-            net = make_net(
+            return make_net(
                 self._make_module(rows, statistics, start),
                 self._make_objective(),
                 lr=self.learning_rate_init,
@@ -338,18 +341,20 @@ class BaseAutoencoder(
                 callbacks=self.callbacks,
                 net_params=self.net_params,
             )
-        net.start_ = start
-        return net
 
     def _train(self, rows, *, nets, floor=None, **settings):
-        """Train the net there is, or else each of `nets`, and keep the best, `floor` included."""
+        """Train the net there is, or else what each of `nets` makes; keep the best.
+
+        Where none is surely better than `floor`, a net that is not trained, that is kept.
+        """
         before = None
         if hasattr(self, "net_"):
-            before, nets = snapshot(self.net_), [self.net_]
+            before, nets = snapshot(self.net_), [lambda: self.net_]
         try:
             terms = failure = None
-            for net in nets:
+            for make in nets:
                 try:
+                    net = make()
                     with self._seeded():
                         found = train(
                             net,
@@ -378,8 +383,9 @@ class BaseAutoencoder(
             if terms is None:
                 raise failure
             if floor is not None and self.net_.best_epoch_ == 0:
-                floor.history_ = self.net_.history_
-                self.net_ = floor
+                for name in ("history_", "best_epoch_", "interrupted_", "lowest_"):
+                    setattr(floor, name, getattr(self.net_, name))
+                self.net_, floor.row_losses_ = floor, None
             self._describe_training(rows, terms)
         except BaseException:
             if before is None:
@@ -612,7 +618,8 @@ class BaseAutoencoder(
             for chunk in chunks(X.shape[0]):
                 x = standardized(X, chunk, self.scaling_)
                 if not x.sum().isfinite():
-                    self._validate(X, reset=False)  # says what is wrong with X
+                    name = type(self).__name__
+                    assert_all_finite(X[chunk], estimator_name=name, input_name="X")
                 values = function(x.to(device)).cpu()
                 # One block for all: tensors kept for each chunk would scatter the heap.
                 if results is None:

@@ -19,8 +19,9 @@ CHUNK_ROWS = 1024
 # into a cache, from elsewhere what is worth a walk through a file.
 MEMORY_AHEAD, FILE_AHEAD = 2**18, 2**22
 # A file is shuffled by blocks of so many rows, which lie together, and then within what is read
-# ahead: random access to single rows would read a page for each.
-BLOCK_ROWS = 64
+# ahead: random access to single rows would read a page for each. Where rows are so wide that few
+# are read ahead, blocks are smaller, so that there are at least so many of them to mix.
+BLOCK_ROWS, MIN_BLOCKS = 64, 32
 
 
 def is_memory_mapped(X):
@@ -220,9 +221,10 @@ class BatchIterator:
         n_rows, device = len(self.rows), self.rows.device
         if not self.shuffle:
             return torch.arange(n_rows, device=device)
-        if self.rows.held is not None or len(self) <= self._n_together():
+        if not is_memory_mapped(self.rows.X) or len(self) <= self._n_together():
             return torch.randperm(n_rows, device=device)
-        blocks = torch.arange(n_rows).split(BLOCK_ROWS)
+        n_ahead = self._n_together() * n_rows // len(self)
+        blocks = torch.arange(n_rows).split(min(BLOCK_ROWS, max(1, n_ahead // MIN_BLOCKS)))
         blocks = torch.cat([blocks[i] for i in torch.randperm(len(blocks))])
         batches = blocks.tensor_split(len(self))
         together = [

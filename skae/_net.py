@@ -94,7 +94,12 @@ class ObjectiveNet(NeuralNet):
 
     def notify(self, method_name, **kwargs):
         """End training where that was asked for, but only when everybody has heard of the epoch."""
-        super().notify(method_name, **kwargs)
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt:
+            # Callbacks of the user's end training like this, too; skae's own never do.
+            self.interrupted_ = not self.reports_batches_
+            raise
         if method_name == "on_epoch_end" and self.stops_:
             raise KeyboardInterrupt  # what skorch's own callbacks raise to end training
 
@@ -341,6 +346,9 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
         **net_params,
     }
     _check_optimizer(settings["optimizer"])
+    kernels = {"optimizer__foreach", "optimizer__fused"}
+    if settings["optimizer"] in (torch.optim.Adam, torch.optim.AdamW) and not kernels & {*settings}:
+        settings["optimizer__fused"] = True
     for callback in settings["callbacks"]:
         named = callback[-1] if isinstance(callback, tuple) else callback
         if not hasattr(named, "on_train_begin"):
@@ -430,7 +438,7 @@ def train(
         net.callbacks_ = [*first, *users, *last]
         net.partial_fit(rows)
     finally:
-        net.callbacks_, net.train_split = users, None
+        net.callbacks_, net.train_split, net.row_losses_ = users, None, None
     if net.last_terms_ is None:  # skorch ends training quietly on an interruption
         raise KeyboardInterrupt("Interrupted before the first epoch ended.")
     if net.interrupted_:

@@ -17,8 +17,9 @@ from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction
 
-# How many values the principal components of the start are computed from, at most.
-MAX_START_VALUES = 2**24
+# What the principal components of the start are computed from, at most: so many values, or so many
+# rows if they have more values.
+MAX_START_VALUES, MAX_START_ROWS = 2**24, 1000
 # With more rows than these one start has to do: training is long, and matters more.
 MAX_ROWS_TO_TRY_BOTH = 10_000
 # How many training codes are kept for the density that `sample` draws from, at most.
@@ -145,7 +146,8 @@ def _seed(density, random_state):
 def _pca_start(encoder, decoder, rows, n_components):
     """Add linear maps that start as the principal components; the networks start at zero."""
     n_features = rows.n_features
-    kept = torch.randperm(len(rows))[: max(n_components + 1, MAX_START_VALUES // n_features)]
+    n_kept = max(n_components + 1, MAX_START_ROWS, MAX_START_VALUES // n_features)
+    kept = torch.randperm(len(rows))[:n_kept]
     x, (_, weight) = rows[kept.to(rows.device)]
     x, weight = x.cpu().numpy(), None if weight is None else weight.cpu().numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)

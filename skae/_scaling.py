@@ -74,8 +74,8 @@ class ColumnStatistics:
     high_share: np.ndarray
 
     @classmethod
-    def measure(cls, X, subset, weight=None):
-        """Read the rows `subset` of X once, block by block; sums are in float64."""
+    def measure(cls, X, subset, weight=None, unit=None):
+        """Read the rows `subset` of X once, block by block; sums are in float64, in `unit`."""
         share = None if weight is None else np.asarray(weight)[subset] / np.sum(weight[subset])
         low = high = None
         first, second, low_share, high_share = np.zeros((4, X.shape[1]))
@@ -85,7 +85,8 @@ class ColumnStatistics:
                 x = dense_block(X, subset[chunk])
                 w = np.full(len(x), 1 / len(subset)) if share is None else share[chunk]
                 if low is None:
-                    low, high, unit = x[0], x[0], _unit(x)
+                    low, high = x[0], x[0]
+                    unit = _unit(x) if unit is None else unit
                     # The mean of some of the rows is near enough to that of all for no digits to
                     # be lost when its square is subtracted.
                     shift = np.average(x, axis=0, weights=w / w.mean())
@@ -100,6 +101,8 @@ class ColumnStatistics:
                     x /= unit
                 first += w @ x
                 second += w @ np.square(x, out=x)
+            if unit != (right := _unit(np.stack([low, high]))):
+                return cls.measure(X, subset, weight, right)  # the first rows were no fair sample
             low, high = low.astype(np.float64), high.astype(np.float64)
             constant = low == high  # the rounded mean of a constant is not quite it
             mean = np.where(constant, low, shift + unit * first)

@@ -70,7 +70,7 @@ class VAETransformer(BaseAutoencoder):
         Whether to hold out rows, keep the epoch that is best on them (the start included) and stop
         after `n_iter_no_change` epochs without progress. Otherwise the last epoch is kept.
     validation_fraction : float, default=0.1
-        The share of the rows to hold out; at least two, and none of fewer than five rows.
+        The share of the rows to hold out; at least two, if two are left to learn from.
     n_iter_no_change : int or inf, default=10
         Epochs without progress after which training stops early.
     tol : float, default=1e-4

@@ -76,6 +76,7 @@ def test_a_file_is_shuffled_by_blocks_that_mix_when_read(tmp_path, monkeypatch):
     monkeypatch.setattr(skae._batches, "MAX_DENSE_BYTES", 0)
     monkeypatch.setattr(skae._batches, "FILE_AHEAD", 10 * X.shape[1])
     monkeypatch.setattr(skae._batches, "BLOCK_ROWS", 5)
+    monkeypatch.setattr(skae._batches, "MIN_BLOCKS", 2)
     torch.manual_seed(0)
     iterator = BatchIterator(Rows(mapped(tmp_path), SCALING), 5, shuffle=True)
     starts = set()
@@ -98,6 +99,24 @@ def test_unshuffled_batches_come_in_order():
 def test_memory_mapped_arrays_and_their_views_are_recognized(tmp_path):
     assert is_memory_mapped(mapped(tmp_path)[3:, 1:])
     assert not is_memory_mapped(X[3:, 1:])
+
+
+def test_what_is_no_file_or_read_in_small_parts_is_mixed_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(skae._batches, "MAX_DENSE_BYTES", 0)
+    monkeypatch.setattr(skae._batches, "FILE_AHEAD", 10 * X.shape[1])
+    for rows in (sparse.csr_array(X), mapped(tmp_path)):
+        torch.manual_seed(0)
+        iterator = BatchIterator(Rows(rows, SCALING), 5, shuffle=True)
+        order = torch.cat([iterator._order() for _ in range(20)])
+        neighbours = (order[1:] - order[:-1]).abs() == 1
+        assert neighbours.float().mean() < 0.2  # 2 of 40 by chance
+
+
+def test_each_part_of_a_split_has_weights_of_mean_one():
+    weight = np.arange(1.0, len(X) + 1)
+    for part in Rows(X, SCALING, weight=weight).split(len(X) // 2):
+        _, (_, found) = part[torch.arange(len(part))]
+        assert found.mean().item() == pytest.approx(1)
 
 
 def test_a_file_is_read_batch_by_batch(tmp_path, monkeypatch):

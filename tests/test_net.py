@@ -345,3 +345,15 @@ def test_validation_draws_the_same_noise_in_every_epoch():
     train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=3, learning_rate="constant")
     assert len(set(net.history[:, "valid_loss"])) == 1
     assert len(set(net.history[:, "train_loss"])) == 3
+
+
+def test_losses_of_rows_are_weighted():
+    net = net_of(make_model())
+    weight = np.arange(1.0, len(X) + 1)
+    found = {}
+    for name, params in (("plain", {}), ("weighted", {"weight": weight})):
+        terms = net.validate(net.get_iterator(rows(**params), training=False))
+        found[name] = net.row_losses_
+        assert terms["loss"] == pytest.approx(net.row_losses_.mean().item())
+    expected = found["plain"] * torch.from_numpy(weight / weight.mean()).float()
+    torch.testing.assert_close(found["weighted"], expected)

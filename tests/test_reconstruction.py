@@ -219,6 +219,50 @@ def test_a_gain_that_few_rows_show_is_not_sure():
     assert not KeepBest._is_sure(torch.zeros(4))
 
 
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("seed", range(4))
+def test_very_few_rows_are_pca(n_rows, seed):
+    X = np.random.default_rng(seed).normal(size=(n_rows + 50, 6))
+    train, test = X[:n_rows], X[n_rows:]
+    model = AutoencoderTransformer(1, max_iter=10, random_state=seed).fit(train)
+    if n_rows > 2:
+        gain = explained_variance(model, test) - explained_variance(PCA(1).fit(train), test)
+        assert gain > -0.001
+    else:
+        np.testing.assert_allclose(model.inverse_transform(model.transform(train)), train, atol=0.1)
+
+
+def test_rows_of_many_features_are_all_used():
+    X = np.random.default_rng(0).normal(size=(300, 60_000)).astype(np.float32)
+    model = AutoencoderTransformer(2, hidden_layer_sizes=(2,), max_iter=1, random_state=0).fit(X)
+    pca = PCA(2, random_state=0).fit(X)
+    found, expected = (reconstruction_error(m, X) for m in (model, pca))
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_linear_map_of_the_encoder_stays_and_codes_have_a_spread_of_one(digits):
+    settings = {**QUICK, "max_iter": 20, "init": "pca"}
+    model = AutoencoderTransformer(3, **settings).fit(digits)
+    assert model.net_.best_epoch_ > 0
+    encoder = model.module_.encoder
+    x = torch.from_numpy(digits)
+    with torch.no_grad():
+        linear = encoder.linear(model.scaling_(x))
+    assert linear[:, 0].std().item() == pytest.approx(1, rel=0.05)
+    # Its directions are orthogonal and of one length, as they were at the start.
+    gram = encoder.linear.weight @ encoder.linear.weight.T
+    torch.testing.assert_close(gram, gram[0, 0] * torch.eye(3), rtol=1e-4, atol=1e-4)
+
+
+def test_the_floor_takes_the_place_of_the_net_in_all_that_can_be_seen(digits, monkeypatch):
+    monkeypatch.setattr(skae._net, "SURE", 1e9)
+    net = AutoencoderTransformer(2, **QUICK).fit(digits).net_
+    assert net.best_epoch_ == 0
+    assert not net.interrupted_
+    assert net.lowest_["valid"] == min(row["valid_loss"] for row in net.history)
+    assert net.row_losses_ is None
+
+
 @pytest.fixture
 def trainings(monkeypatch):
     """The nets that are trained; `after` says what then happens to net and terms."""
@@ -278,6 +322,35 @@ def test_an_interruption_ends_all_starts(which, epoch, digits, monkeypatch, trai
     assert any(model.net_.history is net.history for net in nets[: epoch if which == 2 else 1])
 
 
+@pytest.mark.parametrize("when", ["on_epoch_begin", "on_epoch_end"])
+def test_an_interruption_between_two_passes_ends_all_starts(when, digits, monkeypatch, trainings):
+    method = getattr(KeepBest, when)
+
+    def interrupted(callback, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+        method(callback, net, **kwargs)
+
+    monkeypatch.setattr(KeepBest, when, interrupted)
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 2"):
+        AutoencoderTransformer(2, **QUICK).fit(digits)
+    assert len(trainings[0]) == 1
+
+
+def test_an_interruption_before_the_second_start_keeps_the_first(digits, monkeypatch, trainings):
+    make_module = AutoencoderTransformer._make_module
+
+    def interrupted(self, rows, statistics, start):
+        if start == "random":
+            raise KeyboardInterrupt
+        return make_module(self, rows, statistics, start)
+
+    monkeypatch.setattr(AutoencoderTransformer, "_make_module", interrupted)
+    with pytest.warns(ConvergenceWarning, match="second start"):
+        model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    assert model.n_iter_ == QUICK["max_iter"]
+
+
 @pytest.mark.parametrize(
     ("settings", "n_starts"),
     [
@@ -285,6 +358,7 @@ def test_an_interruption_ends_all_starts(which, epoch, digits, monkeypatch, trai
         ({"init": "pca"}, 1),
         ({"init": "random"}, 1),
         ({"early_stopping": False}, 1),
+        ({"early_stopping": False, "X_val": True}, 1),
         ({"callbacks": [Callback()]}, 1),
         ({"loss": "log_loss"}, 1),
         ({"architecture": MLP((8,))}, 1),
@@ -292,7 +366,9 @@ def test_an_interruption_ends_all_starts(which, epoch, digits, monkeypatch, trai
     ids=lambda value: next(iter(value), "default") if isinstance(value, dict) else str(value),
 )
 def test_a_second_start_is_tried_where_it_can_be_judged(settings, n_starts, unit_digits, trainings):
-    AutoencoderTransformer(2, **{**QUICK, **settings}).fit(unit_digits)
+    settings = dict(settings)
+    X_val = unit_digits[:50] if settings.pop("X_val", False) else None
+    AutoencoderTransformer(2, **{**QUICK, **settings}).fit(unit_digits, X_val=X_val)
     assert len(trainings[0]) == n_starts
 
 

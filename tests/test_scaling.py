@@ -75,6 +75,22 @@ def test_squares_neither_vanish_nor_overflow(unit):
     np.testing.assert_allclose(scaling(torch.from_numpy(X))[:, 0], [2**0.5, -(2**0.5)])
 
 
+def test_the_first_rows_need_be_no_fair_sample():
+    small_first = np.sort(10.0 ** np.random.default_rng(0).uniform(-300, 0, 2000))[:, None]
+    zeros_first = np.r_[np.zeros(300), np.full(300, 1e-170)][:, None]
+    for X in (small_first, zeros_first):
+        found, other = (ColumnStatistics.measure(rows, np.arange(len(X))) for rows in (X, X[::-1]))
+        assert found.deviation > 0
+        np.testing.assert_allclose(found.deviation, other.deviation)
+
+
+def test_a_bound_that_later_rows_break_is_none():
+    X = np.r_[np.zeros(400), np.full(400, 2.0), -1, 3][:, None]
+    low, high = ColumnStatistics.measure(X, np.arange(len(X))).bounds(0.05, 10)
+    assert np.isinf(low)
+    assert np.isinf(high)
+
+
 def test_differences_that_overflow_are_refused():
     for largest in (1e200, 1.5e308):
         X = np.array([[largest], [-largest]])

@@ -121,8 +121,8 @@ def compare(comparison, images, data, peers, n_pairs):
     times = np.array([(ours.run(), other.run()) for _ in range(n_pairs)])
     if ours.error is not None:
         print(f"test errors: {ours.error:.4f} and {other.error:.4f}", file=sys.stderr)
-        if ours.error > max(R2_ERROR, other.error):
-            raise RuntimeError("skae has not reached the error that it is timed for.")
+        if max(ours.error, other.error) > R2_ERROR:
+            raise RuntimeError("A side has not reached the error that it is timed for.")
     ratios = np.median(times[:, 0] / times[:, 1], axis=0)
     return *ratios, *np.median(times[:, :, 1], axis=0)
 
