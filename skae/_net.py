@@ -30,8 +30,9 @@ RESERVED = {
 }
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
-# By how many standard errors training must be better than the floor.
-SURE = 0.5
+# By how many standard errors training must be better than the floor, and how many more it takes
+# divided by the number of rows, for the spread of a few rows is known badly.
+SURE, SURE_OF_FEW = 0.5, 5
 
 
 class TrainingDiverged(ValueError):
@@ -303,7 +304,7 @@ class KeepBest(Callback):
     def _is_sure(gains):
         gains = gains.double()
         error = gains.std() / len(gains) ** 0.5 if len(gains) > 1 else 0.0
-        return not gains.mean() <= SURE * error
+        return not gains.mean() <= (SURE + SURE_OF_FEW / len(gains)) * error
 
     def on_train_end(self, net, **kwargs):
         """Give the net its best weights."""

@@ -3,6 +3,7 @@
 import copy
 import inspect
 from abc import abstractmethod
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -72,7 +73,9 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
         if start == "pca":
             self._check_pca_start(encoder, decoder)
-            encoder, decoder = _pca_start(encoder, decoder, rows, self.n_components)
+            encoder, decoder = _pca_start(
+                encoder, decoder, rows, self.n_components, self.random_state
+            )
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)
         return self._assemble(encoder, decoder, link, statistics)
@@ -143,11 +146,12 @@ def _seed(density, random_state):
         density.set_params(**dict.fromkeys(seeds, random_state))
 
 
-def _pca_start(encoder, decoder, rows, n_components):
+def _pca_start(encoder, decoder, rows, n_components, random_state):
     """Add linear maps that start as the principal components; the networks start at zero."""
     n_features = rows.n_features
     n_kept = max(n_components + 1, MAX_START_ROWS, MAX_START_VALUES // n_features)
     kept = torch.randperm(len(rows))[:n_kept]
+    kept = kept[np.argsort(rows.subset[kept.numpy()])]
     x, (_, weight) = rows[kept.to(rows.device)]
     x, weight = x.cpu().numpy(), None if weight is None else weight.cpu().numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)
@@ -156,7 +160,10 @@ def _pca_start(encoder, decoder, rows, n_components):
         x = (x - mean) * np.sqrt(weight)[:, None]
         x = np.concatenate([x, -x])  # which is centred already, so that PCA does not do it again
     if len(x) > 1:
-        pca = PCA(min(n_components, *x.shape), random_state=int(torch.randint(2**31, ())))
+        # With the same seed and order of rows this is the very PCA that a user would compare with,
+        # also where its solver is a random one.
+        random_state = random_state if isinstance(random_state, Integral) else 0
+        pca = PCA(min(n_components, *x.shape), random_state=random_state)
         with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all
             pca.fit(x)
         components[: pca.n_components_] = pca.components_

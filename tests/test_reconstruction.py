@@ -240,6 +240,16 @@ def test_rows_of_many_features_are_all_used():
     assert found == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_floor_is_the_pca_of_the_same_seed():
+    X = np.random.default_rng(0).normal(size=(60, 600))  # PCA takes a random solver here
+    train, test = X[:40], X[40:]
+    model = AutoencoderTransformer(5, random_state=3, max_iter=2).fit(train)
+    assert model.net_.best_epoch_ == 0
+    pca = PCA(5, random_state=3).fit(train)
+    found, expected = (m.inverse_transform(m.transform(test)) for m in (model, pca))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_the_linear_map_of_the_encoder_stays_and_codes_have_a_spread_of_one(digits):
     settings = {**QUICK, "max_iter": 20, "init": "pca"}
     model = AutoencoderTransformer(3, **settings).fit(digits)
