@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
 from skae._base import BaseAutoencoder
+from skae._batches import chunks
 from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction
@@ -152,8 +153,10 @@ def _pca_start(encoder, decoder, rows, n_components, random_state):
     n_kept = max(n_components + 1, MAX_START_ROWS, MAX_START_VALUES // n_features)
     kept = torch.randperm(len(rows))[:n_kept]
     kept = kept[np.argsort(rows.subset[kept.numpy()])]
-    x, (_, weight) = rows[kept.to(rows.device)]
-    x, weight = x.cpu().numpy(), None if weight is None else weight.cpu().numpy()
+    x = np.empty((len(kept), n_features), dtype=np.float32)
+    for part in chunks(len(kept)):  # in one piece the rows of a file would be there twice
+        x[part] = rows[kept[part].to(rows.device)][0].cpu()
+    weight = None if rows.weight is None else rows.weight.cpu()[kept].numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)
     mean, spread = np.average(x, axis=0, weights=weight).astype(np.float32), 1.0
     if weight is not None:
