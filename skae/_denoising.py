@@ -78,8 +78,8 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
         Whether to hold out rows, keep the epoch that is best on them and stop after
         `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. Where a
         start at PCA was tried, the principal components of all rows, those held out included, are
-        kept if no epoch is better by more than half the standard error of the difference. The
-        scale is that of all rows, too.
+        kept if no epoch is better by more than half the standard error of the difference, and more
+        than that where few rows are held out. The scale is that of all rows, too.
     validation_fraction : float, default=0.1
         The share of the rows to hold out; at least two, if two are left to learn from.
     n_iter_no_change : int or inf, default=10

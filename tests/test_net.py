@@ -357,3 +357,17 @@ def test_losses_of_rows_are_weighted():
         assert terms["loss"] == pytest.approx(net.row_losses_.mean().item())
     expected = found["plain"] * torch.from_numpy(weight / weight.mean()).float()
     torch.testing.assert_close(found["weighted"], expected)
+
+
+def test_rows_are_learned_from_in_training_mode_and_judged_in_evaluation_mode():
+    model, modes = make_model(), []
+    model.encoder.insert(1, nn.Dropout(0.5))
+    model.encoder.register_forward_hook(lambda module, *_: modes.append(module.training))
+    net = net_of(model)
+    train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=2, learning_rate="constant")
+    n_batches = len(net.get_iterator(rows(), training=False))
+    assert modes == 2 * (n_batches * [True] + n_batches * [False])
+    x, _ = rows()[torch.arange(50)]
+    with torch.no_grad():
+        loss = (model.decode(model.encode(x)) - x).square().mean().item()
+    assert net.history[-1]["valid_loss"] == pytest.approx(loss, rel=1e-5)
