@@ -46,7 +46,8 @@ def test_same_seed_same_bits_and_the_callers_random_state_is_untouched(cls, digi
     np.testing.assert_array_equal(first.sample(4, 0), second.sample(4, 0))
     assert (np.random.rand(), torch.rand(())) == expected  # noqa: NPY002
     other = clone(first).set_params(random_state=1).fit(digits)
-    assert not np.array_equal(first.transform(digits), other.transform(digits))
+    # Not the codes: where PCA is kept they are the same for every seed.
+    assert first.loss_curve_ == second.loss_curve_ != other.loss_curve_
 
 
 @every_estimator
