@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skae._batches import Rows, chunks, dense_tensor, is_memory_mapped, standardized
+from skae._batches import CHUNK_ROWS, Rows, chunks, dense_tensor, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
 from skae._net import TrainingDiverged, make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
@@ -39,6 +39,8 @@ from skae.modules import Bounded, logistic_offset
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
+# Of a row of which the principal components know more than this share by heart.
+MAX_LEVERAGE = 0.5
 # These fit into float32 without loss and may be large: they are cast batch by batch, as is all that
 # lies in a file.
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
@@ -220,16 +222,16 @@ class BaseAutoencoder(
             if X_val is not None:
                 rows, rows_val = all_rows, self._rows(X_val)
             elif n_train < len(subset):
-                rows, rows_val = all_rows.split(n_train)
+                rows, rows_val = all_rows.part(slice(n_train)), all_rows.part(slice(n_train, None))
             else:
                 rows, rows_val = all_rows, None
             judged = rows_val is not None and self.early_stopping
             starts = self._starts(len(rows), judged) if fresh else []
             floor = None
             if "pca" in starts and judged:
-                # It may know the rows that are held out, and is favoured by that, the more the
-                # fewer rows there are: what training has added to it is sure then.
-                floor = self._new_net("pca", all_rows, statistics)
+                floor = self._make_floor(all_rows, statistics)
+                if X_val is None:
+                    rows_val = _not_by_heart(floor, all_rows, rows_val)
             self._train(
                 rows,
                 nets=[partial(self._new_net, start, rows, statistics) for start in starts],
@@ -341,6 +343,18 @@ class BaseAutoencoder(
                 callbacks=self.callbacks,
                 net_params=self.net_params,
             )
+
+    def _make_floor(self, all_rows, statistics):
+        """A net that is not trained: the principal components of all rows.
+
+        It may know the rows that are held out, and is favoured by that, the more the fewer rows
+        there are: what training has added to it is sure then.
+        """
+        before = self._rng.get_state()
+        floor = self._new_net("pca", all_rows, statistics)
+        # So that the random start is the very one of init="random" with the same seed.
+        self._rng.set_state(before)
+        return floor
 
     def _train(self, rows, *, nets, floor=None, **settings):
         """Train the net there is, or else what each of `nets` makes; keep the best.
@@ -668,6 +682,32 @@ class BaseAutoencoder(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _not_by_heart(floor, all_rows, rows_val):
+    """The held-out rows, the last of all rows, less those that `floor` reproduces by heart.
+
+    A row that is alone in some feature may be most of what a principal component is made of.
+    Nothing that has not seen that row reproduces it, so it can not judge between the two.
+    """
+    with torch.no_grad():
+        codes = encode_rows(floor.module_.model, all_rows, torch.arange(len(all_rows)))
+    codes = codes.double() - codes.double().mean(dim=0)
+    shares = codes.square() / codes.square().sum(dim=0).clamp_min(torch.finfo(codes.dtype).tiny)
+    leverages = shares.sum(dim=1)[-len(rows_val) :] + 1 / len(all_rows)
+    fair = (leverages <= MAX_LEVERAGE).numpy()
+    return rows_val.part(np.flatnonzero(fair)) if 2 <= fair.sum() < len(fair) else rows_val
+
+
+def encode_rows(module, rows, indices):
+    """Codes of some of the `Rows`, on the CPU."""
+    device = next(module.parameters()).device
+    return torch.cat(
+        [
+            module.encode(rows[part.to(rows.device)][0].to(device)).cpu()
+            for part in indices.split(CHUNK_ROWS)
+        ]
+    )
 
 
 _TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -137,18 +137,15 @@ class Rows(Dataset):
     def __len__(self):
         return len(self.subset)
 
-    def split(self, n_first):
-        """Two sets of rows that share the memory of these: the first `n_first`, and the others."""
-        parts = []
-        for rows in (slice(None, n_first), slice(n_first, None)):
-            part = copy.copy(self)
-            part.subset = self.subset[rows]
-            part.held = None if self.held is None else self.held[rows]
-            if self.weight is not None:
-                part._set_weight(self.raw_weight[rows])
-                part.weight = part.weight.to(self.weight.device)
-            parts.append(part)
-        return parts
+    def part(self, rows):
+        """Some of these rows as rows of their own; a slice shares their memory."""
+        part = copy.copy(self)
+        part.subset = self.subset[rows]
+        part.held = None if self.held is None else self.held[rows]
+        if self.weight is not None:
+            part._set_weight(self.raw_weight[rows])
+            part.weight = part.weight.to(self.weight.device)
+        return part
 
     @property
     def device(self):

@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
-from skae._base import BaseAutoencoder
+from skae._base import BaseAutoencoder, encode_rows
 from skae._batches import chunks
 from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork
@@ -68,7 +68,7 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         if self.architecture is not None or self._needs_unit_interval() is not None:
             return ["random"]
         both = has_val and n_rows <= MAX_ROWS_TO_TRY_BOTH and not self.callbacks
-        return ["pca", "random"] if both else ["pca"]
+        return ["random", "pca"] if both else ["pca"]
 
     def _make_module(self, rows, statistics, start):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
@@ -113,11 +113,8 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
         kept = kept[:MAX_KEPT_CODES]
         with torch.inference_mode():
-            codes = [
-                self.module_.encode(rows[part.to(rows.device)][0].to(self._module_device())).cpu()
-                for part in kept.split(1024)
-            ]
-        self._codes, self._latent_density = torch.cat(codes).numpy().astype(np.float64), None
+            codes = encode_rows(self.module_, rows, kept)
+        self._codes, self._latent_density = codes.numpy().astype(np.float64), None
         self._density_seed = int(self._rng.randint(np.iinfo(np.int32).max))
         if self.latent_density is not None:
             _ = self.latent_density_  # one that does not work should say so in fit

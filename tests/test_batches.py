@@ -114,7 +114,8 @@ def test_what_is_no_file_or_read_in_small_parts_is_mixed_well(tmp_path, monkeypa
 
 def test_each_part_of_a_split_has_weights_of_mean_one():
     weight = np.arange(1.0, len(X) + 1)
-    for part in Rows(X, SCALING, weight=weight).split(len(X) // 2):
+    rows, half = Rows(X, SCALING, weight=weight), len(X) // 2
+    for part in (rows.part(slice(half)), rows.part(slice(half, None))):
         _, (_, found) = part[torch.arange(len(part))]
         assert found.mean().item() == pytest.approx(1)
 

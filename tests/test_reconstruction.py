@@ -297,6 +297,22 @@ def test_the_better_of_two_starts_is_kept(losses, digits, trainings):
     assert model.best_loss_ == 1.0
 
 
+def test_one_of_two_starts_is_that_of_random_weights(digits, trainings):
+    AutoencoderTransformer(2, **QUICK).fit(digits)
+    plain = AutoencoderTransformer(2, init="random", **QUICK).fit(digits)
+    assert trainings[0][0].history[:, "valid_loss"] == plain.net_.history[:, "valid_loss"]
+
+
+def test_rows_that_pca_knows_by_heart_do_not_judge(digits, monkeypatch):
+    lone = np.zeros((400, 40))
+    lone[::10] = 320 * np.eye(40)  # each is a component of its own
+    X = np.hstack([digits[:400] - digits[:400].mean(axis=0), lone])
+    model = AutoencoderTransformer(45, init="pca", max_iter=20, random_state=0)
+    assert model.fit(X).net_.best_epoch_ > 0
+    monkeypatch.setattr(skae._base, "MAX_LEVERAGE", np.inf)
+    assert model.fit(X).net_.best_epoch_ == 0
+
+
 @pytest.mark.parametrize("diverging", [{1}, {2}, {1, 2}])
 def test_one_start_may_diverge(diverging, digits, trainings):
     nets, after = trainings
@@ -351,7 +367,7 @@ def test_an_interruption_before_the_second_start_keeps_the_first(digits, monkeyp
     make_module = AutoencoderTransformer._make_module
 
     def interrupted(self, rows, statistics, start):
-        if start == "random":
+        if start == "pca" and len(trainings[0]) == 1:
             raise KeyboardInterrupt
         return make_module(self, rows, statistics, start)
 
