@@ -1,161 +1,51 @@
-"""The estimator that every model of skae is: validation, training and inference, written once."""
+"""What the autoencoders share: an encoder, a decoder, and their verbs."""
 
 import copy
-import warnings
-from abc import ABCMeta, abstractmethod
-from functools import partial
-from numbers import Integral, Real
+from abc import abstractmethod
+from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite, check_array, check_random_state, check_scalar
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._batches import CHUNK_ROWS, Rows, chunks, dense_tensor, is_memory_mapped, standardized
-from skae._device import forked_seed, plain_torch, resolve_device
-from skae._net import TrainingDiverged, make_net, restore, snapshot, train
-from skae._scaling import ColumnStatistics, Scaling
-from skae._validation import (
-    check_finite,
-    check_network,
-    check_unchanged,
-    check_unit_interval,
-    check_weights,
-    copy_containers,
-    float_dtype,
-)
+from skae._batches import chunks, dense_tensor
+from skae._device import plain_torch
+from skae._estimator import NeuralEstimator
+from skae._validation import check_finite, check_network, float_dtype
 from skae.architectures import MLP
 from skae.losses import LINKS
 from skae.modules import Bounded, logistic_offset
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
-# Of a row of which the principal components know more than this share by heart.
-MAX_LEVERAGE = 0.5
-# These fit into float32 without loss and may be large: they are cast batch by batch, as is all that
-# lies in a file.
-_SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
+_TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-# What may change between a `fit` and another that goes on from it; all else is built in.
-_MAY_CHANGE = {
-    "early_stopping",
-    "latent_density",
-    "learning_rate",
-    "learning_rate_init",
-    "max_iter",
-    "n_importance_samples",
-    "n_iter_no_change",
-    "random_state",
-    "tol",
-    "validation_fraction",
-    "verbose",
-    "warm_start",
-}
-
-
-class BaseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
-):
-    """Base class of the autoencoders.
-
-    A model fills in `_make_module` and `_make_objective`; the rest is here.
-    """
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
+    """Base class of the autoencoders."""
 
     _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str],
         "architecture": [HasMethods(["make_encoder", "make_decoder"]), None],
         "output_activation": [StrOptions({"auto", "identity", "logistic"})],
-        "learning_rate": [StrOptions({"annealed", "constant"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str, torch.device],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     @abstractmethod
-    def __init__(
-        self,
-        n_components,
-        *,
-        hidden_layer_sizes,
-        activation,
-        architecture,
-        output_activation,
-        learning_rate,
-        learning_rate_init,
-        batch_size,
-        max_iter,
-        early_stopping,
-        validation_fraction,
-        n_iter_no_change,
-        tol,
-        warm_start,
-        device,
-        callbacks,
-        net_params,
-        random_state,
-        verbose,
-    ):
+    def __init__(self, n_components, *, architecture, output_activation, **shared):
+        super().__init__(**shared)
         self.n_components = n_components
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
         self.architecture = architecture
         self.output_activation = output_activation
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.device = device
-        self.callbacks = callbacks
-        self.net_params = net_params
-        self.random_state = random_state
-        self.verbose = verbose
 
     # What a model fills in.
 
     # The parameter that says what a reconstruction costs: "loss" or "likelihood".
     _cost: str
-
-    def _starts(self, n_rows, has_val):
-        """Where to start from; of several, what is best on the held-out rows is kept."""
-        return ["random"]
-
-    @abstractmethod
-    def _make_module(self, rows, statistics, start):
-        """The torch module, for standardized rows; `rows` are those that `fit` was given."""
-
-    @abstractmethod
-    def _make_objective(self):
-        """The objective: ``(module, x, y) -> {"term": (batch,)}``."""
 
     @abstractmethod
     def _row_scores(self, module, x):
@@ -164,10 +54,6 @@ class BaseAutoencoder(
     @abstractmethod
     def _draw_codes(self, n_samples, random_state):
         """Codes to decode, ``(n_samples, n_components)``."""
-
-    @abstractmethod
-    def _describe_training(self, rows, terms):
-        """Set further fitted attributes; `terms` are the kept model's mean terms."""
 
     # Training.
 
@@ -204,45 +90,7 @@ class BaseAutoencoder(
             If training was interrupted after its first epoch; the model is usable. Before that,
             KeyboardInterrupt is passed on.
         """
-        fresh = self._prepare(anew=not self.warm_start)
-        X = self._validate_target(X, reset=fresh)
-        subset, weight = check_weights(X, sample_weight)
-        if X_val is not None:
-            X_val = self._validate_target(X_val, reset=False)
-            n_train = len(subset)
-        else:
-            n_train = len(subset) - self._n_held_out(len(subset))
-            if n_train < len(subset):
-                drawn = self._rng.permutation(subset)
-                # In order, since a file is read from front to back.
-                subset = np.concatenate([np.sort(drawn[:n_train]), np.sort(drawn[n_train:])])
-        with plain_torch(grad=True):
-            statistics = self._standardize(X, subset, weight) if fresh else None
-            all_rows = self._rows(X, subset, weight)
-            if X_val is not None:
-                rows, rows_val = all_rows, self._rows(X_val)
-            elif n_train < len(subset):
-                rows, rows_val = all_rows.part(slice(n_train)), all_rows.part(slice(n_train, None))
-            else:
-                rows, rows_val = all_rows, None
-            judged = rows_val is not None and self.early_stopping
-            starts = self._starts(len(rows), judged) if fresh else []
-            floor = None
-            if "pca" in starts and judged:
-                floor = self._make_floor(all_rows, statistics)
-                if X_val is None:
-                    rows_val = _not_by_heart(floor, all_rows, rows_val)
-            self._train(
-                rows,
-                nets=[partial(self._new_net, start, rows, statistics) for start in starts],
-                floor=floor,
-                rows_val=rows_val,
-                max_epochs=self.max_iter,
-                learning_rate=self.learning_rate,
-                patience=self.n_iter_no_change if self.early_stopping else None,
-                tol=self.tol,
-            )
-        return self
+        return self._fit(X, sample_weight=sample_weight, X_val=X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -271,149 +119,11 @@ class BaseAutoencoder(
         ValueError
             As in `fit`, and if all rows of the first call are equal: they show no scale.
         """
-        fresh = self._prepare(anew=False)
-        X = self._validate_target(X, reset=fresh)
-        subset, weight = check_weights(X, sample_weight)
-        with plain_torch(grad=True):
-            statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
-            rows = self._rows(X, subset, weight)
-            starts = self._starts(len(rows), False) if fresh else []
-            nets = [partial(self._new_net, start, rows, statistics) for start in starts]
-            self._train(rows, nets=nets, max_epochs=1, learning_rate="constant")
-        return self
+        return self._partial_fit(X, sample_weight=sample_weight)
 
-    def _prepare(self, *, anew):
-        """Forget the last model, or make sure that it can go on; returns whether there is none."""
-        if anew:
-            # Even if X is refused then: its number of features is no longer that of the model.
-            vars(self).pop("net_", None)
-        if hasattr(self, "net_"):
-            check_unchanged(self._started_with, self._built_in_params(), type(self).__name__)
-        else:
-            self._rng = check_random_state(self.random_state)
-        self._rng_before = self._rng.get_state()
-        return not hasattr(self, "net_")
-
-    def _built_in_params(self):
-        return {
-            name: type(value) if hasattr(value, "get_params") else copy_containers(value)
-            for name, value in self.get_params().items()
-            if name.split("__")[0] not in _MAY_CHANGE
-        }
-
-    def _n_held_out(self, n_rows):
-        if not self.early_stopping or n_rows < 3:
-            return 0
-        # One row would show no spread; one alone can not be learned from.
-        return max(min(2, n_rows - 2), int(self.validation_fraction * n_rows))
-
-    def _rows(self, X, subset=None, weight=None):
-        return Rows(X, self.scaling_, subset=subset, weight=weight, device=self._device())
-
-    def _device(self):
-        return resolve_device(self.device)
-
-    def _seeded(self):
-        """Seed torch from `random_state` and give the caller's random state back at the end."""
-        return forked_seed(self._device(), int(self._rng.randint(np.iinfo(np.int32).max)))
-
-    def _standardize(self, X, subset, weight, *, stream=False):
-        """Begin a new model: measure the columns, and set what follows from them."""
-        statistics = ColumnStatistics.measure(X, np.sort(subset), weight)
-        if stream:
-            statistics = statistics.of_a_stream()
-        standardized = self._needs_unit_interval() is None
-        self.scaling_ = statistics.scaling() if standardized else Scaling(np.zeros(X.shape[1]), 1.0)
-        self._dtype, self._n_features_out = float_dtype(X), self.n_components
-        self._started_with = self._built_in_params()
-        return statistics
-
-    def _new_net(self, start, rows, statistics):
-        """A net that starts where `start` says, given `rows`."""
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(np.clip(len(rows) // 25, 16, 128))
-        with self._seeded():
-            return make_net(
-                self._make_module(rows, statistics, start),
-                self._make_objective(),
-                lr=self.learning_rate_init,
-                batch_size=batch_size,
-                device=str(self._device()),
-                callbacks=self.callbacks,
-                net_params=self.net_params,
-            )
-
-    def _make_floor(self, all_rows, statistics):
-        """A net that is not trained: the principal components of all rows.
-
-        It may know the rows that are held out, and is favoured by that, the more the fewer rows
-        there are: what training has added to it is sure then.
-        """
-        before = self._rng.get_state()
-        floor = self._new_net("pca", all_rows, statistics)
-        # So that the random start is the very one of init="random" with the same seed.
-        self._rng.set_state(before)
-        return floor
-
-    def _train(self, rows, *, nets, floor=None, **settings):
-        """Train the net there is, or else what each of `nets` makes; keep the best.
-
-        Where none is surely better than `floor`, a net that is not trained, that is kept.
-        """
-        before = None
-        if hasattr(self, "net_"):
-            before, nets = snapshot(self.net_), [lambda: self.net_]
-        try:
-            terms = failure = None
-            for make in nets:
-                try:
-                    net = make()
-                    with self._seeded():
-                        found = train(
-                            net,
-                            rows,
-                            lr=self.learning_rate_init,
-                            floor=floor,
-                            verbose=int(self.verbose),
-                            **settings,
-                        )
-                except TrainingDiverged as error:
-                    failure = error
-                    continue
-                except KeyboardInterrupt:
-                    if terms is None:
-                        raise
-                    warnings.warn(
-                        "Training was interrupted in the second start; the model is the first's.",
-                        ConvergenceWarning,
-                        stacklevel=3,
-                    )
-                    break
-                if terms is None or not found["loss"] >= terms["loss"]:  # of NaN and a number, this
-                    self.net_, terms = net, found
-                if net.interrupted_:
-                    break
-            if terms is None:
-                raise failure
-            if floor is not None and self.net_.best_epoch_ == 0:
-                for name in ("history_", "best_epoch_", "interrupted_", "lowest_"):
-                    setattr(floor, name, getattr(self.net_, name))
-                self.net_, floor.row_losses_ = floor, None
-            self._describe_training(rows, terms)
-        except BaseException:
-            if before is None:
-                vars(self).pop("net_", None)  # half a training is no model
-            else:
-                restore(self.net_, before)
-                self._rng.set_state(self._rng_before)
-            raise
-        history = self.net_.history
-        self.best_loss_ = terms["loss"]
-        self.loss_curve_ = [row["train_loss"] for row in history if "train_loss" in row]
-        self.n_iter_ = len(self.loss_curve_)
-        scores = [-row["valid_loss"] for row in history if "valid_loss" in row]
-        self.validation_scores_ = scores or None
+    @property
+    def _n_features_out(self):
+        return self._started_with["n_components"]
 
     def _make_networks(self, n_outputs, n_inputs):
         """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""
@@ -599,13 +309,6 @@ class BaseAutoencoder(
         codes = self._draw_codes(n_samples, check_random_state(random_state))
         return self.inverse_transform(np.asarray(codes, dtype=self._dtype))
 
-    @property
-    def module_(self):
-        """The trained torch module, in evaluation mode; it works on standardized rows."""
-        if not hasattr(self, "net_"):
-            raise AttributeError(f"This {type(self).__name__} has no module_ before fit.")
-        return self.net_.module_.model
-
     def _scoring_module(self):
         """The module and the dtype to score in, float64 where that works.
 
@@ -622,92 +325,7 @@ class BaseAutoencoder(
             return self.module_, torch.float32
         return module, torch.float64
 
-    def _module_device(self):
-        return next(self.module_.parameters()).device
-
-    def _map_rows(self, X, function):
-        """Apply a function of standardized rows to X, chunk by chunk."""
-        device, results = self._module_device(), None
-        with plain_torch(grad=False):
-            for chunk in chunks(X.shape[0]):
-                x = standardized(X, chunk, self.scaling_)
-                if not x.sum().isfinite():
-                    name = type(self).__name__
-                    assert_all_finite(X[chunk], estimator_name=name, input_name="X")
-                values = function(x.to(device)).cpu()
-                # One block for all: tensors kept for each chunk would scatter the heap.
-                if results is None:
-                    results = values.new_empty((X.shape[0], *values.shape[1:]))
-                results[chunk] = values
-            return results.numpy()
-
-    # What scikit-learn asks of an estimator.
-
-    def _validate(self, X, *, reset, finite=True):
-        """Check X as scikit-learn does, without a copy where that can be avoided."""
-        keep = isinstance(X, np.ndarray) and (
-            X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
-        )
-        try:
-            X = validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=None if keep else [np.float64, np.float32],
-                ensure_all_finite=finite,
-                reset=reset,
-            )
-        except ValueError as error:
-            if "could not convert string to float" not in str(error):
-                raise
-            raise ValueError(
-                f"X has text that is not a number: {error}. Encode such columns first, for example "
-                "with OneHotEncoder in a ColumnTransformer."
-            ) from error
-        return X
-
-    def _validate_target(self, X, *, reset):
-        """Check X where it is also what the decoder must reproduce."""
-        X = self._validate(X, reset=reset)
-        needs = self._needs_unit_interval()
-        if needs is not None:
-            check_unit_interval(X, needs)
-        return X
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "net_")
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _not_by_heart(floor, all_rows, rows_val):
-    """The held-out rows, the last of all rows, less those that `floor` reproduces by heart.
-
-    A row that is alone in some feature may be most of what a principal component is made of.
-    Nothing that has not seen that row reproduces it, so it can not judge between the two.
-    """
-    with torch.no_grad():
-        codes = encode_rows(floor.module_.model, all_rows, torch.arange(len(all_rows)))
-    codes = codes.double() - codes.double().mean(dim=0)
-    shares = codes.square() / codes.square().sum(dim=0).clamp_min(torch.finfo(codes.dtype).tiny)
-    leverages = shares.sum(dim=1)[-len(rows_val) :] + 1 / len(all_rows)
-    fair = (leverages <= MAX_LEVERAGE).numpy()
-    return rows_val.part(np.flatnonzero(fair)) if 2 <= fair.sum() < len(fair) else rows_val
-
-
-def encode_rows(module, rows, indices):
-    """Codes of some of the `Rows`, on the CPU."""
-    device = next(module.parameters()).device
-    return torch.cat(
-        [
-            module.encode(rows[part.to(rows.device)][0].to(device)).cpu()
-            for part in indices.split(CHUNK_ROWS)
-        ]
-    )
-
-
-_TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -13,8 +13,9 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
-from skae._base import BaseAutoencoder, encode_rows
+from skae._base import BaseAutoencoder
 from skae._batches import chunks
+from skae._estimator import encode_rows
 from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction

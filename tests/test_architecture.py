@@ -15,6 +15,7 @@ ORDER = [
     ["losses", "penalties", "metrics", "_device", "_optimizer", "_validation"],
     ["_batches"],
     ["_scaling", "_net", "architectures", "modules", "objectives"],
+    ["_estimator"],
     ["_base"],
     ["_reconstruction"],
     ["_autoencoder", "_denoising", "_vae"],

@@ -283,7 +283,7 @@ def trainings(monkeypatch):
         return nets_after[0](net, train(net, *args, **kwargs))
 
     nets_after = [lambda net, terms: terms]
-    monkeypatch.setattr(skae._base, "train", recorded)
+    monkeypatch.setattr(skae._estimator, "train", recorded)
     return nets, nets_after
 
 
@@ -309,7 +309,7 @@ def test_rows_that_pca_knows_by_heart_do_not_judge(digits, monkeypatch):
     X = np.hstack([digits[:400] - digits[:400].mean(axis=0), lone])
     model = AutoencoderTransformer(45, init="pca", max_iter=20, random_state=0)
     assert model.fit(X).net_.best_epoch_ > 0
-    monkeypatch.setattr(skae._base, "MAX_LEVERAGE", np.inf)
+    monkeypatch.setattr(skae._estimator, "MAX_LEVERAGE", np.inf)
     assert model.fit(X).net_.best_epoch_ == 0
 
 
