@@ -1,9 +1,17 @@
 """Autoencoders that behave like PCA: scikit-learn estimators on torch and skorch."""
 
 from skae._autoencoder import AutoencoderTransformer
+from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._denoising import DenoisingAutoencoder
+from skae._ladder import LadderClassifier
 from skae._vae import VAETransformer
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["AutoencoderTransformer", "DenoisingAutoencoder", "VAETransformer"]
+__all__ = [
+    "AutoencoderClassifier",
+    "AutoencoderTransformer",
+    "DenoisingAutoencoder",
+    "LadderClassifier",
+    "VAETransformer",
+]

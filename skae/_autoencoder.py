@@ -43,7 +43,7 @@ class AutoencoderTransformer(ReconstructionAutoencoder):
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts at the principal components: encoder and decoder are a linear map plus a
         network that is zero at first; the encoder's linear map stays as it is. The components are
-        those of a sample where there are more than 1000 rows and more than 2**24 values. "random"
+        those of a sample where there are more than 1000 rows and more than 2**23 values. "random"
         starts from random weights and has no linear maps.
         "auto" is "random" with an `architecture` and where outputs are logistic, "pca" otherwise;
         and where that is affordable and can be judged, with held-out rows, at most 10 000 rows and

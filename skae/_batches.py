@@ -102,14 +102,17 @@ class Rows(Dataset):
         Which rows of X; None means all.
     weight : array of shape (n_samples,) or None
         Weights of the rows of X; here they are divided by their mean over `subset`.
+    labels : integer array of shape (n_samples,) or None
+        Class numbers of the rows of X, -1 where there is no label.
     device : torch.device
         Where rows that are held in memory are put, if they fit there.
     """
 
-    def __init__(self, X, scaling, *, subset=None, weight=None, device=None):
+    def __init__(self, X, scaling, *, subset=None, weight=None, labels=None, device=None):
         self.X, self.scaling, self.n_features = X, scaling, X.shape[1]
         self.subset = np.arange(X.shape[0]) if subset is None else subset
         self._set_weight(None if weight is None else np.asarray(weight, np.float64)[self.subset])
+        self.labels = None if labels is None else torch.from_numpy(labels[self.subset])
         self.held = None
         if self._fits_in_memory():
             self.held = self._read_all()
@@ -117,6 +120,7 @@ class Rows(Dataset):
             if device is not None and _has_room(device, self.held):
                 self.held = self.held.to(device)
                 self.weight = None if self.weight is None else self.weight.to(device)
+                self.labels = None if self.labels is None else self.labels.to(device)
 
     def _set_weight(self, weight):
         self.raw_weight = weight
@@ -142,6 +146,7 @@ class Rows(Dataset):
         part = copy.copy(self)
         part.subset = self.subset[rows]
         part.held = None if self.held is None else self.held[rows]
+        part.labels = None if self.labels is None else self.labels[rows]
         if self.weight is not None:
             part._set_weight(self.raw_weight[rows])
             part.weight = part.weight.to(self.weight.device)
@@ -154,14 +159,15 @@ class Rows(Dataset):
 
     def __getitem__(self, indices):
         weight = None if self.weight is None else self.weight[indices]
+        labels = None if self.labels is None else self.labels[indices]
         if self.held is not None:
             # Thrice as fast as `held[indices]`, which looks at each value.
-            return self.held.index_select(0, indices), (None, weight)
+            return self.held.index_select(0, indices), (labels, weight)
         rows = self.subset[indices.numpy()]
         order = np.argsort(rows)  # a file is read from front to back
         x = torch.empty((len(rows), self.X.shape[1]), dtype=torch.float32)
         x[torch.from_numpy(order)] = standardized(self.X, rows[order], self.scaling)
-        return x, (None, weight)
+        return x, (labels, weight)
 
 
 def _has_room(device, tensor):
@@ -181,20 +187,27 @@ class BatchIterator:
     The batches of a pass differ by at most one row, so none is left with a single row (which batch
     normalization cannot take) unless it is asked for.
 
+    Where rows have labels, labelled rows are added at the end of each batch, and ``y`` has the
+    labels of just those: the other rows of a batch stand there as rows without a label. In training
+    the labelled rows take turns, each batch having of each class what its share is; in validation
+    each of them comes once.
+
     Parameters
     ----------
     rows : Rows
     batch_size : int
         At most, but for a single row that is left over, which joins the others.
     shuffle : bool
+    n_labelled : int
+        How many labelled rows are added to a batch in training.
     **loader_params
         For `torch.utils.data.DataLoader`, which is used only if there are any, such as
         ``num_workers``.
     """
 
-    def __init__(self, rows, batch_size, shuffle=False, **loader_params):
+    def __init__(self, rows, batch_size, shuffle=False, n_labelled=0, **loader_params):
         self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
-        self.loader_params = loader_params
+        self.n_labelled, self.loader_params = n_labelled, loader_params
 
     def __len__(self):
         n_rows = len(self.rows)
@@ -203,11 +216,26 @@ class BatchIterator:
 
     def __iter__(self):
         batches = self._order().tensor_split(len(self))
-        if self.loader_params:
-            return iter(
-                DataLoader(self.rows, sampler=batches, batch_size=None, **self.loader_params)
+        n_labelled = repeat(None)
+        if self.rows.labels is not None:
+            labelled = self._labelled()
+            n_labelled = [len(part) for part in labelled]
+            batches = [torch.cat(parts) for parts in zip(batches, labelled, strict=True)]
+        for (x, (y, weight)), n in zip(self._read(batches), n_labelled, strict=False):
+            yield x, (y if n is None else y[len(y) - n :], weight)
+
+    def _labelled(self):
+        """The labelled rows that each batch ends with."""
+        labels = self.rows.labels
+        found = (labels >= 0).nonzero().squeeze(1)
+        if not self.shuffle:
+            return found.tensor_split(len(self))
+        n_drawn, passes = self.n_labelled * len(self), []
+        while sum(map(len, passes)) < n_drawn:
+            passes.append(
+                _take_turns(found[torch.randperm(len(found), device=found.device)], labels)
             )
-        return self._read(batches)
+        return torch.cat(passes)[:n_drawn].split(self.n_labelled)
 
     def _n_together(self):
         """How many batches are read in one operation."""
@@ -231,10 +259,24 @@ class BatchIterator:
         return torch.cat([rows[torch.randperm(len(rows))] for rows in together])
 
     def _read(self, batches):
+        if self.loader_params:
+            yield from DataLoader(self.rows, sampler=batches, batch_size=None, **self.loader_params)
+            return
         for start in range(0, len(batches), self._n_together()):
             group = batches[start : start + self._n_together()]
-            x, (_, weight) = self.rows[torch.cat(group)]
+            x, (y, weight) = self.rows[torch.cat(group)]
             sizes = [len(batch) for batch in group]
-            weights = repeat(None) if weight is None else weight.split(sizes)
-            for part, part_weight in zip(x.split(sizes), weights, strict=False):
-                yield part, (None, part_weight)
+            columns = [repeat(None) if c is None else c.split(sizes) for c in (y, weight)]
+            for part, *parts in zip(x.split(sizes), *columns, strict=False):
+                yield part, tuple(parts)
+
+
+def _take_turns(rows, labels):
+    """Order rows so that each stretch has of each class what its share of all rows is."""
+    labels, places = labels[rows], torch.empty(len(rows), device=rows.device)
+    for label in labels.unique():
+        where = (labels == label).nonzero().squeeze(1)
+        places[where] = (torch.arange(len(where), device=rows.device) + torch.rand(1).item()) / len(
+            where
+        )
+    return rows[places.argsort(stable=True)]

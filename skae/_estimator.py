@@ -145,6 +145,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
     def _fit(self, X, y=None, sample_weight=None, X_val=None):
         fresh = self._prepare(anew=not self.warm_start)
         X = self._validate_target(X, reset=fresh)
+        labels = self._labels(y, X, fresh=fresh)
         subset, weight = check_weights(X, sample_weight)
         if X_val is not None:
             X_val = self._validate_target(X_val, reset=False)
@@ -157,7 +158,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 subset = np.concatenate([np.sort(drawn[:n_train]), np.sort(drawn[n_train:])])
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight) if fresh else None
-            all_rows = self._rows(X, subset, weight)
+            all_rows = self._rows(X, subset, weight, labels)
             if X_val is not None:
                 rows, rows_val = all_rows, self._rows(X_val)
             elif n_train < len(subset):
@@ -186,10 +187,11 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
     def _partial_fit(self, X, y=None, sample_weight=None):
         fresh = self._prepare(anew=False)
         X = self._validate_target(X, reset=fresh)
+        labels = self._labels(y, X, fresh=fresh)
         subset, weight = check_weights(X, sample_weight)
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
-            rows = self._rows(X, subset, weight)
+            rows = self._rows(X, subset, weight, labels)
             starts = self._starts(len(rows), False) if fresh else []
             nets = [partial(self._new_net, start, rows, statistics) for start in starts]
             self._train(rows, nets=nets, max_epochs=1, learning_rate="constant")
@@ -220,8 +222,19 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         # One row would show no spread; one alone can not be learned from.
         return max(min(2, n_rows - 2), int(self.validation_fraction * n_rows))
 
-    def _rows(self, X, subset=None, weight=None):
-        return Rows(X, self.scaling_, subset=subset, weight=weight, device=self._device())
+    def _rows(self, X, subset=None, weight=None, labels=None):
+        return Rows(
+            X,
+            self.scaling_,
+            subset=subset,
+            weight=weight,
+            labels=labels,
+            device=self._device(),
+        )
+
+    def _n_labelled(self, rows):
+        """Labelled rows in a batch."""
+        return 0
 
     def _device(self):
         return resolve_device(self.device)
@@ -252,6 +265,11 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 self._make_objective(),
                 lr=self.learning_rate_init,
                 batch_size=batch_size,
+                **(
+                    {}
+                    if rows.labels is None
+                    else {"iterator_train__n_labelled": self._n_labelled(rows)}
+                ),
                 device=str(self._device()),
                 callbacks=self.callbacks,
                 net_params=self.net_params,

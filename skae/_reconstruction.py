@@ -22,7 +22,7 @@ from skae.objectives import Reconstruction
 
 # What the principal components of the start are computed from, at most: so many values, or so many
 # rows if they have more values.
-MAX_START_VALUES, MAX_START_ROWS = 2**24, 1000
+MAX_START_VALUES, MAX_START_ROWS = 2**23, 1000
 # With more rows than these one start has to do: training is long, and matters more.
 MAX_ROWS_TO_TRY_BOTH = 10_000
 # How many training codes are kept for the density that `sample` draws from, at most.

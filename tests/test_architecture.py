@@ -12,13 +12,16 @@ PACKAGE = Path(skae.__file__).parent
 
 # Each room may import from the rooms above it, and from its own.
 ORDER = [
-    ["losses", "penalties", "metrics", "_device", "_optimizer", "_validation"],
+    ["losses", "penalties", "metrics", "_device", "_optimizer", "_validation", "_labels"],
+    ["model_selection"],
     ["_batches"],
-    ["_scaling", "_net", "architectures", "modules", "objectives"],
+    ["_scaling", "_net", "architectures", "objectives"],
+    ["modules"],
     ["_estimator"],
     ["_base"],
-    ["_reconstruction"],
-    ["_autoencoder", "_denoising", "_vae"],
+    ["_reconstruction", "_semi_supervised"],
+    ["_autoencoder", "_denoising", "_ladder", "_vae"],
+    ["_autoencoder_classifier"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 

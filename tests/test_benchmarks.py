@@ -97,3 +97,9 @@ def test_units_are_compared():
     settings = "--set", "max_iter=2", "hidden_layer_sizes=(8,)"
     table = run("pca_floor.py", "iris", "--units", "--seeds", 1, "--jobs", 1, *settings)
     assert "changed by more than 0.001: 0 of 3" in table
+
+
+def test_the_default_fit_is_timed(small_mnist):
+    table = run("default_fit.py", "--mnist", small_mnist, "--epochs", 1)
+    rows = [line.split(" | ")[1] for line in table.splitlines()[-4:]]
+    assert rows == ["default", "longer"] * 2

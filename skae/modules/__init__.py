@@ -8,6 +8,7 @@ from skae.modules._autoencoder import (
     logistic_offset,
 )
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
+from skae.modules._ladder import Ladder
 from skae.modules._vae import VariationalAutoencoder
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Bounded",
     "CorruptedAutoencoder",
     "Corruption",
+    "Ladder",
     "LinearPlusNetwork",
     "Offset",
     "VariationalAutoencoder",

@@ -2,6 +2,13 @@
 
 from skae.objectives._autoencoder import Reconstruction
 from skae.objectives._denoising import Denoising
+from skae.objectives._ladder import DenoisingLadder
 from skae.objectives._vae import NegativeELBO, importance_log_likelihood
 
-__all__ = ["Denoising", "NegativeELBO", "Reconstruction", "importance_log_likelihood"]
+__all__ = [
+    "Denoising",
+    "DenoisingLadder",
+    "NegativeELBO",
+    "Reconstruction",
+    "importance_log_likelihood",
+]

@@ -1,0 +1,205 @@
+"""A classifier on the codes of an autoencoder."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skae._autoencoder import AutoencoderTransformer
+from skae._labels import check_labels
+
+
+def _classifier_has(method):
+    def has(self):
+        getattr(getattr(self, "classifier_", self._default("classifier")), method)
+        return True
+
+    return available_if(has)
+
+
+class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A representation that is learned from all rows, and a classifier on it of the labelled ones.
+
+    The plain way to use unlabelled rows, and a fast one; `LadderClassifier` learns both at once and
+    needs fewer labels. With a `VAETransformer` and an `SVC` it is the model M1 of [1]_.
+
+    Parameters
+    ----------
+    transformer : transformer, default=None
+        Learns the representation, from X alone. None means ``AutoencoderTransformer(10)``, or fewer
+        components where there are fewer features. One in a `sklearn.frozen.FrozenEstimator` is used
+        as it is.
+    classifier : classifier, default=None
+        Learns the classes, from the codes of the labelled rows. None means a `LogisticRegression`.
+
+    Attributes
+    ----------
+    transformer_ : transformer
+        The fitted one.
+    classifier_ : classifier
+        The fitted one.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, without -1.
+    n_features_in_ : int
+        Number of features, if the transformer knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has names that are all strings and the transformer keeps them.
+
+    See Also
+    --------
+    LadderClassifier : One model for both, slower and better.
+    skae.model_selection.SemiSupervisedSplit : Cross-validation on the labelled rows only.
+    sklearn.semi_supervised.SelfTrainingClassifier : Uses unlabelled rows with any classifier.
+
+    References
+    ----------
+    .. [1] Kingma, Rezende, Mohamed and Welling, "Semi-supervised learning with deep generative
+       models", NeurIPS 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.svm import SVC
+    >>> from skae import AutoencoderClassifier, AutoencoderTransformer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> some = np.where(np.arange(len(y)) < 200, y, -1)
+    >>> transformer = AutoencoderTransformer(10, max_iter=5, random_state=0)
+    >>> model = AutoencoderClassifier(transformer, SVC()).fit(X, some)
+    >>> model.score(X[200:], y[200:]) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "transformer": [HasMethods(["fit", "transform"]), None],
+        "classifier": [HasMethods(["fit", "predict"]), None],
+    }
+
+    def __init__(self, transformer=None, classifier=None):
+        self.transformer = transformer
+        self.classifier = classifier
+
+    def _default(self, name, n_features=10):
+        given = getattr(self, name)
+        if given is not None:
+            return given
+        if name == "classifier":
+            return LogisticRegression(max_iter=1000)
+        return AutoencoderTransformer(min(10, n_features))
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Learn the representation from X, and the classes from the rows with a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows, as the transformer takes them.
+        y : array-like of shape (n_samples,)
+            Labels: numbers or texts, and -1 where a row has none. Beside texts -1 may stand as a
+            number, in a list or an array of objects, or as "-1".
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for the transformer and the classifier.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If y has fewer than two classes, or the transformer or the classifier refuses the data.
+        TypeError
+            If there are weights and one of the two takes none.
+        """
+        self.classes_, labels = check_labels(y, X, type(self).__name__)
+        labelled = np.flatnonzero(labels >= 0)
+        n_features = getattr(X, "shape", (0, 10))[1:] or (10,)
+        self.transformer_ = clone(self._default("transformer", n_features[0]))
+        self.transformer_.fit(X, **_weights(self.transformer_, sample_weight))
+        codes = _safe_indexing(self.transformer_.transform(X), labelled)
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)[labelled]
+        self.classifier_ = clone(self._default("classifier"))
+        known = self.classes_[labels[labelled]]
+        self.classifier_.fit(codes, known, **_weights(self.classifier_, sample_weight))
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(self.transformer_, name):
+                setattr(self, name, getattr(self.transformer_, name))
+        return self
+
+    def _codes(self, X):
+        check_is_fitted(self)
+        return self.transformer_.transform(X)
+
+    def predict(self, X):
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels, of those in `classes_`.
+        """
+        codes = self._codes(X)
+        return self.classifier_.predict(codes)
+
+    @_classifier_has("predict_proba")
+    def predict_proba(self, X):
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        codes = self._codes(X)
+        return self.classifier_.predict_proba(codes)
+
+    @_classifier_has("decision_function")
+    def decision_function(self, X):
+        """Give the classifier's decision function.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            See the classifier.
+        """
+        codes = self._codes(X)
+        return self.classifier_.decision_function(codes)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = get_tags(self._default("transformer")).input_tags.sparse
+        return tags
+
+
+def _weights(estimator, sample_weight):
+    """Weights as a keyword, for an estimator that takes them."""
+    if sample_weight is None:
+        return {}
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise TypeError(
+            f"{type(estimator).__name__} takes no sample_weight. Leave the weights out, or choose "
+            "another."
+        )
+    return {"sample_weight": sample_weight}

@@ -1,0 +1,137 @@
+"""What the classifiers share that learn from rows with and without labels."""
+
+from abc import abstractmethod
+from numbers import Integral
+
+import torch
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skae._estimator import NeuralEstimator
+from skae._labels import check_labels
+from skae._validation import check_finite
+
+# Labelled rows in a batch, at most, where the user leaves it to us.
+MAX_LABELLED = 100
+
+
+class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
+    """Base class of the classifiers that learn from unlabelled rows as well.
+
+    A model's module has `classify`, which gives logits.
+    """
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "labelled_batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+    }
+
+    @abstractmethod
+    def __init__(self, *, labelled_batch_size, **shared):
+        super().__init__(**shared)
+        self.labelled_batch_size = labelled_batch_size
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Learn from rows with and without labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. A memory-mapped array is read batch by batch, never copied whole.
+        y : array-like of shape (n_samples,)
+            Labels: numbers or texts, and -1 where a row has none. Beside texts -1 may stand as a
+            number, in a list or an array of objects, or as "-1".
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss. None means equal weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y, a weight or a parameter is not as described, if there are fewer than two
+            classes, or if training diverges.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training was interrupted after its first epoch; the model is usable. Before that,
+            KeyboardInterrupt is passed on.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels, of those in `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of features, NaN or infinity, or is too far from the training
+            data for float32.
+        """
+        places = self.predict_proba(X).argmax(axis=1)
+        return self.classes_.take(places)
+
+    def predict_proba(self, X):
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`; each row sums to one.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As in `predict`.
+        """
+        check_is_fitted(self)
+        X = self._validate_target(X, reset=False)
+        logits = check_finite(self._map_rows(X, self._logits), "predict_proba")
+        return torch.from_numpy(logits).double().softmax(dim=1).numpy()
+
+    def _logits(self, x):
+        return self.module_.classify(x)
+
+    def _labels(self, y, X, *, fresh):
+        known = None if fresh else self.classes_
+        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
+        return labels
+
+    def _n_labelled(self, rows):
+        """Labelled rows in a batch."""
+        n_labelled = int((rows.labels >= 0).sum())
+        most = MAX_LABELLED if self.labelled_batch_size == "auto" else self.labelled_batch_size
+        return min(most, n_labelled)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

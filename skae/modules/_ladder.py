@@ -1,0 +1,144 @@
+"""The ladder network: a classifier that denoises each of its layers."""
+
+import itertools
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skae.architectures._activations import make_activation
+
+EPSILON = 1e-6
+# How much a batch counts in the statistics that inference uses.
+MOMENTUM = 0.05
+
+
+class Ladder(nn.Module):
+    """An encoder with normalized layers, run with noise or without, and a decoder of each layer.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Widths of all layers: the features, the hidden ones, the classes.
+    activation : str
+        Between the layers.
+    noise_levels : tuple of float
+        Standard deviations of the noise that each layer of the noisy run is given, the rows first.
+    """
+
+    def __init__(self, sizes, activation, noise_levels):
+        super().__init__()
+        self.noise_levels = noise_levels
+        self.activation = make_activation(activation)
+        pairs = list(itertools.pairwise(sizes))
+        self.up = nn.ModuleList(_scaled_linear(a, b) for a, b in pairs)
+        self.down = nn.ModuleList(_scaled_linear(b, a) for a, b in pairs)
+        self.offsets = nn.ParameterList(torch.zeros(width) for width in sizes[1:])
+        # The scale of a layer before a rectifier is that of the next layer's weights.
+        self.scale = nn.Parameter(torch.ones(sizes[-1]))
+        self.combinators = nn.ModuleList(GaussianCombinator(width) for width in sizes)
+        self.statistics = nn.ModuleList(
+            nn.BatchNorm1d(width, EPSILON, MOMENTUM, affine=False) for width in sizes[1:]
+        )
+
+    def classify(self, x):
+        """Logits without noise, ``(batch, n_features) -> (batch, n_classes)``."""
+        return self._layers(x)[-1]
+
+    def encode(self, x):
+        """The last hidden layer without noise, ``(batch, n_features) -> (batch, width)``."""
+        return self._layers(x)[-2]
+
+    def _layers(self, x):
+        layers = [x]
+        for number, (linear, norm) in enumerate(zip(self.up, self.statistics, strict=True)):
+            layers.append(self._activate(norm(linear(layers[-1])), number))
+        return layers
+
+    def _activate(self, z, number):
+        z = z + self.offsets[number]
+        if number < len(self.up) - 1:
+            return self.activation(z)
+        return self.scale * z
+
+    def clean(self, x):
+        """Each layer before its activation, normalized, and the mean and deviation it had."""
+        layers, h = [(x, None, None)], x
+        for number, (linear, norm) in enumerate(zip(self.up, self.statistics, strict=True)):
+            a = linear(h)
+            if self.training:
+                variance, mean = torch.var_mean(a, dim=0, correction=0)
+                _update(norm, mean, variance)
+            else:
+                mean, variance = norm.running_mean, norm.running_var
+            deviation = (variance + EPSILON).sqrt()
+            z = (a - mean) / deviation
+            layers.append((z, mean, deviation))
+            h = self._activate(z, number)
+        return layers
+
+    def noisy(self, x):
+        """Each layer before its activation, with noise, and the logits."""
+        z = self._with_noise(x, 0)
+        layers, h = [z], z
+        for number, linear in enumerate(self.up):
+            z = self._with_noise(self._normalize(linear(h), number), number + 1)
+            layers.append(z)
+            h = self._activate(z, number)
+        return layers, h
+
+    def _normalize(self, a, number):
+        norm = self.statistics[number]
+        if self.training:
+            return functional.batch_norm(a, None, None, training=True, eps=EPSILON)
+        return norm(a)
+
+    def _with_noise(self, z, number):
+        return torch.add(z, torch.randn_like(z), alpha=self.noise_levels[number])
+
+    def denoise(self, layers, logits):
+        """Estimates of the clean layers, the rows first, given noisy ones."""
+        u, estimates = logits.softmax(dim=1), []
+        for number in reversed(range(len(layers))):
+            if number < len(self.down):
+                u = self.down[number](estimates[-1])
+            # These have no statistics of their own for inference: the batch has to do.
+            u = functional.batch_norm(u, None, None, training=True, eps=EPSILON)
+            estimates.append(self.combinators[number](layers[number], u))
+        return estimates[::-1]
+
+
+class GaussianCombinator(nn.Module):
+    """The best estimate of z, a normal variable, from a noisy z and a summary u of what is above.
+
+    ``(z - mean(u)) weight(u) + mean(u)``, where the mean and the weight are a linear function plus
+    a logistic one of u, apart for each unit.
+    """
+
+    def __init__(self, width):
+        super().__init__()
+        # Of the mean and the weight: height and slope and place of the logistic curve, linear part.
+        start = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0])[:, None, None].repeat(1, 2, width)
+        self.curves = nn.Parameter(start)
+
+    def forward(self, z, u):
+        """``(batch, width), (batch, width) -> (batch, width)``."""
+        height, slope, place, linear, offset = self.curves
+        mean, weight = (
+            torch.addcmul(offset[i], linear[i], u)
+            + height[i] * torch.addcmul(place[i], slope[i], u).sigmoid()
+            for i in range(2)
+        )
+        return torch.addcmul(mean, z - mean, weight)
+
+
+def _scaled_linear(n_inputs, n_outputs):
+    linear = nn.Linear(n_inputs, n_outputs, bias=False)
+    nn.init.normal_(linear.weight, std=n_inputs**-0.5)
+    return linear
+
+
+@torch.no_grad()
+def _update(norm, mean, variance):
+    norm.running_mean.lerp_(mean, MOMENTUM)
+    norm.running_var.lerp_(variance, MOMENTUM)

@@ -1,0 +1,34 @@
+"""The objective of the ladder network."""
+
+from dataclasses import dataclass
+
+from torch.nn import functional
+
+from skae.losses import squared_error
+from skae.objectives._semi_supervised import beside
+
+
+@dataclass(frozen=True)
+class DenoisingLadder:
+    """Cross-entropy of the noisy run's labelled rows, and the denoising error of each layer.
+
+    Parameters
+    ----------
+    costs : tuple of float
+        Weight of each layer's mean squared error, the rows first.
+    """
+
+    costs: tuple
+
+    def __call__(self, module, x, y):
+        n_plain = len(x) - len(y)
+        noisy, logits = module.noisy(x)
+        clean = module.clean(x[:n_plain])
+        estimates = module.denoise([z[:n_plain] for z in noisy], logits[:n_plain])
+        denoising = 0.0
+        for cost, (z, mean, deviation), estimate in zip(self.costs, clean, estimates, strict=True):
+            if mean is not None:  # in the units in which the layer was normalized
+                estimate = (estimate - mean) / deviation
+            denoising = denoising + cost * squared_error(z, estimate)
+        entropy = functional.cross_entropy(logits[n_plain:], y, reduction="none")
+        return beside(denoising=denoising, classification=entropy)
