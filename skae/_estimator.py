@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
+from skae._labels import hold_out_of_each
 from skae._net import TrainingDiverged, make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
 from skae._validation import (
@@ -151,11 +152,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
             X_val = self._validate_target(X_val, reset=False)
             n_train = len(subset)
         else:
-            n_train = len(subset) - self._n_held_out(len(subset))
-            if n_train < len(subset):
-                drawn = self._rng.permutation(subset)
-                # In order, since a file is read from front to back.
-                subset = np.concatenate([np.sort(drawn[:n_train]), np.sort(drawn[n_train:])])
+            subset, n_train = self._split(subset, labels)
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight) if fresh else None
             all_rows = self._rows(X, subset, weight, labels)
@@ -216,11 +213,20 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
             if name.split("__")[0] not in _MAY_CHANGE
         }
 
-    def _n_held_out(self, n_rows):
+    def _split(self, subset, labels):
+        """The rows to learn from, then those that are held out; and how many the first are."""
+        n_rows = len(subset)
         if not self.early_stopping or n_rows < 3:
-            return 0
+            return subset, n_rows
+        drawn = self._rng.permutation(subset)
         # One row would show no spread; one alone can not be learned from.
-        return max(min(2, n_rows - 2), int(self.validation_fraction * n_rows))
+        n_val = max(min(2, n_rows - 2), int(self.validation_fraction * n_rows))
+        if labels is not None:
+            held = hold_out_of_each(labels[drawn], self.validation_fraction)
+            drawn, n_val = drawn[np.argsort(held, kind="stable")], held.sum()
+        parts = drawn[: n_rows - n_val], drawn[n_rows - n_val :]
+        # In order, since a file is read from front to back.
+        return np.concatenate([np.sort(part) for part in parts]), n_rows - n_val
 
     def _rows(self, X, subset=None, weight=None, labels=None):
         return Rows(

@@ -80,3 +80,30 @@ def check_labels(y, X, name, classes=None):
     labels = np.full(len(y), -1, dtype=np.int64)
     labels[labelled] = np.searchsorted(classes, found)[numbers]
     return classes, labels
+
+
+def hold_out_of_each(labels, fraction):
+    """Which rows to validate on: a fraction of each class, and of the unlabelled rows.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,), int64
+        In random order.
+    fraction : float
+        The share of the rows; of a class with two rows or more at least one.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), bool
+    """
+    held = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        least = int(label >= 0 and len(places) > 1)
+        held[places[: max(least, int(fraction * len(places)))]] = True
+    if not held[labels >= 0].any():
+        raise ValueError(
+            "early_stopping=True holds out labelled rows to judge by, but no class has two. Label "
+            "more rows, or set early_stopping=False."
+        )
+    return held

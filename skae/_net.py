@@ -50,13 +50,19 @@ class TrainingModule(nn.Module):
         self.model = model
         self.objective = objective
 
-    def forward(self, x, y=None):
-        """Terms of the objective, ``{"name": (batch,)}``."""
-        return self.objective(self.model, x, y)
+    def forward(self, x, y=None, phase=None):
+        """Terms of the objective, or of one of its phases, ``{"name": (batch,)}``."""
+        terms = self.objective if phase is None else getattr(self.objective, phase)
+        return terms(self.model, x, y)
 
 
 class ObjectiveNet(NeuralNet):
     """A skorch net whose module returns the terms of its loss.
+
+    An objective may have `phases`, a dictionary from the name of a method of its own, which returns
+    terms as well, to the names of the submodules that the phase moves. Each batch then takes one
+    step for each phase, by an optimizer of its own. What an objective calls `judged` are the terms
+    that epochs are compared by; otherwise it is their sum.
 
     What differs from skorch as it comes is what costs time on data in memory: the loss is read once
     an epoch instead of once a batch, and the history has no batch rows unless there is a callback
@@ -119,14 +125,42 @@ class ObjectiveNet(NeuralNet):
         )
 
     def initialize_optimizer(self, *args, **kwargs):
-        """Note each group's share of the learning rate: 1 unless the user set it apart."""
+        """Make an optimizer for each phase; note each group's share of the learning rate."""
         super().initialize_optimizer(*args, **kwargs)
-        self.lr_shares_ = [group["lr"] / self.lr for group in self.optimizer_.param_groups]
+        for (phase, names), attribute in zip(self._phases().items(), self._places(), strict=True):
+            if phase is not None:
+                setattr(self, attribute, self._optimizer_of(names))
+        # 1 unless the user set a group's rate apart.
+        self.lr_shares_ = [group["lr"] / self.lr for group in self._parameter_groups()]
         self.lowest_ = {}
         return self
 
+    def _phases(self):
+        return getattr(self.module_.objective, "phases", {None: ()})
+
+    def _places(self):
+        """Where the optimizers are: skorch and its callbacks look for one of this name."""
+        return ["optimizer_", *(f"{phase}_optimizer_" for phase in list(self._phases())[1:])]
+
+    @property
+    def optimizers_(self):
+        """The optimizer of each phase."""
+        return {p: getattr(self, a) for p, a in zip(self._phases(), self._places(), strict=True)}
+
+    def _optimizer_of(self, names):
+        parameters = [
+            (name, parameter)
+            for name, parameter in self.module_.model.named_parameters()
+            if name.split(".")[0] in names
+        ]
+        args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
+        return self.optimizer(*args, **{"lr": self.lr, **kwargs})
+
+    def _parameter_groups(self):
+        return [group for one in self.optimizers_.values() for group in one.param_groups]
+
     def _set_learning_rate(self, factor):
-        for group, share in zip(self.optimizer_.param_groups, self.lr_shares_, strict=True):
+        for group, share in zip(self._parameter_groups(), self.lr_shares_, strict=True):
             group["lr"] = factor * share * self.lr
 
     def _anneal(self):
@@ -134,10 +168,11 @@ class ObjectiveNet(NeuralNet):
         done, rise = self.steps_done_ / n_steps, (self.steps_done_ + 1) / (WARM_UP * n_steps)
         self._set_learning_rate(min(1.0, rise, (1 - done) / COOL_DOWN))
 
-    def _evaluate(self, batch):
+    def _evaluate(self, batch, phase=None):
         """The terms, their sum, the loss of each row, and the share of each row in the mean."""
         x, (y, weight) = batch
-        values = self.module_(x.to(self.device), y)
+        y = None if y is None else y.to(self.device)
+        values = self.module_(x.to(self.device), y, phase)
         losses = functools.reduce(operator.add, values.values())
         if weight is None:
             shares = torch.full_like(losses, 1 / len(losses))
@@ -161,16 +196,22 @@ class ObjectiveNet(NeuralNet):
             n_epochs = self.epochs_before_ + self.steps_done_ / self.steps_per_epoch_
             self.module_.objective.before_step(self.module_.model, n_epochs)
         self.steps_done_ += 1
-        for group in self.optimizer_.param_groups:  # `zero_grad`, less its bookkeeping
-            for parameter in group["params"]:
+        found = {}
+        for phase, optimizer in self.optimizers_.items():
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            for parameter in parameters:  # `zero_grad`, less its bookkeeping
                 parameter.grad = None
-        values, losses, shares = self._evaluate(batch)
-        losses.backward(shares)  # as the mean would be, without its part of the graph
-        if self.reports_batches_:
-            parameters = list(self.module_.named_parameters())
-            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
-        self.optimizer_.step()
-        return self._means(values, shares)
+            values, losses, shares = self._evaluate(batch, phase)
+            # As the mean would be, without its part of the graph; and for no submodule in vain.
+            losses.backward(shares, inputs=None if phase is None else parameters)
+            if self.reports_batches_:
+                parameters = list(self.module_.named_parameters())
+                self.notify(
+                    "on_grad_computed", named_parameters=parameters, batch=batch, training=True
+                )
+            optimizer.step()
+            found.update(values)
+        return self._means(found, shares)
 
     def validation_step(self, batch, **fit_params):
         """The loss on one batch, without learning from it."""
@@ -203,7 +244,9 @@ class ObjectiveNet(NeuralNet):
                 totals[name].add_(value, alpha=len(batch[0]))
             n_rows += len(batch[0])
         means = (torch.stack(list(totals.values())) / n_rows).tolist()
-        return {"loss": math.fsum(means), **dict(zip(totals, means, strict=True))}
+        terms = dict(zip(totals, means, strict=True))
+        judged = terms if training else getattr(self.module_.objective, "judged", terms)
+        return {"loss": math.fsum(terms[name] for name in judged), **terms}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; the mean of each term goes to the history."""
@@ -454,14 +497,16 @@ def train(
 
 def snapshot(net):
     """What `restore` needs to take a net back to where it is now."""
-    states = net.module_.state_dict(), net.optimizer_.state_dict(), net.lowest_
+    optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
+    states = net.module_.state_dict(), optimizers, net.lowest_
     return copy.deepcopy(states), len(net.history)
 
 
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
-    (module, optimizer, net.lowest_), n_epochs = state
+    (module, optimizers, net.lowest_), n_epochs = state
     net.module_.load_state_dict(module)
-    net.optimizer_.load_state_dict(optimizer)
+    for optimizer, optimizer_state in zip(net.optimizers_.values(), optimizers, strict=True):
+        optimizer.load_state_dict(optimizer_state)
     net.module_.eval()
     del net.history[n_epochs:]

@@ -20,6 +20,9 @@ class DenoisingLadder:
 
     costs: tuple
 
+    # Epochs are compared by what the classifier is for.
+    judged = ("classification",)
+
     def __call__(self, module, x, y):
         n_plain = len(x) - len(y)
         noisy, logits = module.noisy(x)
@@ -30,5 +33,6 @@ class DenoisingLadder:
             if mean is not None:  # in the units in which the layer was normalized
                 estimate = (estimate - mean) / deviation
             denoising = denoising + cost * squared_error(z, estimate)
-        entropy = functional.cross_entropy(logits[n_plain:], y, reduction="none")
+        known = logits[n_plain:] if module.training else module.classify(x[n_plain:])
+        entropy = functional.cross_entropy(known, y, reduction="none")
         return beside(denoising=denoising, classification=entropy)
