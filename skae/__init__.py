@@ -1,5 +1,6 @@
 """Autoencoders that behave like PCA: scikit-learn estimators on torch and skorch."""
 
+from skae._adversarial import AdversarialAutoencoder
 from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._denoising import DenoisingAutoencoder
@@ -9,6 +10,7 @@ from skae._vae import VAETransformer
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AdversarialAutoencoder",
     "AutoencoderClassifier",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",

@@ -1,11 +1,11 @@
 """The plain autoencoder."""
 
-from skae._reconstruction import ReconstructionAutoencoder
+from skae._reconstruction import DeterministicAutoencoder
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 
 
-class AutoencoderTransformer(ReconstructionAutoencoder):
+class AutoencoderTransformer(DeterministicAutoencoder):
     r"""Nonlinear dimensionality reduction by an autoencoder.
 
     The neural counterpart of :class:`~sklearn.decomposition.PCA`. With an encoder f and a decoder g

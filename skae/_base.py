@@ -90,7 +90,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             If training was interrupted after its first epoch; the model is usable. Before that,
             KeyboardInterrupt is passed on.
         """
-        return self._fit(X, sample_weight=sample_weight, X_val=X_val)
+        return self._fit(X, y, sample_weight, X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -119,7 +119,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         ValueError
             As in `fit`, and if all rows of the first call are equal: they show no scale.
         """
-        return self._partial_fit(X, sample_weight=sample_weight)
+        return self._partial_fit(X, y, sample_weight)
 
     @property
     def _n_features_out(self):
@@ -224,6 +224,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         ValueError
             If X has another number of columns, NaN or infinity.
         """
+        return self._decode(X)
+
+    def _decode(self, X, *labels):
+        """Rows for codes, and for what else the module's `decode` takes."""
         check_is_fitted(self)
         Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if Z.shape[1] != self._n_features_out:
@@ -232,10 +236,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
                 f"{self._n_features_out} (n_components)."
             )
         decoded = np.empty((Z.shape[0], self.n_features_in_), dtype=Z.dtype)
+        device = self._module_device()
         with plain_torch(grad=False):
             for chunk in chunks(Z.shape[0]):
-                z = dense_tensor(Z, chunk).float().to(self._module_device())
-                x = self.module_.decode(z).cpu().to(_TORCH_DTYPES[Z.dtype.name])
+                z = dense_tensor(Z, chunk).float().to(device)
+                told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
+                x = self.module_.decode(z, *told).cpu().to(_TORCH_DTYPES[Z.dtype.name])
                 decoded[chunk] = self.scaling_.inverse(x).numpy()
         return check_finite(decoded, "inverse_transform")
 

@@ -187,10 +187,10 @@ class BatchIterator:
     The batches of a pass differ by at most one row, so none is left with a single row (which batch
     normalization cannot take) unless it is asked for.
 
-    Where rows have labels, labelled rows are added at the end of each batch, and ``y`` has the
-    labels of just those: the other rows of a batch stand there as rows without a label. In training
-    the labelled rows take turns, each batch having of each class what its share is; in validation
-    each of them comes once.
+    With `n_labelled`, labelled rows are added at the end of each batch, and ``y`` has the labels of
+    just those: the other rows of a batch stand there as rows without a label. In training the
+    labelled rows take turns, each batch having of each class what its share is; in validation each
+    of them comes once.
 
     Parameters
     ----------
@@ -198,14 +198,15 @@ class BatchIterator:
     batch_size : int
         At most, but for a single row that is left over, which joins the others.
     shuffle : bool
-    n_labelled : int
-        How many labelled rows are added to a batch in training.
+    n_labelled : int or None
+        How many labelled rows are added to a batch in training. None adds none, and ``y`` has the
+        labels of all rows of the batch, if they have any.
     **loader_params
         For `torch.utils.data.DataLoader`, which is used only if there are any, such as
         ``num_workers``.
     """
 
-    def __init__(self, rows, batch_size, shuffle=False, n_labelled=0, **loader_params):
+    def __init__(self, rows, batch_size, shuffle=False, n_labelled=None, **loader_params):
         self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
         self.n_labelled, self.loader_params = n_labelled, loader_params
 
@@ -217,7 +218,7 @@ class BatchIterator:
     def __iter__(self):
         batches = self._order().tensor_split(len(self))
         n_labelled = repeat(None)
-        if self.rows.labels is not None:
+        if self.n_labelled is not None:
             labelled = self._labelled()
             n_labelled = [len(part) for part in labelled]
             batches = [torch.cat(parts) for parts in zip(batches, labelled, strict=True)]

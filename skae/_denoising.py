@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skae._reconstruction import ReconstructionAutoencoder
+from skae._reconstruction import DeterministicAutoencoder
 from skae.modules import CorruptedAutoencoder, Corruption
 from skae.objectives import Denoising
 
@@ -14,7 +14,7 @@ from skae.objectives import Denoising
 MAX_RELATIVE_LEVEL = 1e15
 
 
-class DenoisingAutoencoder(ReconstructionAutoencoder):
+class DenoisingAutoencoder(DeterministicAutoencoder):
     r"""Autoencoder that learns to undo a corruption of its input.
 
     With an encoder f, a decoder g and a random corruption c, drawn anew for each batch, it
@@ -156,7 +156,7 @@ class DenoisingAutoencoder(ReconstructionAutoencoder):
     """
 
     _parameter_constraints: dict = {
-        **ReconstructionAutoencoder._parameter_constraints,
+        **DeterministicAutoencoder._parameter_constraints,
         "noise": [StrOptions({"gaussian", "masking", "salt_and_pepper"})],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "clip": ["boolean", "array-like"],

@@ -149,6 +149,10 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         labels = self._labels(y, X, fresh=fresh)
         subset, weight = check_weights(X, sample_weight)
         if X_val is not None:
+            if labels is not None:
+                raise ValueError(
+                    "X_val has no labels. Leave it out: labelled rows are held out of X."
+                )
             X_val = self._validate_target(X_val, reset=False)
             n_train = len(subset)
         else:
@@ -239,8 +243,8 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         )
 
     def _n_labelled(self, rows):
-        """Labelled rows in a batch."""
-        return 0
+        """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
+        return None
 
     def _device(self):
         return resolve_device(self.device)
@@ -265,19 +269,21 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = int(np.clip(len(rows) // 25, 16, 128))
+        n_labelled = self._n_labelled(rows)
+        added = {} if n_labelled is None else {"n_labelled": n_labelled}
         with self._seeded():
             return make_net(
                 self._make_module(rows, statistics, start),
                 self._make_objective(),
                 lr=self.learning_rate_init,
                 batch_size=batch_size,
-                **(
-                    {}
-                    if rows.labels is None
-                    else {"iterator_train__n_labelled": self._n_labelled(rows)}
-                ),
                 device=str(self._device()),
                 callbacks=self.callbacks,
+                **{
+                    f"iterator_{part}__{k}": n
+                    for part in ("train", "valid")
+                    for k, n in added.items()
+                },
                 net_params=self.net_params,
             )
 

@@ -2,6 +2,7 @@
 
 from numbers import Real
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._semi_supervised import SemiSupervisedClassifier
@@ -9,9 +10,119 @@ from skae.architectures._mlp import layer_sizes
 from skae.modules import Ladder
 from skae.objectives import DenoisingLadder
 
+# Denoising costs where the user leaves them to us: of the rows, the first hidden layer, the others.
+FIRST_COST, SECOND_COST, OTHER_COST = 60.0, 10.0, 0.1
+
 
 class LadderClassifier(SemiSupervisedClassifier):
-    r"""Ladder network: a classifier that learns from unlabelled rows by denoising all its layers."""
+    r"""Ladder network: a classifier that learns from all rows by denoising each layer.
+
+    An encoder runs with noise in each layer and without. From the noisy run, going down, a decoder
+    estimates each layer :math:`z_l` of the clean one; what is in a row but says nothing about its
+    class can be told apart at the lower layers, so that the upper ones are free for what does [1]_.
+    Minimizes, over the labelled rows and all rows,
+
+    .. math::
+        -\mathbb{E}_{x, y}[\log \tilde{p}(y | x)]
+        + \sum_l \lambda_l \mathbb{E}_x \mathrm{mean}[(z_l - \hat{z}_l)^2]
+
+    where :math:`\tilde{p}` is what the noisy run predicts, and layers are normalized over a batch.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(500, 250, 250)
+        Widths of the hidden layers, from the data to the classes.
+    activation : str, default="relu"
+        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
+        "logistic" or "identity".
+    noise_level : float or sequence of float, default=0.3
+        Standard deviation of the noise, of all layers or of each: the rows, the hidden layers, the
+        classes. The unit is the standard deviation of a layer's values, and for the rows the root
+        mean variance of the features.
+    denoising_cost : "auto" or sequence of float, default="auto"
+        :math:`\lambda_l` of each layer: the rows, the hidden layers, the classes. "auto" is 60, 10
+        and 0.1 for all others.
+    labelled_batch_size : int or "auto", default="auto"
+        Labelled rows in each batch, beside `batch_size` others. "auto" takes 100, or all if there
+        are fewer. Each batch has of each class what its share of the labelled rows is.
+    learning_rate : {"annealed", "constant"}, default="annealed"
+        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
+        allows and falls linearly to zero in the last 70 %. "constant" stays.
+    learning_rate_init : float, default=0.002
+        Peak learning rate of Adam.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch, taken as unlabelled. "auto" makes about 25 batches an epoch, of 16 to 128
+        rows.
+    max_iter : int, default=50
+        Epochs, at most.
+    early_stopping : bool, default=False
+        Whether to hold out rows of each class and without, keep the epoch that classifies those
+        with a label best, by cross-entropy, and stop after `n_iter_no_change` epochs without
+        progress. With few labels it costs more than it gives.
+    validation_fraction : float, default=0.1
+        The share of the rows to hold out, of each class that has two at least one.
+    n_iter_no_change : int or inf, default=10
+        Epochs without progress after which training stops early.
+    tol : float, default=1e-4
+        What counts as progress, as a share of the best validation loss.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last solution; y may have no further classes then.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    net_params : dict, default=None
+        Merged last into the settings of the skorch net, such as ``{"compile": True}``.
+    random_state : int, RandomState instance or None, default=None
+        Determines the start, the batches, the held-out rows and the noise. The global random state
+        of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
+    verbose : int, default=0
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    net_ : ObjectiveNet
+        The skorch net; ``net_.history`` has every term of the objective in every epoch.
+    module_ : torch.nn.Module
+        The torch module; its `classify` gives logits of standardized rows.
+    scaling_ : torch.nn.Module
+        Standardizes rows.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, without -1.
+    n_iter_ : int
+        Number of epochs trained.
+    loss_curve_ : list of float
+        Training loss of each epoch: the sum of both terms.
+    validation_scores_ : list of float or None
+        Minus the cross-entropy of the held-out labelled rows after each epoch, in nats.
+    best_loss_ : float
+        That cross-entropy in the kept epoch, or the training loss of the last one.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    AutoencoderClassifier : Any classifier on a representation of all rows; faster.
+    skae.model_selection.SemiSupervisedSplit : Cross-validation on the labelled rows only.
+
+    References
+    ----------
+    .. [1] Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
+       networks", NeurIPS 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import LadderClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> some = np.where(np.arange(len(y)) < 100, y, -1)
+    >>> model = LadderClassifier(hidden_layer_sizes=(100, 50), max_iter=20, random_state=0)
+    >>> model.fit(X, some).score(X[100:], y[100:]) > 0.8
+    True
+    """
 
     _parameter_constraints: dict = {
         **SemiSupervisedClassifier._parameter_constraints,
@@ -66,21 +177,25 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     def _make_module(self, rows, statistics, start):
         sizes = (self.n_features_in_, *layer_sizes(self.hidden_layer_sizes), len(self.classes_))
-        noise = self._per_layer(self.noise_level, len(sizes))
-        return Ladder(sizes, self.activation, noise)
-
-    def _per_layer(self, values, n_layers):
-        if isinstance(values, Real):
-            return (float(values),) * n_layers
-        return tuple(map(float, values))
+        noise_levels = self._per_layer("noise_level", len(sizes))
+        return Ladder(sizes, self.activation, noise_levels)
 
     def _make_objective(self):
-        n_layers = len(layer_sizes(self.hidden_layer_sizes)) + 2
-        if isinstance(self.denoising_cost, str):
-            costs = (67.0, 10.0) + (0.1,) * (n_layers - 2)
-        else:
-            costs = tuple(map(float, self.denoising_cost))
-        return DenoisingLadder(costs)
+        return DenoisingLadder(
+            self._per_layer("denoising_cost", len(layer_sizes(self.hidden_layer_sizes)) + 2)
+        )
+
+    def _per_layer(self, name, n_layers):
+        values = getattr(self, name)
+        if isinstance(values, str):
+            values = (FIRST_COST, SECOND_COST, *[OTHER_COST] * (n_layers - 2))
+        values = np.broadcast_to(values, n_layers) if np.ndim(values) == 0 else np.asarray(values)
+        if values.shape != (n_layers,) or not (values >= 0).all() or np.isinf(values).any():
+            raise ValueError(
+                f"{name}={getattr(self, name)!r} must have {n_layers} numbers, none negative: for "
+                f"the rows, {n_layers - 2} hidden layers, and the classes."
+            )
+        return tuple(values.tolist())
 
     def _describe_training(self, rows, terms):
         pass

@@ -1,7 +1,5 @@
 """What the autoencoders without a likelihood share: losses, outputs, the linear start, sampling."""
 
-import copy
-import inspect
 from abc import abstractmethod
 from numbers import Integral
 
@@ -16,6 +14,7 @@ from torch import nn
 from skae._base import BaseAutoencoder
 from skae._batches import chunks
 from skae._estimator import encode_rows
+from skae._priors import draw_from, seed_density
 from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction
@@ -35,16 +34,42 @@ class ReconstructionAutoencoder(BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
-        "init": [StrOptions({"auto", "pca", "random"})],
-        "latent_density": [HasMethods(["fit", "sample"]), None],
     }
 
     _cost = "loss"
 
     @abstractmethod
-    def __init__(self, n_components, *, loss, init, latent_density, **shared):
+    def __init__(self, n_components, *, loss, **shared):
         super().__init__(n_components, **shared)
         self.loss = loss
+
+    def _row_scores(self, module, x):
+        loss = Reconstruction(self._fitted_loss())(module, x)["reconstruction"]
+        return -loss * self._loss_unit()
+
+    def _fitted_loss(self):
+        return self.net_.module_.objective.loss
+
+    def _loss_unit(self):
+        """The loss in units of X, divided by that of standardized rows."""
+        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self._fitted_loss(), 0)
+
+    def _describe_training(self, rows, terms):
+        self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
+
+
+class DeterministicAutoencoder(ReconstructionAutoencoder):
+    """Base class of those that start at PCA and whose codes follow no prior."""
+
+    _parameter_constraints: dict = {
+        **ReconstructionAutoencoder._parameter_constraints,
+        "init": [StrOptions({"auto", "pca", "random"})],
+        "latent_density": [HasMethods(["fit", "sample"]), None],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, init, latent_density, **shared):
+        super().__init__(n_components, **shared)
         self.init = init
         self.latent_density = latent_density
 
@@ -58,7 +83,7 @@ class ReconstructionAutoencoder(BaseAutoencoder):
             if density is None:
                 density = _default_density(self._codes)
             codes = self._codes if len(self._codes) > 1 else np.repeat(self._codes, 2, axis=0)
-            _seed(density, self._density_seed)
+            seed_density(density, self._density_seed)
             density.fit(codes)
             self._latent_density = density
         return self._latent_density
@@ -98,19 +123,8 @@ class ReconstructionAutoencoder(BaseAutoencoder):
                 "init='random' or init='auto'."
             )
 
-    def _row_scores(self, module, x):
-        loss = Reconstruction(self._fitted_loss())(module, x)["reconstruction"]
-        return -loss * self._loss_unit()
-
-    def _fitted_loss(self):
-        return self.net_.module_.objective.loss
-
-    def _loss_unit(self):
-        """The loss in units of X, divided by that of standardized rows."""
-        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self._fitted_loss(), 0)
-
     def _describe_training(self, rows, terms):
-        self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
+        super()._describe_training(rows, terms)
         kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
         kept = kept[:MAX_KEPT_CODES]
         with torch.inference_mode():
@@ -121,28 +135,13 @@ class ReconstructionAutoencoder(BaseAutoencoder):
             _ = self.latent_density_  # one that does not work should say so in fit
 
     def _draw_codes(self, n_samples, random_state):
-        density = copy.deepcopy(self.latent_density_)
-        _seed(density, random_state)
-        if "random_state" in inspect.signature(density.sample).parameters:
-            codes = density.sample(n_samples, random_state=random_state)
-        else:
-            codes = density.sample(n_samples)
-        codes = codes[0] if isinstance(codes, tuple) else codes
-        return random_state.permutation(codes)  # a mixture draws one component after the other
+        return draw_from(self.latent_density_, n_samples, random_state)
 
 
 def _default_density(codes):
     """A Gaussian mixture with at most ten blobs, and ten rows for each of a blob's directions."""
     n_blobs = len(np.unique(codes, axis=0)) // (10 * (codes.shape[1] + 1))
     return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
-
-
-def _seed(density, random_state):
-    """Set every `random_state` of a density, those of its parts included."""
-    params = density.get_params() if hasattr(density, "get_params") else {}
-    seeds = [name for name in params if name.split("__")[-1] == "random_state"]
-    if seeds:
-        density.set_params(**dict.fromkeys(seeds, random_state))
 
 
 def _pca_start(encoder, decoder, rows, n_components, random_state):

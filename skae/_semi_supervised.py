@@ -126,7 +126,7 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         return labels
 
     def _n_labelled(self, rows):
-        """Labelled rows in a batch."""
+        """Labelled rows that are added to a batch."""
         n_labelled = int((rows.labels >= 0).sum())
         most = MAX_LABELLED if self.labelled_batch_size == "auto" else self.labelled_batch_size
         return min(most, n_labelled)

@@ -12,7 +12,16 @@ PACKAGE = Path(skae.__file__).parent
 
 # Each room may import from the rooms above it, and from its own.
 ORDER = [
-    ["losses", "penalties", "metrics", "_device", "_optimizer", "_validation", "_labels"],
+    [
+        "losses",
+        "penalties",
+        "metrics",
+        "_device",
+        "_optimizer",
+        "_validation",
+        "_labels",
+        "_priors",
+    ],
     ["model_selection"],
     ["_batches"],
     ["_scaling", "_net", "architectures", "objectives"],
@@ -20,7 +29,7 @@ ORDER = [
     ["_estimator"],
     ["_base"],
     ["_reconstruction", "_semi_supervised"],
-    ["_autoencoder", "_denoising", "_ladder", "_vae"],
+    ["_adversarial", "_autoencoder", "_denoising", "_ladder", "_vae"],
     ["_autoencoder_classifier"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -1,0 +1,385 @@
+"""The adversarial autoencoder."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state, check_scalar, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from torch import nn
+
+from skae._device import forked_seed, plain_torch
+from skae._labels import check_labels, is_labelled
+from skae._priors import PRIORS, SampledPrior
+from skae._reconstruction import ReconstructionAutoencoder
+from skae.architectures._activations import dense_layers
+from skae.architectures._mlp import layer_sizes
+from skae.losses import LOSSES
+from skae.modules import AdversarialModule
+from skae.objectives import Adversarial
+
+
+class AdversarialAutoencoder(ReconstructionAutoencoder):
+    r"""Adversarial autoencoder: its codes follow a prior of your choice.
+
+    A discriminator D learns to tell codes :math:`z = f(x)` from draws of the prior
+    :math:`z \sim p(z)`, and the encoder learns to pass for the prior [1]_. Each batch takes three
+    steps, each with an optimizer of its own and for the networks named below the minimum only:
+
+    .. math::
+
+        \min_{f, g} \mathrm{loss}(x, g(f(x))) \qquad
+        \min_D -\log D(z) - \log(1 - D(f(x))) \qquad
+        \min_f -\log D(f(x))
+
+    so that the codes fill the prior, without holes, and any code decodes to something like data.
+
+    With `conditional` the decoder g is told the class beside the code. The code has no need to hold
+    it then and is left with the style: what the same digit may look like, say.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code.
+    hidden_layer_sizes : tuple of int, default=(256, 128)
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    activation : str, default="silu"
+        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
+        "logistic" or "identity".
+    architecture : architecture, default=None
+        An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
+        given, it replaces `hidden_layer_sizes` and, for the encoder and the decoder, `activation`.
+    prior : {"normal", "mixture", "swiss_roll"}, callable or density, default="normal"
+        What codes are to follow. "normal" has independent components; "mixture" is ten petals in
+        the first two components, "swiss_roll" a spiral there, and both are normal in further ones.
+        A callable is given ``(n_samples, random_state)`` and returns codes of shape (n_samples,
+        n_components); a density is a fitted one with `sample`, such as scikit-learn has them.
+    prior_scale : float, default=1.0
+        The factor by which a prior that is given by its name is enlarged.
+    conditional : bool, default=False
+        Whether `fit` needs y and the decoder is told the class.
+    discriminator_layer_sizes : tuple of int, default=(256, 128)
+        Widths of the discriminator's hidden layers.
+    loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
+        What a reconstruction costs. "log_loss" needs X in [0, 1].
+    output_activation : {"auto", "identity", "logistic"}, default="auto"
+        What ends the decoder. "auto" is logistic for "log_loss"; otherwise outputs are clipped at
+        the bounds that the data show: where at least 5 % of the training rows share the smallest
+        (or the largest) value of a feature, that value is taken for its bound. "identity" clips
+        nothing; "logistic" needs X in [0, 1].
+    learning_rate : {"annealed", "constant"}, default="annealed"
+        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
+        allows and falls linearly to zero in the last 70 %. "constant" stays.
+    learning_rate_init : float, default=0.001
+        Peak learning rate of Adam, in all three steps.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
+    max_iter : int, default=100
+        Epochs, at most.
+    early_stopping : bool, default=False
+        Whether to hold out rows, keep the epoch that reconstructs them best and stop after
+        `n_iter_no_change` epochs without progress. How well codes follow the prior does not count.
+    validation_fraction : float, default=0.1
+        The share of the rows to hold out.
+    n_iter_no_change : int or inf, default=10
+        Epochs without progress after which training stops early.
+    tol : float, default=1e-4
+        What counts as progress, as a share of the best validation loss.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last solution.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    net_params : dict, default=None
+        Merged last into the settings of the skorch net.
+    random_state : int, RandomState instance or None, default=None
+        Determines the start, the batches, the held-out rows and the draws of the prior. The global
+        random state of torch is never touched; that of numpy only by None, as everywhere in
+        scikit-learn.
+    verbose : int, default=0
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    net_ : ObjectiveNet
+        The skorch net; ``net_.history`` has every term of the objective in every epoch.
+    module_ : torch.nn.Module
+        The torch module; it works on standardized rows.
+    scaling_ : torch.nn.Module
+        Standardizes rows, and back with its ``inverse``.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, without -1; only with `conditional`.
+    n_iter_ : int
+        Number of epochs trained.
+    loss_curve_ : list of float
+        The sum of all terms in each epoch; see ``net_.history`` for each.
+    validation_scores_ : list of float or None
+        Minus the reconstruction loss on held-out rows after each epoch.
+    best_loss_ : float
+        The reconstruction loss of the kept epoch on held-out rows, or the sum of all terms of the
+        last one.
+    reconstruction_err_ : float
+        The reconstruction loss in units of X, on held-out rows if there are any.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    VAETransformer : Codes near a normal prior by a penalty, with a likelihood.
+    AutoencoderTransformer : Better reconstructions, codes that follow no prior.
+
+    Notes
+    -----
+    `score_samples` is minus the reconstruction loss of each row, in units of X; with `conditional`
+    that of the class which fits best.
+
+    References
+    ----------
+    .. [1] Makhzani, Shlens, Jaitly, Goodfellow and Frey, "Adversarial autoencoders", 2015,
+       arXiv:1511.05644.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AdversarialAutoencoder
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = AdversarialAutoencoder(2, conditional=True, max_iter=3, random_state=0).fit(X, y)
+    >>> style = model.transform(X[:1])
+    >>> model.inverse_transform(style.repeat(10, axis=0), range(10)).shape
+    (10, 64)
+    >>> model.sample(2, random_state=0, y=7).shape
+    (2, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **ReconstructionAutoencoder._parameter_constraints,
+        "prior": [StrOptions(set(PRIORS)), callable, HasMethods(["sample"])],
+        "prior_scale": [Interval(Real, 0, None, closed="neither")],
+        "conditional": ["boolean"],
+        "discriminator_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes=(256, 128),
+        activation="silu",
+        architecture=None,
+        prior="normal",
+        prior_scale=1.0,
+        conditional=False,
+        discriminator_layer_sizes=(256, 128),
+        loss="squared_error",
+        output_activation="auto",
+        learning_rate="annealed",
+        learning_rate_init=0.001,
+        batch_size="auto",
+        max_iter=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        callbacks=None,
+        net_params=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            architecture=architecture,
+            loss=loss,
+            output_activation=output_activation,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            device=device,
+            callbacks=callbacks,
+            net_params=net_params,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.prior = prior
+        self.prior_scale = prior_scale
+        self.conditional = conditional
+        self.discriminator_layer_sizes = discriminator_layer_sizes
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
+        """Learn to encode and decode X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. A memory-mapped array is read batch by batch, never copied whole.
+        y : array-like of shape (n_samples,), default=None
+            With `conditional`: labels, numbers or texts, and -1 where a row has none. Otherwise
+            ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss. None means equal weights.
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on, in place of a part of X; not with `conditional`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y, a weight or a parameter is not as described, or if training diverges.
+        TypeError
+            If an architecture gives something else than a torch module.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training was interrupted after its first epoch; the model is usable. Before that,
+            KeyboardInterrupt is passed on.
+        """
+        return self._fit(X, y, sample_weight, X_val)
+
+    def inverse_transform(self, X, y=None):
+        """Decode codes, with `conditional` as rows of the given classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, such as `transform` gives.
+        y : array-like of shape (n_samples,) or a label, default=None
+            Labels of `classes_`, needed with `conditional`; -1, for a row without a label, if there
+            were such in `fit`.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Rows, in the units of the training data and the floating dtype of the codes.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of columns, NaN or infinity, or if y is not as described.
+        """
+        check_is_fitted(self)
+        if not self._is_conditional():
+            if y is not None:
+                raise ValueError("y is for models that were fitted with conditional=True.")
+            return self._decode(X)
+        if y is None:
+            raise ValueError(
+                "This model was fitted with conditional=True: its codes hold the style only. Give "
+                f"y as well, labels of {self.classes_}."
+            )
+        y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
+        check_consistent_length(X, y)
+        return self._decode(X, self._class_numbers(y))
+
+    def _class_numbers(self, y):
+        labelled = is_labelled(y)
+        unknown = ~np.isin(y[labelled], self.classes_)
+        if unknown.any():
+            raise ValueError(
+                f"y has labels that fit was not given: {np.unique(y[labelled][unknown])}; the "
+                f"classes are {self.classes_}."
+            )
+        if not labelled.all() and not self._saw_unlabelled:
+            raise ValueError("y has -1, but in fit all rows had a label. Give labels only.")
+        numbers = np.full(len(y), -1)
+        numbers[labelled] = np.searchsorted(self.classes_, y[labelled])
+        return numbers
+
+    def sample(self, n_samples=1, random_state=None, y=None):
+        """Draw new rows: decode draws of the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+        y : array-like of shape (n_samples,) or a label, default=None
+            With `conditional`, the classes of the rows; None draws them as often as `fit` was given
+            them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            New rows, in the units and the floating dtype of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1, or if y is not as described.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        random_state = check_random_state(random_state)
+        codes = np.asarray(self._draw_codes(n_samples, random_state), dtype=self._dtype)
+        if y is None and self._is_conditional():
+            y = random_state.choice(self.classes_, n_samples, p=self._class_shares)
+        return self.inverse_transform(codes, y)
+
+    def _is_conditional(self):
+        return self._started_with["conditional"]
+
+    def _labels(self, y, X, *, fresh):
+        if not self.conditional:
+            return None
+        known = None if fresh else self.classes_
+        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
+        if fresh:
+            counts = np.bincount(labels[labels >= 0])
+            self._class_shares = counts / counts.sum()
+            self._saw_unlabelled = bool((labels < 0).any())
+        return labels
+
+    def _make_prior(self):
+        if isinstance(self.prior, str):
+            return PRIORS[self.prior](self.prior_scale)
+        return SampledPrior(self.prior)
+
+    def _make_module(self, rows, statistics, start):
+        n_classes = len(self.classes_) if self.conditional else 0
+        encoder, decoder = self._make_networks(self.n_components, self.n_components + n_classes)
+        output, link = self._make_outputs(statistics)
+        decoder = decoder if output is None else nn.Sequential(decoder, output)
+        sizes = (self.n_components, *layer_sizes(self.discriminator_layer_sizes), 1)
+        discriminator = nn.Sequential(*dense_layers(sizes, self.activation))
+        prior = self._make_prior()
+        prior.draw(2, self.n_components)  # one that does not work should say so now
+        return AdversarialModule(encoder, decoder, link, discriminator, prior, n_classes)
+
+    def _make_objective(self):
+        return Adversarial(self.loss)
+
+    def _row_scores(self, module, x):
+        loss, z = LOSSES[self._fitted_loss()], module.encode(x)
+        numbers = range(max(1, module.n_classes))
+        told = (torch.full((len(x),), number, device=x.device) for number in numbers)
+        losses = torch.stack([loss(x, module.output(z, y)) for y in told])
+        return -losses.min(dim=0).values * self._loss_unit()
+
+    def _draw_codes(self, n_samples, random_state):
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
+            return self.module_.prior.draw(n_samples, self._n_features_out).numpy()

@@ -1,0 +1,43 @@
+"""An autoencoder whose codes a discriminator holds against a prior."""
+
+import torch
+from torch.nn import functional
+
+from skae.modules._autoencoder import Autoencoder
+
+
+class AdversarialModule(Autoencoder):
+    """An autoencoder, a discriminator of its codes, and the prior that they are to follow.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        (batch, n_features) -> (batch, n_components).
+    decoder : nn.Module
+        (batch, n_components + n_classes) -> (batch, n_features).
+    link : nn.Module
+        Elementwise.
+    discriminator : nn.Module
+        (batch, n_components) -> (batch, 1), the logit of a code being drawn from the prior.
+    prior : object
+        With ``draw(n_samples, n_components)``.
+    n_classes : int
+        How many classes the decoder is told, 0 for none.
+    """
+
+    def __init__(self, encoder, decoder, link, discriminator, prior, n_classes=0):
+        super().__init__(encoder, decoder, link)
+        self.discriminator, self.prior, self.n_classes = discriminator, prior, n_classes
+
+    def output(self, z, y=None):
+        """The decoder's raw output for codes and class numbers; of -1 no class is told."""
+        if self.n_classes:
+            y = torch.full((len(z),), -1, device=z.device) if y is None else y
+            # A column more, which is left out, for those without a class.
+            told = functional.one_hot(y % (self.n_classes + 1), self.n_classes + 1)
+            z = torch.cat([z, told[:, : self.n_classes].to(z)], dim=1)
+        return self.decoder(z)
+
+    def decode(self, z, y=None):
+        """``(batch, n_components), (batch,) -> (batch, n_features)``."""
+        return self.link(self.output(z, y))
