@@ -58,19 +58,15 @@ def check_labels(y, X, name, classes=None):
             "AutoencoderTransformer."
         )
     known = y[labelled]
+    if known.dtype.kind == "O":
+        _check_one_kind(known)
+        known = np.array(known.tolist())
     check_classification_targets(known)
-    try:
-        found, numbers = np.unique(known, return_inverse=True)
-    except TypeError as error:
-        kinds = sorted({type(value).__name__ for value in known})
-        raise ValueError(
-            f"y mixes labels of the types {', '.join(kinds)}. Let all labels be numbers or all be "
-            "texts, and -1 where there is none."
-        ) from error
+    found, numbers = np.unique(known, return_inverse=True)
     if classes is None:
         if len(found) < 2:
             raise ValueError(
-                f"y has only one class, {found[0]!r}, but a classifier needs at least two. (-1 is "
+                f"y has only one class, {found[0]}, but a classifier needs at least two. (-1 is "
                 "not a class: it means unlabelled.)"
             )
         classes = found
@@ -80,6 +76,16 @@ def check_labels(y, X, name, classes=None):
     labels = np.full(len(y), -1, dtype=np.int64)
     labels[labelled] = np.searchsorted(classes, found)[numbers]
     return classes, labels
+
+
+def _check_one_kind(labels):
+    kinds = sorted({type(label).__name__ for label in labels})
+    texts = [isinstance(label, str) for label in labels]
+    if "NoneType" in kinds or any(texts) != all(texts):
+        raise ValueError(
+            f"y mixes labels of the types {', '.join(kinds)}. Let all labels be numbers or all be "
+            "texts, and -1 where there is none."
+        )
 
 
 def hold_out_of_each(labels, fraction):

@@ -103,3 +103,14 @@ def test_the_default_fit_is_timed(small_mnist):
     table = run("default_fit.py", "--mnist", small_mnist, "--epochs", 1)
     rows = [line.split(" | ")[1] for line in table.splitlines()[-4:]]
     assert rows == ["default", "longer"] * 2
+
+
+@pytest.mark.parametrize("method", ["logistic", "self-training", "label-spreading", "m1", "ladder"])
+def test_few_labels_are_compared(method, small_mnist):
+    budget = (
+        [] if method in ("logistic", "self-training", "label-spreading") else ["--minutes", 0.01]
+    )
+    arguments = "--mnist", small_mnist, "--labels", 50, "--seeds", 0, "--rows", 300, *budget
+    row = run("few_labels.py", "--method", method, *arguments).splitlines()[-1].split(" | ")
+    assert row[:2] == [f"| {method}", "50"]
+    assert 0 <= float(row[2]) < 95

@@ -11,30 +11,33 @@ time that one takes; the others are as in the papers.
 """
 
 import argparse
-import os
 import platform
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from _mnist import add_argument, load_mnist
+from _settings import setting
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.svm import SVC
 
-from skae import LadderClassifier
+from skae import AutoencoderClassifier, LadderClassifier, VAETransformer
 
 
 @dataclass(frozen=True)
 class Method:
-    """A classifier, its epochs (None: it has none), and what it may see (None: all rows)."""
+    """A classifier, its epochs (None: it has none), and how many rows it may see (None: all)."""
 
     make: Callable
     epochs: int | None = None
     rows: int | None = None
+    # Where its `max_iter` and `random_state` are.
+    prefix: str = ""
 
 
 def ladder(n_labels, **settings):
@@ -53,6 +56,19 @@ def ladder(n_labels, **settings):
     )
 
 
+def m1(n_labels, **settings):
+    """The widths of Kingma et al. 2014, section 4.1, and an SVC with scikit-learn's defaults."""
+    transformer = VAETransformer(
+        50,
+        hidden_layer_sizes=(600, 600),
+        activation="softplus",
+        likelihood="bernoulli",
+        early_stopping=False,
+        **{"learning_rate_init": 0.001, **settings},
+    )
+    return AutoencoderClassifier(transformer, SVC(C=10))
+
+
 def _logistic(*_, **__):
     return LogisticRegression(max_iter=1000)
 
@@ -64,6 +80,7 @@ METHODS = {
     "label-spreading": Method(
         lambda *_, **__: LabelSpreading(kernel="knn", n_neighbors=10), rows=20_000
     ),
+    "m1": Method(m1, epochs=50, prefix="transformer__"),
     "ladder": Method(ladder, epochs=150),
 }
 
@@ -78,10 +95,10 @@ def hide_labels(y, n_labels, seed):
     return hidden
 
 
-def epochs_within(minutes, model, X, y):
-    """How many epochs of a model these minutes allow: two are timed, of which one warms up."""
+def epochs_within(minutes, model, name, X, y):
+    """How many epochs of a model these minutes allow: one is timed."""
     start = time.perf_counter()
-    clone(model).set_params(max_iter=1).fit(X, y)
+    clone(model).set_params(**{name: 1}).fit(X, y)
     return max(1, int(60 * minutes / (time.perf_counter() - start)))
 
 
@@ -97,10 +114,56 @@ def measure(method, n_labels, seed, data, settings, minutes):
         if isinstance(model, LogisticRegression):
             X_train, y = X_train[y >= 0], y[y >= 0]
     else:
-        model.set_params(random_state=seed, max_iter=settings.get("max_iter", method.epochs))
+        name = method.prefix + "max_iter"
+        model.set_params(**{method.prefix + "random_state": seed})
+        if "max_iter" not in settings:
+            model.set_params(**{name: method.epochs})
         if minutes is not None:
-            model.set_params(max_iter=epochs_within(minutes, model, X_train, y))
+            model.set_params(**{name: epochs_within(minutes, model, name, X_train, y)})
     start = time.perf_counter()
     model.fit(X_train, y)
     seconds = time.perf_counter() - start
-    return 100 * (1 - model.score(X_test, y_test)), seconds, getattr(model, "n_iter_", None)
+    return 100 * (1 - model.score(X_test, y_test)), seconds, _epochs(model)
+
+
+def _epochs(model):
+    return getattr(getattr(model, "transformer_", model), "n_iter_", "")
+
+
+def main(arguments=None):
+    """Measure the methods asked for and print a row for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--method", nargs="+", choices=METHODS, default=["logistic", "self-training"]
+    )
+    parser.add_argument("--labels", type=int, nargs="+", default=[100])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, help="what one fit may take")
+    parser.add_argument("--rows", type=int, help="of those without a label, at most")
+    parser.add_argument("--set", type=setting, nargs="*", default=[], metavar="NAME=VALUE")
+    add_argument(parser)
+    options = parser.parse_args(arguments)
+    data = load_mnist(options.mnist)
+    print(f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads\n")
+    print("| method | labels | test error, % | spread | of each seed | epochs | seconds of a fit |")
+    print("| --- " * 7 + "|")
+    for name in options.method:
+        method = METHODS[name]
+        if options.rows is not None:
+            method = replace(method, rows=min(options.rows, method.rows or options.rows))
+        for n_labels in options.labels:
+            found = [
+                measure(method, n_labels, seed, data, dict(options.set), options.minutes)
+                for seed in options.seeds
+            ]
+            errors, seconds, epochs = zip(*found, strict=True)
+            each = ", ".join(f"{error:.2f}" for error in errors)
+            print(
+                f"| {name} | {n_labels} | {np.mean(errors):.2f} | {np.std(errors):.2f} | {each} | "
+                f"{epochs[0]} | {np.mean(seconds):.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

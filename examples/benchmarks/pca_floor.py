@@ -11,7 +11,6 @@ components.
 """
 
 import argparse
-import ast
 import os
 import platform
 import sys
@@ -23,6 +22,7 @@ import joblib
 import pandas as pd
 import torch
 from _mnist import add_argument
+from _settings import setting
 from _tables import all_tables
 from scipy import sparse
 from sklearn.decomposition import PCA
@@ -119,15 +119,6 @@ def report_units(cases):
         means = " | ".join(f"{part[label].mean():.4f}" for label in UNITS)
         print(f"| {name} | {len(part)} | {means} | {part['change'].max():.5f} |")
     print(f"\nchanged by more than 0.001: {(cases['change'] > 0.001).sum()} of {len(cases)}")
-
-
-def setting(text):
-    """``name=value``, the value as Python writes it, or else text."""
-    name, _, value = text.partition("=")
-    try:
-        return name, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return name, value
 
 
 def main(arguments=None):

@@ -1,0 +1,75 @@
+"""Labels of which some are missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skae._labels import check_labels, hold_out_of_each, is_labelled
+
+X = np.zeros((6, 1))
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (np.array([3, -1, 5, -1, 5, 3]), [3, 5]),
+        ([3.0, -1.0, 5.0, -1.0, 5.0, 3.0], [3, 5]),
+        (["a", -1, "b", -1, "b", "a"], ["a", "b"]),
+        (np.array(["a", -1, "b", -1, "b", "a"], dtype=object), ["a", "b"]),
+        (np.array(["a", "-1", "b", "-1", "b", "a"]), ["a", "b"]),
+        (pd.Series(["a", -1, "b", -1, "b", "a"]), ["a", "b"]),
+        (pd.Series([3, -1, 5, -1, 5, 3], dtype="Int64"), [3, 5]),
+        (np.array([False, -1, True, -1, True, False], dtype=object), [False, True]),
+        (np.array([-2, -1, 5, -1, 5, -2]), [-2, 5]),
+    ],
+    ids=["ints", "floats", "list", "objects", "texts", "series", "Int64", "bools", "negative"],
+)
+def test_classes_are_numbered_and_minus_one_is_none(y, classes):
+    found, labels = check_labels(y, X, "Model")
+    assert found.tolist() == classes
+    assert labels.tolist() == [0, -1, 1, -1, 1, 0]
+
+
+def test_known_classes_keep_their_numbers():
+    _, labels = check_labels([5, 5, -1, -1, 9, 9], X, "Model", np.array([3, 5, 9]))
+    assert labels.tolist() == [1, 1, -1, -1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "requires y to be passed, but the target y is None"),
+        ([-1] * 6, "no label: all of its 6 values are -1"),
+        ([-1, 2, 2, -1, 2, 2], "only one class, 2"),
+        ([0, 1], "inconsistent numbers of samples"),
+        ([0.5, 1.2, 3.3, 0.1, 0.2, 0.3], "Unknown label type"),
+        ([0, 1, np.nan, 1, 0, 1], "contains NaN"),
+        (["a", 1, "a", 1, -1, "b"], "types int, str"),
+        (["a", None, "a", "b", -1, "b"], "NoneType"),
+    ],
+)
+def test_labels_that_do_not_work_say_why(y, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(
+            y if y is None else np.array(y, dtype=object if "a" in y else None), X, "Model"
+        )
+
+
+def test_new_classes_are_refused_later():
+    with pytest.raises(ValueError, match="were not there at the start"):
+        check_labels([3, 4, 3, 4, -1, -1], X, "Model", np.array([3, 5]))
+
+
+def test_of_each_class_some_are_held_out():
+    labels = np.repeat([-1, 0, 1, 2], [100, 20, 2, 1])
+    held = hold_out_of_each(labels, 0.1)
+    assert [held[labels == label].sum() for label in (-1, 0, 1, 2)] == [10, 2, 1, 0]
+
+
+def test_one_label_of_each_class_can_not_be_held_out():
+    with pytest.raises(ValueError, match="no class has two"):
+        hold_out_of_each(np.array([0, 1, -1, -1, -1]), 0.4)
+
+
+def test_what_is_labelled():
+    assert is_labelled(np.array([1, -1, 0])).tolist() == [True, False, True]
