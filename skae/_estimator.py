@@ -434,12 +434,19 @@ def _not_by_heart(floor, all_rows, rows_val):
     A row that is alone in some feature may be most of what a principal component is made of.
     Nothing that has not seen that row reproduces it, so it can not judge between the two.
     """
-    with torch.no_grad():
-        codes = encode_rows(floor.module_.model, all_rows, torch.arange(len(all_rows)))
-    codes = codes.double() - codes.double().mean(dim=0)
-    shares = codes.square() / codes.square().sum(dim=0).clamp_min(torch.finfo(codes.dtype).tiny)
-    leverages = shares.sum(dim=1)[-len(rows_val) :] + 1 / len(all_rows)
-    fair = (leverages <= MAX_LEVERAGE).numpy()
+    linear, n_rows = floor.module_.model.encoder.linear, len(all_rows)
+
+    def codes(rows):
+        for chunk in chunks(len(rows)):
+            indices = torch.arange(chunk.start, chunk.stop, device=rows.device)
+            yield linear(rows[indices][0].to(linear.weight.device)).cpu().double()
+
+    with torch.no_grad():  # chunk by chunk, for there may be many rows
+        sums = sum(torch.stack([z.sum(dim=0), z.square().sum(dim=0)]) for z in codes(all_rows))
+        mean, squares = sums[0] / n_rows, sums[1] - sums[0].square() / n_rows
+        squares = squares.clamp_min(torch.finfo(squares.dtype).tiny)
+        shares = [((z - mean).square() / squares).sum(dim=1) for z in codes(rows_val)]
+    fair = (torch.cat(shares) + 1 / n_rows <= MAX_LEVERAGE).numpy()
     return rows_val.part(np.flatnonzero(fair)) if 2 <= fair.sum() < len(fair) else rows_val
 
 

@@ -1,0 +1,144 @@
+"""The ladder network against its definition, and what it is for."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch.nn import functional
+
+from skae import LadderClassifier
+from skae.modules import Ladder
+from skae.objectives import DenoisingLadder
+
+QUICK = {"hidden_layer_sizes": (16, 8), "max_iter": 3, "random_state": 0}
+SIZES = 6, 5, 4, 3
+
+
+@pytest.fixture
+def ladder():
+    torch.manual_seed(0)
+    return Ladder(SIZES, "relu", (0.3,) * 4)
+
+
+def test_the_two_runs_differ_by_the_noise_only(ladder):
+    x = torch.randn(50, 6)
+    ladder.noise_levels = (0.0,) * 4
+    noisy, logits = ladder.noisy(x)
+    clean = ladder.clean(x)
+    for a, (b, _, _) in zip(noisy, clean, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits, ladder.scale * (noisy[-1] + ladder.offsets[-1]))
+
+
+@pytest.mark.parametrize("layer", range(4))
+def test_each_layer_has_noise_of_its_level(layer, ladder):
+    ladder.noise_levels = tuple(0.5 if number == layer else 0.0 for number in range(4))
+    x = torch.randn(4000, 6)
+    noisy = ladder.noisy(x)[0]
+    noise = noisy[layer] - ladder.clean(x)[layer][0]
+    assert noise.std().item() == pytest.approx(0.5, rel=0.05)
+    if layer:
+        torch.testing.assert_close(
+            noisy[layer - 1], ladder.clean(x)[layer - 1][0], atol=1e-4, rtol=0
+        )
+
+
+def test_layers_are_normalized_over_the_batch(ladder):
+    for z, mean, deviation in ladder.clean(torch.randn(200, 6))[1:]:
+        torch.testing.assert_close(z.mean(dim=0), torch.zeros(z.shape[1]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(z.std(dim=0, correction=0), torch.ones(z.shape[1]))
+        assert mean.shape == deviation.shape == (z.shape[1],)
+
+
+def test_inference_uses_what_training_has_seen(ladder):
+    x = 3 * torch.randn(500, 6) + 1
+    for _ in range(200):
+        ladder.clean(x)
+    ladder.eval()
+    expected = ladder.scale * (ladder.train().clean(x)[-1][0] + ladder.offsets[-1])
+    ladder.eval()
+    torch.testing.assert_close(ladder.classify(x), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(ladder.classify(x[:1]), ladder.classify(x)[:1])
+
+
+def test_the_objective_in_its_parts(ladder):
+    costs = (7.0, 0.0, 0.5, 2.0)
+    x, y = torch.randn(20, 6), torch.tensor([0, 2, 1, 1, 0])
+    torch.manual_seed(1)
+    terms = DenoisingLadder(costs)(ladder, x, y)
+    assert all(len(term) == 20 for term in terms.values())
+    torch.manual_seed(1)
+    noisy, logits = ladder.noisy(x)
+    clean = ladder.clean(x[:15])
+    estimates = ladder.denoise([z[:15] for z in noisy], logits[:15])
+    expected = costs[0] * functional.mse_loss(estimates[0], x[:15])
+    for cost, (z, mean, deviation), estimate in list(zip(costs, clean, estimates, strict=True))[1:]:
+        expected = expected + cost * functional.mse_loss((estimate - mean) / deviation, z)
+    torch.testing.assert_close(terms["denoising"].mean(), expected)
+    entropy = functional.cross_entropy(logits[15:], y)
+    torch.testing.assert_close(terms["classification"].mean(), entropy)
+    # Rows that stand there as unlabelled bring no gradient of a class.
+    assert not terms["classification"][:15].any()
+    assert not terms["denoising"][15:].any()
+
+
+def test_the_combinator_is_the_best_estimate_of_a_normal_variable():
+    """With the right mean and weight it is the posterior mean, here trained to be."""
+    from skae.modules._ladder import GaussianCombinator
+
+    torch.manual_seed(0)
+    z = 2 + torch.randn(20_000, 1)
+    noisy, u = z + 0.5 * torch.randn_like(z), torch.zeros_like(z)
+    combinator = GaussianCombinator(1)
+    optimizer = torch.optim.Adam(combinator.parameters(), 0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        functional.mse_loss(combinator(noisy, u), z).backward()
+        optimizer.step()
+    best = 2 + (noisy - 2) / (1 + 0.25)
+    torch.testing.assert_close(combinator(noisy, u), best, atol=0.05, rtol=0)
+
+
+def some_labels(y, per_class, seed=0):
+    order = np.random.default_rng(seed).permutation(len(y))
+    known = np.concatenate([order[y[order] == label][:per_class] for label in np.unique(y)])
+    hidden = np.full(len(y), -1)
+    hidden[known] = y[known]
+    return hidden
+
+
+def test_unlabelled_rows_help():
+    X, y = load_digits(return_X_y=True)
+    hidden = some_labels(y, 5)
+    model = LadderClassifier(hidden_layer_sizes=(100, 50), max_iter=20, random_state=0)
+    known, rest = hidden >= 0, hidden < 0
+    alone = model.fit(X[known], y[known]).score(X[rest], y[rest])
+    together = model.fit(X, hidden).score(X[rest], y[rest])
+    assert together > alone + 0.02
+
+
+def test_hidden_labels_do_not_leak(digits):
+    """A model that reads labels of rows marked -1 would need them to be somewhere: they are not."""
+    y = load_digits().target[: len(digits)]
+    hidden = some_labels(y, 5)
+    model = LadderClassifier(**QUICK).fit(digits, hidden)
+    rng = np.random.default_rng(0)
+    shuffled = np.where(hidden >= 0, y, rng.permutation(y))
+    shuffled[hidden < 0] = -1
+    again = LadderClassifier(**QUICK).fit(digits, shuffled)
+    np.testing.assert_array_equal(model.predict_proba(digits), again.predict_proba(digits))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"noise_level": (0.3, 0.3)}, "noise_level=.* must have 4 numbers"),
+        ({"noise_level": (0.3, 0.3, -1, 0.3)}, "none negative"),
+        ({"denoising_cost": (1, 2, 3, np.inf)}, "denoising_cost"),
+        ({"denoising_cost": "none"}, "denoising_cost"),
+        ({"hidden_layer_sizes": (0,)}, "positive integers"),
+    ],
+)
+def test_wrong_settings_say_what_is_right(settings, message, digits):
+    with pytest.raises(ValueError, match=message):
+        LadderClassifier(**{**QUICK, **settings}).fit(digits, np.arange(len(digits)) % 3)

@@ -1,0 +1,157 @@
+"""What all classifiers that learn from unlabelled rows promise."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skae
+from skae._semi_supervised import SemiSupervisedClassifier
+from skae.model_selection import SemiSupervisedSplit
+
+CLASSES = [getattr(skae, name) for name in skae.__all__]
+CLASSES = [cls for cls in CLASSES if issubclass(cls, SemiSupervisedClassifier)]
+QUICK = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
+TARGET = load_digits().target[:400]
+every_classifier = pytest.mark.parametrize("cls", CLASSES)
+
+
+def few(n_labelled=100):
+    return np.where(np.arange(400) < n_labelled, TARGET, -1)
+
+
+@every_classifier
+def test_same_seed_same_bits_and_the_callers_random_state_is_untouched(cls, digits):
+    torch.manual_seed(1)
+    expected = torch.rand(())
+    torch.manual_seed(1)
+    first, second = (cls(**QUICK).fit(digits, few()) for _ in range(2))
+    np.testing.assert_array_equal(first.predict_proba(digits), second.predict_proba(digits))
+    assert torch.rand(()) == expected
+    other = clone(first).set_params(random_state=1).fit(digits, few())
+    assert not np.array_equal(first.predict_proba(digits), other.predict_proba(digits))
+
+
+@every_classifier
+def test_units_do_not_matter(cls, digits):
+    plain, moved = cls(**QUICK).fit(digits, few()), cls(**QUICK).fit(1e6 * digits + 1e3, few())
+    np.testing.assert_allclose(
+        plain.predict_proba(digits), moved.predict_proba(1e6 * digits + 1e3), atol=0.02
+    )
+
+
+@every_classifier
+@pytest.mark.parametrize(
+    "y",
+    [
+        pytest.param(few().astype(str), id="texts"),
+        pytest.param([label if label == -1 else f"digit {label}" for label in few()], id="list"),
+        pytest.param(pd.Series(few()), id="series"),
+        pytest.param(few() * 7.0 * (few() >= 0) - 1.0 * (few() < 0), id="floats"),
+    ],
+)
+def test_labels_of_any_kind(cls, y, digits):
+    model = cls(**QUICK).fit(digits, y)
+    expected = cls(**QUICK).fit(digits, few())
+    np.testing.assert_array_equal(model.predict_proba(digits), expected.predict_proba(digits))
+    places = expected.predict(digits)
+    np.testing.assert_array_equal(model.predict(digits), model.classes_[places])
+    assert len(model.classes_) == 10
+
+
+@every_classifier
+@pytest.mark.parametrize(
+    ("y", "n_classes"),
+    [
+        pytest.param(TARGET, 10, id="no unlabelled rows"),
+        pytest.param(np.where(TARGET == 3, -1, TARGET), 9, id="a class without labels"),
+        pytest.param(np.where(np.arange(400) < 10, np.arange(400), -1), 10, id="one row of each"),
+        pytest.param(np.where(np.arange(400) == 7, 1, np.where(np.arange(400) < 90, 0, -1)), 2,
+                     id="imbalanced"),
+        pytest.param(np.where(np.arange(400) < 2, np.arange(400), -1), 2, id="two labels"),
+    ],
+)  # fmt: skip
+def test_few_many_and_uneven_labels_work(cls, y, n_classes, digits):
+    model = cls(**QUICK).fit(digits, y)
+    probabilities = model.predict_proba(digits)
+    assert probabilities.shape == (400, n_classes)
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    known = y >= 0
+    assert (model.predict(digits[known]) == y[known]).mean() > 0.5
+
+
+@every_classifier
+@pytest.mark.parametrize(
+    "make", [sparse.csr_matrix, sparse.csr_array, pd.DataFrame, np.asfortranarray]
+)
+def test_any_container(cls, make, digits):
+    expected = cls(**QUICK).fit(digits, few()).predict(digits)
+    rows = make(digits)
+    np.testing.assert_array_equal(cls(**QUICK).fit(rows, few()).predict(rows), expected)
+
+
+@every_classifier
+def test_pickle_round_trip_and_warm_start(cls, digits):
+    model = cls(warm_start=True, **QUICK).fit(digits, few())
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(model.predict_proba(digits), copied.predict_proba(digits))
+    for one in (model, copied):
+        one.fit(digits, np.where(TARGET < 5, few(), -1))
+    np.testing.assert_array_equal(model.predict_proba(digits), copied.predict_proba(digits))
+    assert len(model.loss_curve_) == 2 * QUICK["max_iter"]
+    assert len(model.classes_) == 10
+    with pytest.raises(ValueError, match="not there at the start"):
+        model.fit(digits, TARGET + 1)
+
+
+@every_classifier
+def test_weights_choose_what_is_learned(cls, digits):
+    """Rows of no weight are not there; their labels neither."""
+    wrong = np.where(np.arange(400) < 50, (TARGET + 1) % 10, TARGET)
+    weight = (np.arange(400) >= 50).astype(float)
+    model = cls(**QUICK).fit(digits, wrong, weight)
+    other = cls(**QUICK).fit(digits, TARGET, weight)
+    np.testing.assert_array_equal(model.predict_proba(digits), other.predict_proba(digits))
+
+
+@every_classifier
+def test_early_stopping_holds_out_of_each_class(cls, digits):
+    model = cls(early_stopping=True, **QUICK).fit(digits, few(200))
+    assert len(model.validation_scores_) == model.n_iter_
+    assert model.best_loss_ == pytest.approx(min(-score for score in model.validation_scores_))
+
+
+@every_classifier
+def test_a_search_in_a_pipeline_scores_labelled_rows(cls, digits):
+    model = make_pipeline(StandardScaler(), cls(**QUICK))
+    name = cls.__name__.lower()
+    grid = {f"{name}__max_iter": [1, 8]}
+    search = GridSearchCV(model, grid, cv=SemiSupervisedSplit(2)).fit(digits, few(200))
+    assert search.best_params_ == {f"{name}__max_iter": 8}
+    assert search.score(digits[200:], TARGET[200:]) > 0.5
+
+
+@every_classifier
+def test_an_interruption_leaves_a_usable_model(cls, digits, monkeypatch):
+    from sklearn.exceptions import ConvergenceWarning
+
+    train_step = skae._net.ObjectiveNet.train_step
+
+    def interrupted(net, *args, **kwargs):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+        return train_step(net, *args, **kwargs)
+
+    monkeypatch.setattr(skae._net.ObjectiveNet, "train_step", interrupted)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model = cls(**QUICK).fit(digits, few())
+    assert np.isfinite(model.predict_proba(digits)).all()
