@@ -46,6 +46,8 @@ fig, (curve, *planes) = plt.subplots(1, 3, figsize=(11, 3.6))
 for name, values in explained.items():
     curve.plot(WIDTHS, values, marker="o", label=name)
 curve.set(xlabel="components", ylabel="explained variance, held-out rows", ylim=(0, 1))
+curve.set_xscale("log", base=2)
+curve.set_xticks(WIDTHS, WIDTHS)
 curve.legend()
 
 for name, ax in zip(NAMES, planes, strict=True):

@@ -114,3 +114,12 @@ def test_few_labels_are_compared(method, small_mnist):
     row = run("few_labels.py", "--method", method, *arguments).splitlines()[-1].split(" | ")
     assert row[:2] == [f"| {method}", "50"]
     assert 0 <= float(row[2]) < 95
+
+
+def test_starts_of_denoising_are_compared():
+    table = run("denoising_start.py", "--components", 2, "--seeds", 1, "--epochs", 1)
+    assert [line.split(" | ")[1] for line in table.splitlines()[-3:]] == [
+        '"random"',
+        '"pca"',
+        '"auto"',
+    ]
