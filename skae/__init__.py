@@ -1,6 +1,7 @@
 """Autoencoders that behave like PCA: scikit-learn estimators on torch and skorch."""
 
 from skae._adversarial import AdversarialAutoencoder
+from skae._adversarial_classifier import AdversarialAutoencoderClassifier
 from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._denoising import DenoisingAutoencoder
@@ -11,6 +12,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AdversarialAutoencoder",
+    "AdversarialAutoencoderClassifier",
     "AutoencoderClassifier",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",

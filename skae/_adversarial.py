@@ -1,5 +1,6 @@
 """The adversarial autoencoder."""
 
+from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,7 +22,151 @@ from skae.modules import AdversarialModule
 from skae.objectives import Adversarial
 
 
-class AdversarialAutoencoder(ReconstructionAutoencoder):
+class AdversarialBase(ReconstructionAutoencoder):
+    """Base class of the adversarial autoencoders: a prior, and a decoder that is told the class."""
+
+    _parameter_constraints: dict = {
+        **ReconstructionAutoencoder._parameter_constraints,
+        "prior": [StrOptions(set(PRIORS)), callable, HasMethods(["sample"])],
+        "prior_scale": [Interval(Real, 0, None, closed="neither")],
+        "discriminator_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, prior, prior_scale, discriminator_layer_sizes, **shared):
+        super().__init__(n_components, **shared)
+        self.prior = prior
+        self.prior_scale = prior_scale
+        self.discriminator_layer_sizes = discriminator_layer_sizes
+
+    @abstractmethod
+    def _is_conditional(self):
+        """Whether the decoder of the fitted model is told the class."""
+
+    def inverse_transform(self, X, y=None):
+        """Decode codes, with `conditional` as rows of the given classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, such as `transform` gives.
+        y : array-like of shape (n_samples,) or a label, default=None
+            Labels of `classes_`, needed with `conditional`; -1, for a row without a label, if there
+            were such in `fit`.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Rows, in the units of the training data and the floating dtype of the codes.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of columns, NaN or infinity, or if y is not as described.
+        """
+        check_is_fitted(self)
+        if not self._is_conditional():
+            if y is not None:
+                raise ValueError("y is for models that were fitted with conditional=True.")
+            return self._decode(X)
+        if y is None:
+            raise ValueError(
+                "This model was fitted with conditional=True: its codes hold the style only. Give "
+                f"y as well, labels of {self.classes_}."
+            )
+        y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
+        check_consistent_length(X, y)
+        return self._decode(X, self._class_numbers(y))
+
+    def _class_numbers(self, y):
+        labelled = is_labelled(y)
+        unknown = ~np.isin(y[labelled], self.classes_)
+        if unknown.any():
+            raise ValueError(
+                f"y has labels that fit was not given: {np.unique(y[labelled][unknown])}; the "
+                f"classes are {self.classes_}."
+            )
+        if not labelled.all() and not self._decodes_unlabelled:
+            raise ValueError(
+                "y has -1, but this model has not learned to decode rows without a class. Give "
+                f"labels of {self.classes_} only."
+            )
+        numbers = np.full(len(y), -1)
+        numbers[labelled] = np.searchsorted(self.classes_, y[labelled])
+        return numbers
+
+    def sample(self, n_samples=1, random_state=None, y=None):
+        """Draw new rows: decode draws of the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+        y : array-like of shape (n_samples,) or a label, default=None
+            With `conditional`, the classes of the rows; None draws them as often as `fit` was given
+            them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            New rows, in the units and the floating dtype of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1, or if y is not as described.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        random_state = check_random_state(random_state)
+        codes = np.asarray(self._draw_codes(n_samples, random_state), dtype=self._dtype)
+        if y is None and self._is_conditional():
+            y = random_state.choice(self.classes_, n_samples, p=self._class_shares)
+        return self.inverse_transform(codes, y)
+
+    # Whether the decoder has seen codes without a class.
+    _decodes_unlabelled = False
+
+    def _count_classes(self, rows):
+        """Remember how often there is each class."""
+        labels = rows.labels.cpu().numpy()
+        labelled = labels >= 0
+        weight = np.ones(len(labels)) if rows.raw_weight is None else rows.raw_weight
+        counts = np.bincount(labels[labelled], weight[labelled], minlength=len(self.classes_))
+        if not counts.all():  # classes that are yet to come count as the rarest
+            counts[counts == 0] = counts[counts > 0].min(initial=weight.mean())
+        self._class_shares = counts / counts.sum()
+
+    def _make_prior(self):
+        named = isinstance(self.prior, str)
+        prior = PRIORS[self.prior](self.prior_scale) if named else SampledPrior(self.prior)
+        prior.draw(2, self.n_components)  # one that does not work should say so now
+        return prior
+
+    def _make_discriminator(self, n_inputs):
+        sizes = (n_inputs, *layer_sizes(self.discriminator_layer_sizes), 1)
+        return nn.Sequential(*dense_layers(sizes, self.activation))
+
+    def _row_scores(self, module, x):
+        loss, z = LOSSES[self._fitted_loss()], module.encode(x)
+        numbers = range(max(1, module.n_classes))
+        told = (torch.full((len(x),), number, device=x.device) for number in numbers)
+        losses = torch.stack([loss(x, module.output(z, y)) for y in told])
+        return -losses.min(dim=0).values * self._loss_unit()
+
+    def _draw_codes(self, n_samples, random_state):
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
+            return self.module_.prior.draw(n_samples, self._n_features_out).numpy()
+
+
+class AdversarialAutoencoder(AdversarialBase):
     r"""Adversarial autoencoder: its codes follow a prior of your choice.
 
     A discriminator D learns to tell codes :math:`z = f(x)` from draws of the prior
@@ -157,11 +302,8 @@ class AdversarialAutoencoder(ReconstructionAutoencoder):
     """
 
     _parameter_constraints: dict = {
-        **ReconstructionAutoencoder._parameter_constraints,
-        "prior": [StrOptions(set(PRIORS)), callable, HasMethods(["sample"])],
-        "prior_scale": [Interval(Real, 0, None, closed="neither")],
+        **AdversarialBase._parameter_constraints,
         "conditional": ["boolean"],
-        "discriminator_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -213,11 +355,11 @@ class AdversarialAutoencoder(ReconstructionAutoencoder):
             net_params=net_params,
             random_state=random_state,
             verbose=verbose,
+            prior=prior,
+            prior_scale=prior_scale,
+            discriminator_layer_sizes=discriminator_layer_sizes,
         )
-        self.prior = prior
-        self.prior_scale = prior_scale
         self.conditional = conditional
-        self.discriminator_layer_sizes = discriminator_layer_sizes
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
@@ -255,90 +397,6 @@ class AdversarialAutoencoder(ReconstructionAutoencoder):
         """
         return self._fit(X, y, sample_weight, X_val)
 
-    def inverse_transform(self, X, y=None):
-        """Decode codes, with `conditional` as rows of the given classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes, such as `transform` gives.
-        y : array-like of shape (n_samples,) or a label, default=None
-            Labels of `classes_`, needed with `conditional`; -1, for a row without a label, if there
-            were such in `fit`.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Rows, in the units of the training data and the floating dtype of the codes.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X has another number of columns, NaN or infinity, or if y is not as described.
-        """
-        check_is_fitted(self)
-        if not self._is_conditional():
-            if y is not None:
-                raise ValueError("y is for models that were fitted with conditional=True.")
-            return self._decode(X)
-        if y is None:
-            raise ValueError(
-                "This model was fitted with conditional=True: its codes hold the style only. Give "
-                f"y as well, labels of {self.classes_}."
-            )
-        y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
-        check_consistent_length(X, y)
-        return self._decode(X, self._class_numbers(y))
-
-    def _class_numbers(self, y):
-        labelled = is_labelled(y)
-        unknown = ~np.isin(y[labelled], self.classes_)
-        if unknown.any():
-            raise ValueError(
-                f"y has labels that fit was not given: {np.unique(y[labelled][unknown])}; the "
-                f"classes are {self.classes_}."
-            )
-        if not labelled.all() and not self._saw_unlabelled:
-            raise ValueError("y has -1, but in fit all rows had a label. Give labels only.")
-        numbers = np.full(len(y), -1)
-        numbers[labelled] = np.searchsorted(self.classes_, y[labelled])
-        return numbers
-
-    def sample(self, n_samples=1, random_state=None, y=None):
-        """Draw new rows: decode draws of the prior.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        random_state : int, RandomState instance or None, default=None
-            Determines the draw. Pass an int for the same rows at each call.
-        y : array-like of shape (n_samples,) or a label, default=None
-            With `conditional`, the classes of the rows; None draws them as often as `fit` was given
-            them.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            New rows, in the units and the floating dtype of the training data.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If `n_samples` is below 1, or if y is not as described.
-        """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        random_state = check_random_state(random_state)
-        codes = np.asarray(self._draw_codes(n_samples, random_state), dtype=self._dtype)
-        if y is None and self._is_conditional():
-            y = random_state.choice(self.classes_, n_samples, p=self._class_shares)
-        return self.inverse_transform(codes, y)
-
     def _is_conditional(self):
         return self._started_with["conditional"]
 
@@ -347,39 +405,19 @@ class AdversarialAutoencoder(ReconstructionAutoencoder):
             return None
         known = None if fresh else self.classes_
         self.classes_, labels = check_labels(y, X, type(self).__name__, known)
-        if fresh:
-            counts = np.bincount(labels[labels >= 0])
-            self._class_shares = counts / counts.sum()
-            self._saw_unlabelled = bool((labels < 0).any())
         return labels
 
-    def _make_prior(self):
-        if isinstance(self.prior, str):
-            return PRIORS[self.prior](self.prior_scale)
-        return SampledPrior(self.prior)
-
     def _make_module(self, rows, statistics, start):
-        n_classes = len(self.classes_) if self.conditional else 0
+        n_classes = 0
+        if self.conditional:
+            n_classes = len(self.classes_)
+            self._count_classes(rows)
+            self._decodes_unlabelled = bool((rows.labels < 0).any())
         encoder, decoder = self._make_networks(self.n_components, self.n_components + n_classes)
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)
-        sizes = (self.n_components, *layer_sizes(self.discriminator_layer_sizes), 1)
-        discriminator = nn.Sequential(*dense_layers(sizes, self.activation))
-        prior = self._make_prior()
-        prior.draw(2, self.n_components)  # one that does not work should say so now
+        discriminator, prior = self._make_discriminator(self.n_components), self._make_prior()
         return AdversarialModule(encoder, decoder, link, discriminator, prior, n_classes)
 
     def _make_objective(self):
         return Adversarial(self.loss)
-
-    def _row_scores(self, module, x):
-        loss, z = LOSSES[self._fitted_loss()], module.encode(x)
-        numbers = range(max(1, module.n_classes))
-        told = (torch.full((len(x),), number, device=x.device) for number in numbers)
-        losses = torch.stack([loss(x, module.output(z, y)) for y in told])
-        return -losses.min(dim=0).values * self._loss_unit()
-
-    def _draw_codes(self, n_samples, random_state):
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
-        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
-            return self.module_.prior.draw(n_samples, self._n_features_out).numpy()

@@ -231,12 +231,12 @@ class BatchIterator:
         found = (labels >= 0).nonzero().squeeze(1)
         if not self.shuffle:
             return found.tensor_split(len(self))
-        n_drawn, passes = self.n_labelled * len(self), []
+        n_drawn, passes = self.n_labelled * len(self) * (len(found) > 0), [found[:0]]
         while sum(map(len, passes)) < n_drawn:
             passes.append(
                 _take_turns(found[torch.randperm(len(found), device=found.device)], labels)
             )
-        return torch.cat(passes)[:n_drawn].split(self.n_labelled)
+        return torch.cat(passes)[:n_drawn].tensor_split(len(self))
 
     def _n_together(self):
         """How many batches are read in one operation."""

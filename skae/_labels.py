@@ -51,13 +51,15 @@ def check_labels(y, X, name, classes=None):
     if y.dtype.kind == "f":
         _assert_all_finite(y, input_name="y")
     labelled = is_labelled(y)
-    if not labelled.any():
+    if not labelled.any() and classes is None:
         raise ValueError(
             f"y has no label: all of its {_num_samples(y)} values are -1, which means unlabelled. "
             f"{name} needs labelled rows of at least two classes; to learn from rows alone take "
             "AutoencoderTransformer."
         )
     known = y[labelled]
+    if not len(known):
+        return classes, np.full(len(y), -1)
     if known.dtype.kind == "O":
         _check_one_kind(known)
         known = np.array(known.tolist())

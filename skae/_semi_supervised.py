@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from numbers import Integral
 
+import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._estimator import NeuralEstimator
-from skae._labels import check_labels
+from skae._labels import check_labels, is_labelled
 from skae._validation import check_finite
 
 # Labelled rows in a batch, at most, where the user leaves it to us.
@@ -68,6 +69,44 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         """
         return self._fit(X, y, sample_weight)
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Take one more pass over X with the constant learning rate `learning_rate_init`.
+
+        The first call, if there was no `fit`, starts the model, its scaling included, from the rows
+        it is given: let them be a fair sample. There is no early stopping.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Labels as in `fit`; if the classes are known already, all may be -1.
+        classes : array-like of shape (n_classes,), default=None
+            All classes, -1 or not; needed in the first call unless y has them all.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, if y has a class that was not there before, and if all rows of the first
+            call are equal: they show no scale.
+        """
+        if classes is not None:
+            classes = np.unique(classes)
+            classes = classes[is_labelled(classes)]
+        self._declared_classes = classes
+        try:
+            return self._partial_fit(X, y, sample_weight)
+        finally:
+            del self._declared_classes
+
     def predict(self, X):
         """Predict the class of each row.
 
@@ -121,15 +160,15 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         return self.module_.classify(x)
 
     def _labels(self, y, X, *, fresh):
-        known = None if fresh else self.classes_
+        known = vars(self).get("_declared_classes") if fresh else self.classes_
         self.classes_, labels = check_labels(y, X, type(self).__name__, known)
         return labels
 
     def _n_labelled(self, rows):
         """Labelled rows that are added to a batch."""
-        n_labelled = int((rows.labels >= 0).sum())
-        most = MAX_LABELLED if self.labelled_batch_size == "auto" else self.labelled_batch_size
-        return min(most, n_labelled)
+        if self.labelled_batch_size != "auto":
+            return self.labelled_batch_size
+        return min(MAX_LABELLED, int((rows.labels >= 0).sum()))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

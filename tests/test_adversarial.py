@@ -218,7 +218,7 @@ def test_hidden_labels_are_hidden(digits):
     [
         (lambda m, z: m.inverse_transform(z), "Give y as well"),
         (lambda m, z: m.inverse_transform(z, 11), r"not given: \[11\]"),
-        (lambda m, z: m.inverse_transform(z, -1), "all rows had a label"),
+        (lambda m, z: m.inverse_transform(z, -1), "not learned to decode"),
         (lambda m, z: m.inverse_transform(z, [1]), "inconsistent numbers"),
         (lambda m, z: m.sample(2, y=[1, 2, 3]), "inconsistent numbers"),
         (lambda m, z: m.fit(np.ones((4, 3)), None), "requires y"),

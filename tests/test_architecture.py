@@ -30,7 +30,7 @@ ORDER = [
     ["_base"],
     ["_reconstruction", "_semi_supervised"],
     ["_adversarial", "_autoencoder", "_denoising", "_ladder", "_vae"],
-    ["_autoencoder_classifier"],
+    ["_adversarial_classifier", "_autoencoder_classifier"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 

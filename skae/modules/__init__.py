@@ -1,6 +1,6 @@
 """Torch modules that encode and decode standardized rows."""
 
-from skae.modules._adversarial import AdversarialModule
+from skae.modules._adversarial import AdversarialClassifierModule, AdversarialModule
 from skae.modules._autoencoder import (
     Autoencoder,
     Bounded,
@@ -13,6 +13,7 @@ from skae.modules._ladder import Ladder
 from skae.modules._vae import VariationalAutoencoder
 
 __all__ = [
+    "AdversarialClassifierModule",
     "AdversarialModule",
     "Autoencoder",
     "Bounded",

@@ -41,3 +41,42 @@ class AdversarialModule(Autoencoder):
     def decode(self, z, y=None):
         """``(batch, n_components), (batch,) -> (batch, n_features)``."""
         return self.link(self.output(z, y))
+
+
+class AdversarialClassifierModule(AdversarialModule):
+    """An adversarial autoencoder whose encoder gives the class as well as the style.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        (batch, n_features) -> (batch, n_components + n_classes), the logits last.
+    class_discriminator : nn.Module
+        (batch, n_classes) -> (batch, 1), the logit of a class code being drawn from the prior.
+    class_shares : tensor of shape (n_classes,)
+        The prior of the classes.
+    *others
+        Of `AdversarialModule`.
+    """
+
+    def __init__(self, encoder, class_discriminator, class_shares, *others):
+        super().__init__(encoder, *others)
+        self.class_discriminator = class_discriminator
+        self.register_buffer("class_shares", class_shares)
+
+    def codes(self, x):
+        """Styles and logits, ``(batch, n_components), (batch, n_classes)``."""
+        codes = self.encoder(x)
+        return codes[:, : -self.n_classes], codes[:, -self.n_classes :]
+
+    def encode(self, x):
+        """Styles, ``(batch, n_features) -> (batch, n_components)``."""
+        return self.codes(x)[0]
+
+    def classify(self, x):
+        """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
+        return self.codes(x)[1]
+
+    def draw_classes(self, n_rows):
+        """One-hot codes of the classes' prior, ``(n_rows, n_classes)``."""
+        drawn = torch.multinomial(self.class_shares, n_rows, replacement=True)
+        return functional.one_hot(drawn, self.n_classes).to(self.class_shares)

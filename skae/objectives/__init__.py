@@ -1,6 +1,6 @@
 """What models minimize: ``(module, x, y) -> {"term": one value per row}``."""
 
-from skae.objectives._adversarial import Adversarial
+from skae.objectives._adversarial import Adversarial, AdversarialClassification
 from skae.objectives._autoencoder import Reconstruction
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
@@ -8,6 +8,7 @@ from skae.objectives._vae import NegativeELBO, importance_log_likelihood
 
 __all__ = [
     "Adversarial",
+    "AdversarialClassification",
     "Denoising",
     "DenoisingLadder",
     "NegativeELBO",

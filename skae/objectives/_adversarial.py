@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch.nn import functional
 
 from skae.losses import LOSSES
+from skae.objectives._semi_supervised import of_labelled, of_plain
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,60 @@ class Adversarial:
     def fool(self, module, x, y=None):
         """Cross-entropy of codes that pass for draws of the prior."""
         return {"fooling": functional.softplus(-module.discriminator(module.encode(x))).squeeze(1)}
+
+
+@dataclass(frozen=True)
+class AdversarialClassification:
+    """The game with two codes, the style and the class, and the cross-entropy of labelled rows.
+
+    Parameters
+    ----------
+    loss : str
+        A name in `skae.losses.LOSSES`.
+    """
+
+    loss: str = "squared_error"
+
+    phases = {
+        "reconstruct": ("encoder", "decoder"),
+        "discriminate": ("discriminator", "class_discriminator"),
+        "fool": ("encoder",),
+        "classify": ("encoder",),
+    }
+    judged = ("classification",)
+
+    def __call__(self, module, x, y):
+        phases = (getattr(self, phase)(module, x, y) for phase in self.phases)
+        return {name: term for terms in phases for name, term in terms.items()}
+
+    def reconstruct(self, module, x, y):
+        """``loss(x, decoder(style, class probabilities))``."""
+        plain = x[: len(x) - len(y)]
+        style, logits = module.codes(plain)
+        output = module.decoder(torch.cat([style, logits.softmax(dim=1)], dim=1))
+        return {"reconstruction": of_plain(LOSSES[self.loss](plain, output), len(x))}
+
+    def discriminate(self, module, x, y):
+        """Cross-entropy of both discriminators, which do not move the encoder."""
+        style, logits = (code.detach() for code in module.codes(x[: len(x) - len(y)]))
+        drawn = module.prior.draw(*style.shape).to(style)
+        classes = module.draw_classes(len(style))
+        loss = game_loss(module.discriminator, drawn, style)
+        loss = loss + game_loss(module.class_discriminator, classes, logits.softmax(dim=1))
+        return {"discrimination": of_plain(loss, len(x))}
+
+    def fool(self, module, x, y):
+        """Cross-entropy of codes that pass for draws of the priors."""
+        style, logits = module.codes(x[: len(x) - len(y)])
+        loss = functional.softplus(-module.discriminator(style))
+        loss = loss + functional.softplus(-module.class_discriminator(logits.softmax(dim=1)))
+        return {"fooling": of_plain(loss.squeeze(1), len(x))}
+
+    def classify(self, module, x, y):
+        """Cross-entropy of the labelled rows."""
+        logits = module.classify(x[len(x) - len(y) :])
+        entropy = functional.cross_entropy(logits, y, reduction="none")
+        return {"classification": of_labelled(entropy, len(x))}
 
 
 def game_loss(discriminator, drawn, made):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch.nn import functional
 
 from skae.losses import squared_error
-from skae.objectives._semi_supervised import beside
+from skae.objectives._semi_supervised import of_labelled, of_plain
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,7 @@ class DenoisingLadder:
             denoising = denoising + cost * squared_error(z, estimate)
         known = logits[n_plain:] if module.training else module.classify(x[n_plain:])
         entropy = functional.cross_entropy(known, y, reduction="none")
-        return beside(denoising=denoising, classification=entropy)
+        return {
+            "denoising": of_plain(denoising, len(x)),
+            "classification": of_labelled(entropy, len(x)),
+        }

@@ -3,26 +3,34 @@
 import torch
 
 
-def beside(*, classification, **plain):
-    """Terms of a batch, one value per row, whose means are those of the parts.
+def of_plain(term, n_rows):
+    """A term of the first rows of a batch as one of all, with the same mean.
 
     Parameters
     ----------
-    classification : tensor of shape (n_labelled,)
-        A term of the labelled rows.
-    **plain : tensors of shape (n_plain,)
-        Terms of the others.
+    term : tensor of shape (n_plain,)
+    n_rows : int
+        All rows of the batch.
 
     Returns
     -------
-    dict of tensors of shape (n_plain + n_labelled,)
+    tensor of shape (n_rows,)
     """
-    n_plain, n_labelled = len(next(iter(plain.values()))), len(classification)
-    n_rows = n_plain + n_labelled
-    terms = {
-        name: torch.cat([value * (n_rows / n_plain), value.new_zeros(n_labelled)])
-        for name, value in plain.items()
-    }
-    zeros = classification.new_zeros(n_plain)
-    share = n_rows / max(n_labelled, 1)
-    return {**terms, "classification": torch.cat([zeros, classification * share])}
+    return torch.cat([term * (n_rows / len(term)), term.new_zeros(n_rows - len(term))])
+
+
+def of_labelled(term, n_rows):
+    """A term of the last rows of a batch as one of all, with the same mean; 0 if there are none.
+
+    Parameters
+    ----------
+    term : tensor of shape (n_labelled,)
+    n_rows : int
+        All rows of the batch.
+
+    Returns
+    -------
+    tensor of shape (n_rows,)
+    """
+    share = n_rows / max(len(term), 1)
+    return torch.cat([term.new_zeros(n_rows - len(term)), term * share])
