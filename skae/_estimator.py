@@ -294,7 +294,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         there are: what training has added to it is sure then.
         """
         before = self._rng.get_state()
-        floor = self._new_net("pca", all_rows, statistics)
+        floor = self._new_net("floor", all_rows, statistics)
         # So that the random start is the very one of init="random" with the same seed.
         self._rng.set_state(before)
         return floor

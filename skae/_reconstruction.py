@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
 from skae._base import BaseAutoencoder
-from skae._batches import chunks
+from skae._batches import chunks, is_memory_mapped
 from skae._estimator import encode_rows
 from skae._priors import draw_from, seed_density
 from skae.losses import LOSSES, SCALE_DEGREE
@@ -20,8 +20,10 @@ from skae.modules import LinearPlusNetwork
 from skae.objectives import Reconstruction
 
 # What the principal components of the start are computed from, at most: so many values, or so many
-# rows if they have more values.
+# rows if they have more values. Those that the model is held against see more, where the rows are
+# in memory.
 MAX_START_VALUES, MAX_START_ROWS = 2**23, 1000
+MAX_FLOOR_VALUES = 2**26
 # With more rows than these one start has to do: training is long, and matters more.
 MAX_ROWS_TO_TRY_BOTH = 10_000
 # How many training codes are kept for the density that `sample` draws from, at most.
@@ -98,10 +100,12 @@ class DeterministicAutoencoder(ReconstructionAutoencoder):
 
     def _make_module(self, rows, statistics, start):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
-        if start == "pca":
+        if start in ("pca", "floor"):
             self._check_pca_start(encoder, decoder)
+            few = start == "pca" or is_memory_mapped(rows.X)
+            n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
             encoder, decoder = _pca_start(
-                encoder, decoder, rows, self.n_components, self.random_state
+                encoder, decoder, rows, self.n_components, self.random_state, n_values
             )
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)
@@ -144,10 +148,10 @@ def _default_density(codes):
     return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
 
 
-def _pca_start(encoder, decoder, rows, n_components, random_state):
+def _pca_start(encoder, decoder, rows, n_components, random_state, n_values):
     """Add linear maps that start as the principal components; the networks start at zero."""
     n_features = rows.n_features
-    n_kept = max(n_components + 1, MAX_START_ROWS, MAX_START_VALUES // n_features)
+    n_kept = max(n_components + 1, MAX_START_ROWS, n_values // n_features)
     kept = torch.randperm(len(rows))[:n_kept]
     kept = kept[np.argsort(rows.subset[kept.numpy()])]
     x = np.empty((len(kept), n_features), dtype=np.float32)

@@ -216,6 +216,10 @@ def test_a_start_at_pca_is_left_only_for_sure_gains(init, stays, digits, monkeyp
 def test_a_gain_that_few_rows_show_is_not_sure():
     assert KeepBest._is_sure(torch.tensor([0.1, 0.1, 0.2, 0.1]))
     assert not KeepBest._is_sure(torch.tensor([2.0, -0.6, -0.6, -0.6]))
+    # 0.91 standard errors: many rows would do, four do not.
+    gains = torch.tensor([1.0, 0.2, 0.1, -0.3])
+    assert not KeepBest._is_sure(gains)
+    assert KeepBest._is_sure(gains.repeat(20))
     assert not KeepBest._is_sure(torch.zeros(4))
 
 
@@ -295,6 +299,38 @@ def test_the_better_of_two_starts_is_kept(losses, digits, trainings):
     assert len(nets) == 2
     assert model.net_.history is nets[int(np.argmin(losses))].history
     assert model.best_loss_ == 1.0
+
+
+def test_the_floor_is_of_all_rows_where_the_start_is_of_some(monkeypatch):
+    monkeypatch.setattr(skae._reconstruction, "MAX_START_VALUES", 0)
+    monkeypatch.setattr(skae._reconstruction, "MAX_START_ROWS", 20)
+    X = np.random.default_rng(0).normal(size=(300, 5))
+    model = AutoencoderTransformer(2, **QUICK).fit(X)
+    assert model.net_.best_epoch_ == 0
+    found, expected = (m.inverse_transform(m.transform(X)) for m in (model, PCA(2).fit(X)))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_rows_that_pca_knows_by_heart_are_found_wherever_they_are(monkeypatch):
+    monkeypatch.setattr(skae._estimator, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(skae._batches.chunks, "__defaults__", (16,))
+    X = np.random.default_rng(0).normal(size=(400, 6))
+    X = np.hstack([X, np.zeros((400, 40))])
+    X[::10, 6:] = 100 * np.eye(40)
+    judged = []
+
+    def noted(net, rows, *, rows_val, **kwargs):
+        judged.append(len(rows_val))
+        return train(net, rows, rows_val=rows_val, **kwargs)
+
+    monkeypatch.setattr(skae._estimator, "train", noted)
+    model = AutoencoderTransformer(40, init="pca", validation_fraction=0.5, **QUICK)
+    model.fit(X)
+    lone = 200 - judged[0]
+    assert 10 < lone < 30
+    # Of rows that are given to validate on none has been seen.
+    model.fit(X[:200], X_val=X[200:])
+    assert judged[1] == 200
 
 
 def test_one_of_two_starts_is_that_of_random_weights(digits, trainings):

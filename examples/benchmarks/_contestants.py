@@ -448,7 +448,8 @@ def rows_ten(images):
 def fit_rows(X):
     from skae import AutoencoderTransformer
 
-    return fit_skae(X, AutoencoderTransformer, *WIDE, batch_size=WIDE_BATCH, max_iter=1)
+    settings = {"batch_size": WIDE_BATCH, "max_iter": 1, "init": "random"}
+    return fit_skae(X, AutoencoderTransformer, *WIDE, **settings)
 
 
 @contestant
