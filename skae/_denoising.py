@@ -58,10 +58,10 @@ class DenoisingAutoencoder(DeterministicAutoencoder):
         "pca" starts at the principal components: encoder and decoder are a linear map plus a
         network that is zero at first; the encoder's linear map stays as it is. The components are
         those of a sample where there are more than 1000 rows and more than 2**23 values. "random"
-        starts from random weights and has no linear maps.
-        "auto" is "random" with an `architecture` and where outputs are logistic, "pca" otherwise;
-        and where that is affordable and can be judged, with held-out rows, at most 10 000 rows and
-        no `callbacks`, it trains from both and keeps what is better on the held-out rows.
+        starts from random weights and has no linear maps. "auto" is "random" with an `architecture`
+        and where outputs are logistic, "pca" otherwise; and where that is affordable and can be
+        judged, with held-out rows, at most 10 000 rows and no `callbacks`, it trains from both and
+        keeps what is better on the held-out rows.
     latent_density : estimator with `fit` and `sample`, default=None
         What `sample` draws codes from, fitted to (at most 10 000) training codes when first needed.
         None is a Gaussian mixture.
@@ -79,7 +79,9 @@ class DenoisingAutoencoder(DeterministicAutoencoder):
         `n_iter_no_change` epochs without progress; otherwise the last epoch is kept. Where a
         start at PCA was tried, the principal components of all rows, those held out included, are
         kept if no epoch is better by more than half the standard error of the difference, and more
-        than that where few rows are held out. The scale is that of all rows, too.
+        than that where few rows are held out. (They too are of a sample, beyond 2**26 values, or
+        2**23 in a file.) A held-out row of which a component is mostly made, such as the only one
+        with a value in some column, does not judge then. The scale is that of all rows.
     validation_fraction : float, default=0.1
         The share of the rows to hold out; at least two, if two are left to learn from.
     n_iter_no_change : int or inf, default=10

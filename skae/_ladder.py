@@ -10,8 +10,8 @@ from skae.architectures._mlp import layer_sizes
 from skae.modules import Ladder
 from skae.objectives import DenoisingLadder
 
-# Denoising costs where the user leaves them to us: of the rows, the first hidden layer, the others.
-FIRST_COST, SECOND_COST, OTHER_COST = 60.0, 10.0, 0.1
+# What the user leaves to us, of the rows and the next layers; the last number is for all others.
+AUTO = {"denoising_cost": (60.0, 10.0, 0.1), "noise_level": (1.0, 0.3)}
 
 
 class LadderClassifier(SemiSupervisedClassifier):
@@ -35,10 +35,10 @@ class LadderClassifier(SemiSupervisedClassifier):
     activation : str, default="relu"
         Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
         "logistic" or "identity".
-    noise_level : float or sequence of float, default=0.3
+    noise_level : "auto", float or sequence of float, default="auto"
         Standard deviation of the noise, of all layers or of each: the rows, the hidden layers, the
         classes. The unit is the standard deviation of a layer's values, and for the rows the root
-        mean variance of the features.
+        mean variance of the features. "auto" is 1 for the rows and 0.3 for all others.
     denoising_cost : "auto" or sequence of float, default="auto"
         :math:`\lambda_l` of each layer: the rows, the hidden layers, the classes. "auto" is 60, 10
         and 0.1 for all others.
@@ -48,7 +48,7 @@ class LadderClassifier(SemiSupervisedClassifier):
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
         allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.002
+    learning_rate_init : float, default=0.005
         Peak learning rate of Adam.
     batch_size : int or "auto", default="auto"
         Rows in a batch, taken as unlabelled. "auto" makes about 25 batches an epoch, of 16 to 128
@@ -126,7 +126,11 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     _parameter_constraints: dict = {
         **SemiSupervisedClassifier._parameter_constraints,
-        "noise_level": ["array-like", Interval(Real, 0, None, closed="left")],
+        "noise_level": [
+            "array-like",
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "denoising_cost": ["array-like", StrOptions({"auto"})],
     }
 
@@ -135,11 +139,11 @@ class LadderClassifier(SemiSupervisedClassifier):
         *,
         hidden_layer_sizes=(500, 250, 250),
         activation="relu",
-        noise_level=0.3,
+        noise_level="auto",
         denoising_cost="auto",
         labelled_batch_size="auto",
         learning_rate="annealed",
-        learning_rate_init=0.002,
+        learning_rate_init=0.005,
         batch_size="auto",
         max_iter=50,
         early_stopping=False,
@@ -188,7 +192,7 @@ class LadderClassifier(SemiSupervisedClassifier):
     def _per_layer(self, name, n_layers):
         values = getattr(self, name)
         if isinstance(values, str):
-            values = (FIRST_COST, SECOND_COST, *[OTHER_COST] * (n_layers - 2))
+            values = AUTO[name] + AUTO[name][-1:] * (n_layers - len(AUTO[name]))
         values = np.broadcast_to(values, n_layers) if np.ndim(values) == 0 else np.asarray(values)
         if values.shape != (n_layers,) or not (values >= 0).all() or np.isinf(values).any():
             raise ValueError(
