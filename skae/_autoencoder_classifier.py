@@ -120,7 +120,7 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         labelled = np.flatnonzero(labels >= 0)
         n_features = getattr(X, "shape", (0, 10))[1:] or (10,)
         self.transformer_ = clone(self._default("transformer", n_features[0]))
-        self.transformer_.fit(X, **_weights(self.transformer_, sample_weight))
+        self.transformer_.fit(X, None, **_weights(self.transformer_, sample_weight))
         codes = _safe_indexing(self.transformer_.transform(X), labelled)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[labelled]

@@ -170,3 +170,47 @@ def test_standardized_rows_are_never_a_view(scaling, dtype):
 def test_any_layout_is_standardized(view):
     scaling = Scaling(np.ones(view.shape[1]), 2.0)
     np.testing.assert_allclose(standardized(view, slice(0, 4), scaling), (view[:4] - 1) / 2)
+
+
+LABELS = np.array([0, 1, -1, 2, -1, 1, 0, -1, -1, 1])
+
+
+def labelled_batches(shuffle, n_labelled, n_passes=1):
+    rows = np.arange(10.0)[:, None] * np.ones((1, 3))
+    scaling = Scaling(np.zeros(3), 1.0)
+    iterator = BatchIterator(Rows(rows, scaling, labels=LABELS), 4, shuffle, n_labelled)
+    return [batch for _ in range(n_passes) for batch in iterator]
+
+
+def test_labels_are_those_of_the_last_rows_of_a_batch():
+    torch.manual_seed(0)
+    for x, (y, _) in labelled_batches(True, 5):
+        assert len(y) == 5
+        places = x[-5:, 0].long()
+        assert y.tolist() == LABELS[places].tolist()
+        assert (y >= 0).all()
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_other_rows_are_all_rows_once(shuffle):
+    torch.manual_seed(0)
+    plain = [x[: len(x) - len(y), 0] for x, (y, _) in labelled_batches(shuffle, 5)]
+    assert sorted(torch.cat(plain).tolist()) == list(range(10))
+
+
+def test_labelled_rows_take_turns_by_their_shares():
+    torch.manual_seed(0)
+    drawn = [y for _, (y, _) in labelled_batches(True, 6, n_passes=10)]
+    for y in drawn:  # six of six labelled rows: each once
+        assert sorted(y.tolist()) == [0, 0, 1, 1, 1, 2]
+
+
+def test_in_validation_each_labelled_row_comes_once():
+    found = [x[len(x) - len(y) :, 0] for x, (y, _) in labelled_batches(False, 5)]
+    assert sorted(torch.cat(found).tolist()) == np.flatnonzero(LABELS >= 0).tolist()
+
+
+def test_without_added_rows_labels_are_those_of_all_rows():
+    torch.manual_seed(0)
+    for x, (y, _) in labelled_batches(True, None):
+        assert y.tolist() == LABELS[x[:, 0].long()].tolist()

@@ -1,0 +1,110 @@
+"""Class and style codes, each held against its prior."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from skae import AdversarialAutoencoderClassifier
+from skae.objectives import AdversarialClassification
+
+TARGET = load_digits().target[:400]
+QUICK = {"hidden_layer_sizes": (16,), "discriminator_layer_sizes": (8,), "max_iter": 3}
+QUICK = {**QUICK, "random_state": 0, "learning_rate": "constant"}
+
+
+@pytest.fixture
+def fitted(digits):
+    few = np.where(np.arange(400) < 50, TARGET, -1)
+    return AdversarialAutoencoderClassifier(2, **QUICK).fit(digits, few)
+
+
+def test_each_phase_moves_its_own_submodules_only(fitted, digits):
+    moved = {}
+
+    def watch(phase, step):
+        before = {n: p.detach().clone() for n, p in fitted.module_.named_parameters()}
+        step()
+        after = fitted.module_.named_parameters()
+        moved[phase] = {n.split(".")[0] for n, p in after if not torch.equal(before[n], p)}
+
+    for phase, optimizer in fitted.net_.optimizers_.items():
+        optimizer.step = lambda phase=phase, step=optimizer.step: watch(phase, step)
+    x = fitted.scaling_(torch.from_numpy(digits[:32]))
+    fitted.net_.train_step((x, (torch.from_numpy(TARGET[24:32]), None)))
+    phases = AdversarialClassification.phases
+    assert moved == {phase: set(names) for phase, names in phases.items()}
+
+
+def gradients(module, terms):
+    module.zero_grad()
+    sum(terms.values()).sum().backward()
+    parameters = module.named_parameters()
+    return {n.split(".")[0] for n, p in parameters if p.grad is not None and p.grad.any()}
+
+
+def test_discriminators_see_detached_codes(fitted):
+    module, x, y = fitted.module_, torch.randn(32, 64), torch.arange(8)
+    game = AdversarialClassification()
+    discriminators = {"discriminator", "class_discriminator"}
+    assert gradients(module, game.discriminate(module, x, y)) == discriminators
+    assert gradients(module, game.fool(module, x, y)) == discriminators | {"encoder"}
+    assert gradients(module, game.classify(module, x, y)) == {"encoder"}
+    assert gradients(module, game.reconstruct(module, x, y)) == {"encoder", "decoder"}
+
+
+def test_unlabelled_rows_bring_no_gradient_of_a_class(fitted):
+    module, y = fitted.module_, torch.arange(8)
+    x = torch.randn(32, 64, requires_grad=True)
+    AdversarialClassification().classify(module, x, y)["classification"].sum().backward()
+    assert not x.grad[:24].any()
+    assert x.grad[24:].any(dim=1).all()
+
+
+def test_terms_are_means_of_their_rows(fitted):
+    module, x, y = fitted.module_, torch.randn(32, 64), torch.arange(8)
+    for discriminator in (module.discriminator, module.class_discriminator):
+        nn.init.zeros_(discriminator[-1].weight)
+        nn.init.zeros_(discriminator[-1].bias)
+    terms = AdversarialClassification()(module, x, y)
+    assert terms["discrimination"].mean().item() == pytest.approx(4 * math.log(2), rel=1e-5)
+    assert terms["fooling"].mean().item() == pytest.approx(2 * math.log(2), rel=1e-5)
+    entropy = nn.functional.cross_entropy(module.classify(x[24:]), y)
+    torch.testing.assert_close(terms["classification"].mean(), entropy)
+
+
+def test_classes_are_drawn_as_often_as_the_labels_have_them(digits):
+    y = np.where(np.arange(400) < 40, 0, np.where(np.arange(400) < 50, 1, -1))
+    model = AdversarialAutoencoderClassifier(2, **QUICK).fit(digits, y)
+    drawn = model.module_.draw_classes(5000)
+    assert drawn.sum(dim=1).eq(1).all()
+    assert drawn.mean(dim=0).tolist() == pytest.approx([0.8, 0.2], abs=0.03)
+
+
+def test_styles_are_rendered_as_any_class_and_codes_decide():
+    X, y = load_digits(return_X_y=True)
+    few = np.where(np.arange(len(y)) < 300, y, -1)
+    settings = {"max_iter": 30, "random_state": 0, "learning_rate_init": 0.003}
+    model = AdversarialAutoencoderClassifier(2, **settings).fit(X, few)
+    judge = LogisticRegression(max_iter=3000).fit(X, y)
+    styles = model.transform(X[:100])
+    read = [(judge.predict(model.inverse_transform(styles, k)) == k).mean() for k in range(10)]
+    assert np.mean(read) > 0.8
+    assert (judge.predict(model.sample(100, 0, y=4)) == 4).mean() > 0.7
+    assert model.score(X[300:], y[300:]) > 0.9
+    with pytest.raises(ValueError, match="not learned to decode"):
+        model.inverse_transform(styles, -1)
+
+
+def test_parts_of_a_stream_may_lack_labels(digits):
+    model = AdversarialAutoencoderClassifier(2, **QUICK)
+    model.partial_fit(digits, np.full(400, -1), classes=range(10))
+    assert model._class_shares == pytest.approx([0.1] * 10)
+    model.partial_fit(digits, TARGET)
+    assert model.classes_.tolist() == list(range(10))
+    with pytest.raises(ValueError, match="not there at the start"):
+        model.partial_fit(digits, TARGET + 5)
