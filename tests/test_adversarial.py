@@ -9,9 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import cross_val_score
-from sklearn.neighbors import KernelDensity
 from torch import nn
 
 from skae import AdversarialAutoencoder, AutoencoderTransformer
@@ -101,49 +99,6 @@ def test_codes_follow_the_prior(prior, most, least):
     plain *= drawn.std() / plain.std()
     assert shape_of(model.transform(X), drawn) < most
     assert shape_of(plain, drawn) > least
-
-
-@pytest.mark.parametrize("name", ["normal", "mixture", "swiss_roll"])
-def test_priors_are_centred_and_scaled(name, digits):
-    one, three = (
-        AdversarialAutoencoder(3, prior=name, prior_scale=scale, **QUICK).fit(digits)
-        for scale in (1, 3)
-    )
-    draws = []
-    for model in (one, three):
-        torch.manual_seed(0)
-        draws.append(model.module_.prior.draw(20_000, 3))
-    torch.testing.assert_close(3 * draws[0], draws[1])
-    spread = {"normal": 1.0, "mixture": 3.2 / 2**0.5, "swiss_roll": 2.0}[name]
-    assert draws[0].std(dim=0)[:2].tolist() == pytest.approx([spread] * 2, rel=0.12)
-    assert draws[0].std(dim=0)[2].item() == pytest.approx(1, rel=0.02)
-
-
-def test_a_mixture_has_ten_petals(digits):
-    model = AdversarialAutoencoder(2, prior="mixture", **QUICK).fit(digits)
-    z = model.module_.prior.draw(5000, 2).double()
-    angle = torch.atan2(z[:, 1], z[:, 0]) / (2 * math.pi / 10)
-    assert (angle - angle.round()).abs().mean() < 0.07  # a quarter if there were none
-    assert len(angle.round().remainder(10).unique()) == 10
-
-
-DENSITY = GaussianMixture(2, random_state=0).fit(np.random.default_rng(0).normal(5, 1, (50, 2)))
-
-
-@pytest.mark.parametrize(
-    "prior",
-    [
-        lambda n, random_state: random_state.normal(5, 1, (n, 2)),
-        DENSITY,
-        KernelDensity().fit(np.full((3, 2), 5.0)),
-    ],
-    ids=["callable", "mixture", "kernel density"],
-)
-def test_any_prior_is_drawn_from(prior, digits):
-    models = [AdversarialAutoencoder(2, prior=prior, **QUICK).fit(digits) for _ in range(2)]
-    codes = models[0]._draw_codes(200, np.random.RandomState(0))
-    assert codes.mean() == pytest.approx(5, abs=0.5)
-    np.testing.assert_array_equal(models[0].sample(3, 0), models[1].sample(3, 0))
 
 
 def test_samples_are_decoded_draws(digits):

@@ -311,42 +311,10 @@ def test_the_floor_is_of_all_rows_where_the_start_is_of_some(monkeypatch):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_rows_that_pca_knows_by_heart_are_found_wherever_they_are(monkeypatch):
-    monkeypatch.setattr(skae._estimator, "CHUNK_ROWS", 16)
-    monkeypatch.setattr(skae._batches.chunks, "__defaults__", (16,))
-    X = np.random.default_rng(0).normal(size=(400, 6))
-    X = np.hstack([X, np.zeros((400, 40))])
-    X[::10, 6:] = 100 * np.eye(40)
-    judged = []
-
-    def noted(net, rows, *, rows_val, **kwargs):
-        judged.append(len(rows_val))
-        return train(net, rows, rows_val=rows_val, **kwargs)
-
-    monkeypatch.setattr(skae._estimator, "train", noted)
-    model = AutoencoderTransformer(40, init="pca", validation_fraction=0.5, **QUICK)
-    model.fit(X)
-    lone = 200 - judged[0]
-    assert 10 < lone < 30
-    # Of rows that are given to validate on none has been seen.
-    model.fit(X[:200], X_val=X[200:])
-    assert judged[1] == 200
-
-
 def test_one_of_two_starts_is_that_of_random_weights(digits, trainings):
     AutoencoderTransformer(2, **QUICK).fit(digits)
     plain = AutoencoderTransformer(2, init="random", **QUICK).fit(digits)
     assert trainings[0][0].history[:, "valid_loss"] == plain.net_.history[:, "valid_loss"]
-
-
-def test_rows_that_pca_knows_by_heart_do_not_judge(digits, monkeypatch):
-    lone = np.zeros((400, 40))
-    lone[::10] = 320 * np.eye(40)  # each is a component of its own
-    X = np.hstack([digits[:400] - digits[:400].mean(axis=0), lone])
-    model = AutoencoderTransformer(45, init="pca", max_iter=20, random_state=0)
-    assert model.fit(X).net_.best_epoch_ > 0
-    monkeypatch.setattr(skae._estimator, "MAX_LEVERAGE", np.inf)
-    assert model.fit(X).net_.best_epoch_ == 0
 
 
 @pytest.mark.parametrize("diverging", [{1}, {2}, {1, 2}])
