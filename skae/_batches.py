@@ -277,7 +277,6 @@ def _take_turns(rows, labels):
     labels, places = labels[rows], torch.empty(len(rows), device=rows.device)
     for label in labels.unique():
         where = (labels == label).nonzero().squeeze(1)
-        places[where] = (torch.arange(len(where), device=rows.device) + torch.rand(1).item()) / len(
-            where
-        )
+        steps = torch.arange(len(where), device=rows.device) + torch.rand(1).item()
+        places[where] = steps / len(where)
     return rows[places.argsort(stable=True)]
