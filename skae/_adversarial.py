@@ -44,15 +44,15 @@ class AdversarialBase(ReconstructionAutoencoder):
         """Whether the decoder of the fitted model is told the class."""
 
     def inverse_transform(self, X, y=None):
-        """Decode codes, with `conditional` as rows of the given classes.
+        """Decode codes; where the decoder is told the class, as rows of the given classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
             Codes, such as `transform` gives.
         y : array-like of shape (n_samples,) or a label, default=None
-            Labels of `classes_`, needed with `conditional`; -1, for a row without a label, if there
-            were such in `fit`.
+            Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
+            in classifiers. With `conditional` also -1, no class, if there were such rows in `fit`.
 
         Returns
         -------
@@ -73,8 +73,8 @@ class AdversarialBase(ReconstructionAutoencoder):
             return self._decode(X)
         if y is None:
             raise ValueError(
-                "This model was fitted with conditional=True: its codes hold the style only. Give "
-                f"y as well, labels of {self.classes_}."
+                "The decoder of this model is told the class; codes hold the style only. Give y "
+                f"as well, labels of {self.classes_}."
             )
         y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
         check_consistent_length(X, y)
@@ -107,8 +107,8 @@ class AdversarialBase(ReconstructionAutoencoder):
         random_state : int, RandomState instance or None, default=None
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
-            With `conditional`, the classes of the rows; None draws them as often as `fit` was given
-            them.
+            Where the decoder is told the class, those of the rows; None draws them as often as
+            `fit` was given them.
 
         Returns
         -------

@@ -120,7 +120,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialBase
 
     See Also
     --------
-    LadderClassifier : Classifies better; has neither styles nor samples.
+    LadderClassifier : Classifies only; has neither styles nor samples.
     AdversarialAutoencoder : Style and class where all rows have a label.
 
     Notes

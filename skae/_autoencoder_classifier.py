@@ -23,8 +23,8 @@ def _classifier_has(method):
 class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A representation that is learned from all rows, and a classifier on it of the labelled ones.
 
-    The plain way to use unlabelled rows, and a fast one; `LadderClassifier` learns both at once and
-    needs fewer labels. With a `VAETransformer` and an `SVC` it is the model M1 of [1]_.
+    The plain way to use unlabelled rows, and a fast one; `LadderClassifier` learns both at once.
+    With a `VAETransformer` and an `SVC` it is the model M1 of [1]_.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
-    LadderClassifier : One model for both, slower and better.
+    LadderClassifier : One model for both; slower.
     skae.model_selection.SemiSupervisedSplit : Cross-validation on the labelled rows only.
     sklearn.semi_supervised.SelfTrainingClassifier : Uses unlabelled rows with any classifier.
 

@@ -270,7 +270,9 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         if batch_size == "auto":
             batch_size = int(np.clip(len(rows) // 25, 16, 128))
         n_labelled = self._n_labelled(rows)
-        added = {} if n_labelled is None else {"n_labelled": n_labelled}
+        added = {}
+        if n_labelled is not None:
+            added = {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}
         with self._seeded():
             return make_net(
                 self._make_module(rows, statistics, start),
@@ -279,11 +281,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 batch_size=batch_size,
                 device=str(self._device()),
                 callbacks=self.callbacks,
-                **{
-                    f"iterator_{part}__{k}": n
-                    for part in ("train", "valid")
-                    for k, n in added.items()
-                },
+                **added,
                 net_params=self.net_params,
             )
 

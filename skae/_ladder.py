@@ -192,7 +192,7 @@ class LadderClassifier(SemiSupervisedClassifier):
     def _per_layer(self, name, n_layers):
         values = getattr(self, name)
         if isinstance(values, str):
-            values = AUTO[name] + AUTO[name][-1:] * (n_layers - len(AUTO[name]))
+            values = (AUTO[name] + AUTO[name][-1:] * n_layers)[:n_layers]
         values = np.broadcast_to(values, n_layers) if np.ndim(values) == 0 else np.asarray(values)
         if values.shape != (n_layers,) or not (values >= 0).all() or np.isinf(values).any():
             raise ValueError(

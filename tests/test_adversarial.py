@@ -171,7 +171,7 @@ def test_hidden_labels_are_hidden(digits):
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda m, z: m.inverse_transform(z), "Give y as well"),
+        (lambda m, z: m.inverse_transform(z), "Give y as well, labels of"),
         (lambda m, z: m.inverse_transform(z, 11), r"not given: \[11\]"),
         (lambda m, z: m.inverse_transform(z, -1), "not learned to decode"),
         (lambda m, z: m.inverse_transform(z, [1]), "inconsistent numbers"),

@@ -99,6 +99,13 @@ def test_the_combinator_is_the_best_estimate_of_a_normal_variable():
     torch.testing.assert_close(combinator(noisy, u), best, atol=0.05, rtol=0)
 
 
+@pytest.mark.parametrize(("sizes", "n_layers"), [((), 2), (8, 3), ((8, 8, 8), 5)])
+def test_any_number_of_layers(sizes, n_layers, digits):
+    model = LadderClassifier(**{**QUICK, "hidden_layer_sizes": sizes, "max_iter": 1})
+    model.fit(digits, np.arange(len(digits)) % 3)
+    assert len(model.module_.noise_levels) == len(model.net_.module_.objective.costs) == n_layers
+
+
 def some_labels(y, per_class, seed=0):
     order = np.random.default_rng(seed).permutation(len(y))
     known = np.concatenate([order[y[order] == label][:per_class] for label in np.unique(y)])
