@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skae
+from skae._net import train
 from skae._semi_supervised import SemiSupervisedClassifier
 from skae.model_selection import SemiSupervisedSplit
 
@@ -124,8 +125,19 @@ def test_weights_choose_what_is_learned(cls, digits):
 
 
 @every_classifier
-def test_early_stopping_holds_out_of_each_class(cls, digits):
+def test_early_stopping_holds_out_of_each_class(cls, digits, monkeypatch):
+    parts = []
+
+    def noted(net, rows, *, rows_val, **kwargs):
+        parts.extend([rows, rows_val])
+        return train(net, rows, rows_val=rows_val, **kwargs)
+
+    monkeypatch.setattr(skae._estimator, "train", noted)
     model = cls(early_stopping=True, **QUICK).fit(digits, few(200))
+    counts = [np.bincount(part.labels + 1, minlength=11) for part in parts]
+    np.testing.assert_array_equal(sum(counts), np.bincount(few(200) + 1))
+    np.testing.assert_array_equal(counts[1], np.bincount(few(200) + 1) // 10)
+    assert not np.isin(parts[0].subset, parts[1].subset).any()
     assert len(model.validation_scores_) == model.n_iter_
     assert model.best_loss_ == pytest.approx(min(-score for score in model.validation_scores_))
 
