@@ -2,20 +2,24 @@
 
 from skae._adversarial import AdversarialAutoencoder
 from skae._adversarial_classifier import AdversarialAutoencoderClassifier
+from skae._adversarial_clustering import AdversarialAutoencoderClustering
 from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._denoising import DenoisingAutoencoder
 from skae._ladder import LadderClassifier
 from skae._vae import VAETransformer
+from skae._vae_classifier import VAEClassifier
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AdversarialAutoencoder",
     "AdversarialAutoencoderClassifier",
+    "AdversarialAutoencoderClustering",
     "AutoencoderClassifier",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "LadderClassifier",
+    "VAEClassifier",
     "VAETransformer",
 ]

@@ -6,24 +6,23 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state, check_scalar, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import nn
 
+from skae._conditional import ConditionalMixin
 from skae._device import forked_seed, plain_torch
-from skae._labels import check_labels, is_labelled
+from skae._labels import check_labels
 from skae._priors import PRIORS, SampledPrior
 from skae._reconstruction import ReconstructionAutoencoder
 from skae.architectures._activations import dense_layers
 from skae.architectures._mlp import layer_sizes
 from skae.losses import LOSSES
-from skae.modules import AdversarialModule
+from skae.modules import AdversarialClassifierModule, AdversarialModule
 from skae.objectives import Adversarial
 
 
-class AdversarialBase(ReconstructionAutoencoder):
-    """Base class of the adversarial autoencoders: a prior, and a decoder that is told the class."""
+class AdversarialBase(ConditionalMixin, ReconstructionAutoencoder):
+    """Base class of the adversarial autoencoders: codes that follow a prior."""
 
     _parameter_constraints: dict = {
         **ReconstructionAutoencoder._parameter_constraints,
@@ -38,110 +37,6 @@ class AdversarialBase(ReconstructionAutoencoder):
         self.prior = prior
         self.prior_scale = prior_scale
         self.discriminator_layer_sizes = discriminator_layer_sizes
-
-    @abstractmethod
-    def _is_conditional(self):
-        """Whether the decoder of the fitted model is told the class."""
-
-    def inverse_transform(self, X, y=None):
-        """Decode codes; where the decoder is told the class, as rows of the given classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes, such as `transform` gives.
-        y : array-like of shape (n_samples,) or a label, default=None
-            Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
-            in classifiers. With `conditional` also -1, no class, if there were such rows in `fit`.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Rows, in the units of the training data and the floating dtype of the codes.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X has another number of columns, NaN or infinity, or if y is not as described.
-        """
-        check_is_fitted(self)
-        if not self._is_conditional():
-            if y is not None:
-                raise ValueError("y is for models that were fitted with conditional=True.")
-            return self._decode(X)
-        if y is None:
-            raise ValueError(
-                "The decoder of this model is told the class; codes hold the style only. Give y "
-                f"as well, labels of {self.classes_}."
-            )
-        y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
-        check_consistent_length(X, y)
-        return self._decode(X, self._class_numbers(y))
-
-    def _class_numbers(self, y):
-        labelled = is_labelled(y)
-        unknown = ~np.isin(y[labelled], self.classes_)
-        if unknown.any():
-            raise ValueError(
-                f"y has labels that fit was not given: {np.unique(y[labelled][unknown])}; the "
-                f"classes are {self.classes_}."
-            )
-        if not labelled.all() and not self._decodes_unlabelled:
-            raise ValueError(
-                "y has -1, but this model has not learned to decode rows without a class. Give "
-                f"labels of {self.classes_} only."
-            )
-        numbers = np.full(len(y), -1)
-        numbers[labelled] = np.searchsorted(self.classes_, y[labelled])
-        return numbers
-
-    def sample(self, n_samples=1, random_state=None, y=None):
-        """Draw new rows: decode draws of the prior.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        random_state : int, RandomState instance or None, default=None
-            Determines the draw. Pass an int for the same rows at each call.
-        y : array-like of shape (n_samples,) or a label, default=None
-            Where the decoder is told the class, those of the rows; None draws them as often as
-            `fit` was given them.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            New rows, in the units and the floating dtype of the training data.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If `n_samples` is below 1, or if y is not as described.
-        """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        random_state = check_random_state(random_state)
-        codes = np.asarray(self._draw_codes(n_samples, random_state), dtype=self._dtype)
-        if y is None and self._is_conditional():
-            y = random_state.choice(self.classes_, n_samples, p=self._class_shares)
-        return self.inverse_transform(codes, y)
-
-    # Whether the decoder has seen codes without a class.
-    _decodes_unlabelled = False
-
-    def _count_classes(self, rows):
-        """Remember how often there is each class."""
-        labels = rows.labels.cpu().numpy()
-        labelled = labels >= 0
-        weight = np.ones(len(labels)) if rows.raw_weight is None else rows.raw_weight
-        counts = np.bincount(labels[labelled], weight[labelled], minlength=len(self.classes_))
-        if not counts.all():  # classes that are yet to come count as the rarest
-            counts[counts == 0] = counts[counts > 0].min(initial=weight.mean())
-        self._class_shares = counts / counts.sum()
 
     def _make_prior(self):
         named = isinstance(self.prior, str)
@@ -164,6 +59,41 @@ class AdversarialBase(ReconstructionAutoencoder):
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
             return self.module_.prior.draw(n_samples, self._n_features_out).numpy()
+
+
+class AdversarialClassesBase(AdversarialBase):
+    """Base class of those with a code for the class, beside the style."""
+
+    _parameter_constraints: dict = {
+        **AdversarialBase._parameter_constraints,
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, noise_level, **shared):
+        super().__init__(n_components, **shared)
+        self.noise_level = noise_level
+
+    def _is_conditional(self):
+        return True
+
+    def _make_module(self, rows, statistics, start):
+        n_classes = len(self._class_shares)
+        n_codes = self.n_components + n_classes
+        encoder, decoder, link = self._make_parts(n_codes, n_codes, statistics)
+        # Where rows are not standardized, for a loss that needs [0, 1], the unit is not 1.
+        unit = (statistics.scaling().scale / self.scaling_.scale).item()
+        return AdversarialClassifierModule(
+            encoder,
+            self._make_discriminator(n_classes),
+            torch.from_numpy(self._class_shares.astype(np.float32)),
+            self.noise_level * unit,
+            decoder,
+            link,
+            self._make_discriminator(self.n_components),
+            self._make_prior(),
+            n_classes,
+        )
 
 
 class AdversarialAutoencoder(AdversarialBase):
@@ -413,9 +343,8 @@ class AdversarialAutoencoder(AdversarialBase):
             n_classes = len(self.classes_)
             self._count_classes(rows)
             self._decodes_unlabelled = bool((rows.labels < 0).any())
-        encoder, decoder = self._make_networks(self.n_components, self.n_components + n_classes)
-        output, link = self._make_outputs(statistics)
-        decoder = decoder if output is None else nn.Sequential(decoder, output)
+        n_inputs = self.n_components + n_classes
+        encoder, decoder, link = self._make_parts(self.n_components, n_inputs, statistics)
         discriminator, prior = self._make_discriminator(self.n_components), self._make_prior()
         return AdversarialModule(encoder, decoder, link, discriminator, prior, n_classes)
 

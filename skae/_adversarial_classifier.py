@@ -1,16 +1,11 @@
 """The adversarial autoencoder that classifies from few labels."""
 
-import numpy as np
-import torch
-from torch import nn
-
-from skae._adversarial import AdversarialBase
+from skae._adversarial import AdversarialClassesBase
 from skae._semi_supervised import SemiSupervisedClassifier
-from skae.modules import AdversarialClassifierModule
 from skae.objectives import AdversarialClassification
 
 
-class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialBase):
+class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClassesBase):
     r"""Adversarial autoencoder with two codes: the class, from few labels, and the style.
 
     The encoder gives class probabilities :math:`q(x)` and a style :math:`f(x)`. Two discriminators
@@ -49,6 +44,9 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialBase
         The factor by which a prior that is given by its name is enlarged.
     discriminator_layer_sizes : tuple of int, default=(256, 128)
         Widths of the hidden layers of both discriminators.
+    noise_level : float, default=0.0
+        Standard deviation of the normal noise that the encoder is given in training; its unit is
+        the root mean variance of the features.
     labelled_batch_size : int or "auto", default="auto"
         Labelled rows in each batch, beside `batch_size` others. "auto" takes 100, or all if there
         are fewer. Each batch has of each class what its share of the labelled rows is.
@@ -148,7 +146,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialBase
     """
 
     _parameter_constraints: dict = {
-        **AdversarialBase._parameter_constraints,
+        **AdversarialClassesBase._parameter_constraints,
         **SemiSupervisedClassifier._parameter_constraints,
     }
 
@@ -162,6 +160,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialBase
         prior="normal",
         prior_scale=1.0,
         discriminator_layer_sizes=(256, 128),
+        noise_level=0.0,
         labelled_batch_size="auto",
         loss="squared_error",
         output_activation="auto",
@@ -204,28 +203,13 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialBase
             prior=prior,
             prior_scale=prior_scale,
             discriminator_layer_sizes=discriminator_layer_sizes,
+            noise_level=noise_level,
             labelled_batch_size=labelled_batch_size,
         )
 
-    def _is_conditional(self):
-        return True
-
     def _make_module(self, rows, statistics, start):
         self._count_classes(rows)
-        n_classes, n_codes = len(self.classes_), self.n_components + len(self.classes_)
-        encoder, decoder = self._make_networks(n_codes, n_codes)
-        output, link = self._make_outputs(statistics)
-        decoder = decoder if output is None else nn.Sequential(decoder, output)
-        return AdversarialClassifierModule(
-            encoder,
-            self._make_discriminator(n_classes),
-            torch.from_numpy(self._class_shares.astype(np.float32)),
-            decoder,
-            link,
-            self._make_discriminator(self.n_components),
-            self._make_prior(),
-            n_classes,
-        )
+        return super()._make_module(rows, statistics, start)
 
     def _make_objective(self):
         return AdversarialClassification(self.loss)

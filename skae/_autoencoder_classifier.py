@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods
@@ -9,6 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skae._autoencoder import AutoencoderTransformer
+from skae._base import BaseAutoencoder
+from skae._fine_tuning import FineTuner
 from skae._labels import check_labels
 
 
@@ -34,6 +37,15 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         as it is.
     classifier : classifier, default=None
         Learns the classes, from the codes of the labelled rows. None means a `LogisticRegression`.
+    fine_tune : bool, default=False
+        Whether to go on training the encoder with the labels, by the cross-entropy of a linear
+        layer on its codes, before the classifier learns from them. The transformer must be an
+        autoencoder of skae. It needs more labels than the representation alone, and the decoder
+        knows nothing of it: codes no longer decode well.
+    fine_tune_params : dict, default=None
+        Settings of that training, such as ``{"max_iter": 20}``. What is not there is as in the
+        transformer, but for `learning_rate_init`, 0.001, `max_iter`, 50, and `early_stopping`,
+        False.
 
     Attributes
     ----------
@@ -76,11 +88,17 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "transformer": [HasMethods(["fit", "transform"]), None],
         "classifier": [HasMethods(["fit", "predict"]), None],
+        "fine_tune": ["boolean"],
+        "fine_tune_params": [dict, None],
     }
 
-    def __init__(self, transformer=None, classifier=None):
+    def __init__(
+        self, transformer=None, classifier=None, *, fine_tune=False, fine_tune_params=None
+    ):
         self.transformer = transformer
         self.classifier = classifier
+        self.fine_tune = fine_tune
+        self.fine_tune_params = fine_tune_params
 
     def _default(self, name, n_features=10):
         given = getattr(self, name)
@@ -114,24 +132,39 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If y has fewer than two classes, or the transformer or the classifier refuses the data.
         TypeError
-            If there are weights and one of the two takes none.
+            If there are weights and one of the two takes none, or if the transformer can not be
+            fine-tuned.
         """
         self.classes_, labels = check_labels(y, X, type(self).__name__)
         labelled = np.flatnonzero(labels >= 0)
         n_features = getattr(X, "shape", (0, 10))[1:] or (10,)
         self.transformer_ = clone(self._default("transformer", n_features[0]))
         self.transformer_.fit(X, None, **_weights(self.transformer_, sample_weight))
-        codes = _safe_indexing(self.transformer_.transform(X), labelled)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[labelled]
-        self.classifier_ = clone(self._default("classifier"))
         known = self.classes_[labels[labelled]]
+        if self.fine_tune:
+            tuner = self._make_tuner()
+            tuner.fit(_safe_indexing(X, labelled), known, sample_weight)
+        codes = _safe_indexing(self.transformer_.transform(X), labelled)
+        self.classifier_ = clone(self._default("classifier"))
         self.classifier_.fit(codes, known, **_weights(self.classifier_, sample_weight))
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
             if hasattr(self.transformer_, name):
                 setattr(self, name, getattr(self.transformer_, name))
         return self
+
+    def _make_tuner(self):
+        if not isinstance(self.transformer_, BaseAutoencoder):
+            name = type(self.transformer_).__name__
+            why = "is to stay as it is" if isinstance(self.transformer_, FrozenEstimator) else ""
+            raise TypeError(
+                f"fine_tune=True needs an autoencoder of skae as the transformer, but {name} "
+                f"{why or 'is none'}. Set fine_tune=False, or let other steps, such as a scaler, "
+                "come before the AutoencoderClassifier in a Pipeline."
+            )
+        return FineTuner(self.transformer_, self.fine_tune_params or {})
 
     def _codes(self, X):
         check_is_fitted(self)

@@ -176,6 +176,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         self.scaling_.bounds = bounds
         return Bounded(*limits), None
 
+    def _make_parts(self, n_outputs, n_inputs, statistics):
+        """The encoder, the decoder with what ends it within the loss, and the link."""
+        encoder, decoder = self._make_networks(n_outputs, n_inputs)
+        output, link = self._make_outputs(statistics)
+        return encoder, decoder if output is None else nn.Sequential(decoder, output), link
+
     # Inference.
 
     def transform(self, X):

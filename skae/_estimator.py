@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
@@ -19,6 +19,7 @@ from skae._labels import hold_out_of_each
 from skae._net import TrainingDiverged, make_net, restore, snapshot, train
 from skae._scaling import ColumnStatistics, Scaling
 from skae._validation import (
+    check_finite,
     check_unchanged,
     check_unit_interval,
     check_weights,
@@ -383,6 +384,13 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                     results = values.new_empty((X.shape[0], *values.shape[1:]))
                 results[chunk] = values
             return results.numpy()
+
+    def _probabilities(self, X):
+        """Of the classes, where the module has `classify`."""
+        check_is_fitted(self)
+        X = self._validate_target(X, reset=False)
+        logits = check_finite(self._map_rows(X, self.module_.classify), "predict_proba")
+        return torch.from_numpy(logits).double().softmax(dim=1).numpy()
 
     # What scikit-learn asks of an estimator.
 

@@ -4,14 +4,11 @@ from abc import abstractmethod
 from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skae._estimator import NeuralEstimator
 from skae._labels import check_labels, is_labelled
-from skae._validation import check_finite
 
 # Labelled rows in a batch, at most, where the user leaves it to us.
 MAX_LABELLED = 100
@@ -151,13 +148,7 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         ValueError
             As in `predict`.
         """
-        check_is_fitted(self)
-        X = self._validate_target(X, reset=False)
-        logits = check_finite(self._map_rows(X, self._logits), "predict_proba")
-        return torch.from_numpy(logits).double().softmax(dim=1).numpy()
-
-    def _logits(self, x):
-        return self.module_.classify(x)
+        return self._probabilities(X)
 
     def _labels(self, y, X, *, fresh):
         known = vars(self).get("_declared_classes") if fresh else self.classes_

@@ -1,11 +1,11 @@
 """The variational autoencoder."""
 
 import math
+from abc import abstractmethod
 from numbers import Integral, Real
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import nn
 
 from skae._base import BaseAutoencoder
 from skae.losses import LIKELIHOODS
@@ -16,7 +16,60 @@ from skae.objectives import NegativeELBO, importance_log_likelihood
 MAX_ABS_LOG_VARIANCE = 60.0
 
 
-class VAETransformer(BaseAutoencoder):
+class VariationalBase(BaseAutoencoder):
+    """Base class of the models with a likelihood, and a normal prior of the codes."""
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    _cost = "likelihood"
+
+    @abstractmethod
+    def __init__(self, n_components, *, likelihood, noise_variance, n_importance_samples, **shared):
+        super().__init__(n_components, **shared)
+        self.likelihood = likelihood
+        self.noise_variance = noise_variance
+        self.n_importance_samples = n_importance_samples
+
+    def _log_noise_variance(self):
+        """Logarithm of the noise variance for standardized rows, or None if it is learned."""
+        if self.likelihood != "gaussian":
+            return 0.0
+        if self.noise_variance is None:
+            return None
+        log_variance = math.log(self.noise_variance) - 2 * math.log(self.scaling_.scale.item())
+        if abs(log_variance) > MAX_ABS_LOG_VARIANCE:
+            raise ValueError(
+                f"noise_variance={self.noise_variance} is {math.exp(min(log_variance, 700)):.1g} "
+                "times the variance of X: no float32 can weigh the two. Give it in squared units "
+                "of X, or None to learn it."
+            )
+        return log_variance
+
+    def _row_scores(self, module, x):
+        noise = torch.from_numpy(self._score_noise).to(x)
+        likelihood = self.net_.module_.objective.likelihood
+        scores = importance_log_likelihood(module, x, noise, likelihood)
+        return scores - self._log_volume()
+
+    def _log_volume(self):
+        """Logarithm of the volume that scaling divides by: densities are per unit of X."""
+        return self.n_features_in_ * math.log(self.scaling_.scale.item())
+
+    def _describe_training(self, rows, terms):
+        self.reconstruction_err_ = terms["reconstruction"] + self._log_volume()
+        shape = (self.n_importance_samples, self._n_features_out)
+        self._score_noise = self._rng.standard_normal(shape)
+
+    def _draw_codes(self, n_samples, random_state):
+        return random_state.standard_normal((n_samples, self._n_features_out))
+
+
+class VAETransformer(VariationalBase):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -148,15 +201,10 @@ class VAETransformer(BaseAutoencoder):
     """
 
     _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        "likelihood": [StrOptions(set(LIKELIHOODS))],
-        "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
+        **VariationalBase._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],
-        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
-
-    _cost = "likelihood"
 
     def __init__(
         self,
@@ -188,6 +236,9 @@ class VAETransformer(BaseAutoencoder):
     ):
         super().__init__(
             n_components,
+            likelihood=likelihood,
+            noise_variance=noise_variance,
+            n_importance_samples=n_importance_samples,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             architecture=architecture,
@@ -207,49 +258,13 @@ class VAETransformer(BaseAutoencoder):
             random_state=random_state,
             verbose=verbose,
         )
-        self.likelihood = likelihood
-        self.noise_variance = noise_variance
         self.beta = beta
         self.kl_warmup = kl_warmup
-        self.n_importance_samples = n_importance_samples
 
     def _make_module(self, rows, statistics, start):
-        encoder, decoder = self._make_networks(2 * self.n_components, self.n_components)
-        output, link = self._make_outputs(statistics)
-        decoder = decoder if output is None else nn.Sequential(decoder, output)
-        log_variance = self._log_noise_variance() if self.likelihood == "gaussian" else 0.0
-        return VariationalAutoencoder(encoder, decoder, link, log_variance)
-
-    def _log_noise_variance(self):
-        """Logarithm of `noise_variance` for standardized rows, or None."""
-        if self.noise_variance is None:
-            return None
-        log_variance = math.log(self.noise_variance) - 2 * math.log(self.scaling_.scale.item())
-        if abs(log_variance) > MAX_ABS_LOG_VARIANCE:
-            raise ValueError(
-                f"noise_variance={self.noise_variance} is {math.exp(min(log_variance, 700)):.1g} "
-                "times the variance of X: no float32 can weigh the two. Give it in squared units "
-                "of X, or None to learn it."
-            )
-        return log_variance
+        n_outputs = 2 * self.n_components
+        encoder, decoder, link = self._make_parts(n_outputs, self.n_components, statistics)
+        return VariationalAutoencoder(encoder, decoder, link, self._log_noise_variance())
 
     def _make_objective(self):
         return NegativeELBO(self.likelihood, self.beta, self.kl_warmup)
-
-    def _row_scores(self, module, x):
-        noise = torch.from_numpy(self._score_noise).to(x)
-        likelihood = self.net_.module_.objective.likelihood
-        scores = importance_log_likelihood(module, x, noise, likelihood)
-        return scores - self._log_volume()
-
-    def _log_volume(self):
-        """Logarithm of the volume that scaling divides by: densities are per unit of X."""
-        return self.n_features_in_ * math.log(self.scaling_.scale.item())
-
-    def _describe_training(self, rows, terms):
-        self.reconstruction_err_ = terms["reconstruction"] + self._log_volume()
-        shape = (self.n_importance_samples, self._n_features_out)
-        self._score_noise = self._rng.standard_normal(shape)
-
-    def _draw_codes(self, n_samples, random_state):
-        return random_state.standard_normal((n_samples, self._n_features_out))

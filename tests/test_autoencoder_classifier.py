@@ -118,3 +118,65 @@ def test_the_default_needs_no_settings():
 def test_no_labels_are_refused(digits):
     with pytest.raises(ValueError, match="no label"):
         AutoencoderClassifier().fit(digits, np.full(400, -1))
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+def test_fine_tuning_makes_codes_tell_classes_apart(cls):
+    X, y = load_digits(return_X_y=True)
+    transformer = cls(3, max_iter=10, random_state=0)
+    plain, tuned = (
+        AutoencoderClassifier(transformer, fine_tune=fine_tune).fit(X[:1000], y[:1000])
+        for fine_tune in (False, True)
+    )
+    assert tuned.score(X[1000:], y[1000:]) > plain.score(X[1000:], y[1000:]) + 0.1
+    assert not hasattr(transformer, "net_")
+    codes = plain.transformer_.transform(X), tuned.transformer_.transform(X)
+    assert not np.allclose(*codes)
+    again = clone(tuned).fit(X[:1000], y[:1000])
+    np.testing.assert_array_equal(again.predict_proba(X), tuned.predict_proba(X))
+
+
+def test_fine_tuning_sees_labelled_rows_only(digits):
+    """Beyond what the representation was made of."""
+    frozen = AutoencoderTransformer(4, **QUICK)
+    model = AutoencoderClassifier(frozen, fine_tune=True)
+    rows = []
+    from skae._fine_tuning import FineTuner
+
+    class Noting(FineTuner):
+        def fit(self, X, y, sample_weight=None):
+            rows.append((X, y))
+            return super().fit(X, y, sample_weight)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skae._autoencoder_classifier.FineTuner", Noting)
+        model.fit(digits, FEW)
+    np.testing.assert_array_equal(rows[0][0], digits[:100])
+    np.testing.assert_array_equal(rows[0][1], TARGET[:100])
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (AutoencoderClassifier(StandardScaler(), fine_tune=True), TypeError, "autoencoder of skae"),
+        (
+            AutoencoderClassifier(
+                AutoencoderTransformer(4, **QUICK),
+                fine_tune=True,
+                fine_tune_params={"hidden_layer_sizes": (3,)},
+            ),
+            ValueError,
+            "fine_tune_params has",
+        ),
+        (
+            AutoencoderClassifier(
+                AutoencoderTransformer(4, **QUICK), fine_tune=True, fine_tune_params={"max_iter": 0}
+            ),
+            ValueError,
+            "max_iter",
+        ),
+    ],
+)
+def test_what_can_not_be_fine_tuned_says_so(model, error, message, digits):
+    with pytest.raises(error, match=message):
+        model.fit(digits, FEW)

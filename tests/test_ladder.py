@@ -54,7 +54,7 @@ def test_layers_are_normalized_over_the_batch(ladder):
 
 
 def test_inference_uses_what_training_has_seen(ladder):
-    x = 3 * torch.randn(500, 6) + 1
+    x = 3 * torch.randn(5000, 6) + 1
     for _ in range(200):
         ladder.clean(x)
     ladder.eval()
@@ -75,8 +75,8 @@ def test_the_objective_in_its_parts(ladder):
     clean = ladder.clean(x[:15])
     estimates = ladder.denoise([z[:15] for z in noisy], logits[:15])
     expected = costs[0] * functional.mse_loss(estimates[0], x[:15])
-    for cost, (z, mean, deviation), estimate in list(zip(costs, clean, estimates, strict=True))[1:]:
-        expected = expected + cost * functional.mse_loss((estimate - mean) / deviation, z)
+    for cost, (z, mean, precision), estimate in list(zip(costs, clean, estimates, strict=True))[1:]:
+        expected = expected + cost * functional.mse_loss((estimate - mean) * precision, z)
     torch.testing.assert_close(terms["denoising"].mean(), expected)
     entropy = functional.cross_entropy(logits[15:], y)
     torch.testing.assert_close(terms["classification"].mean(), entropy)

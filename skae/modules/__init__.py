@@ -9,8 +9,10 @@ from skae.modules._autoencoder import (
     logistic_offset,
 )
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
+from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._ladder import Ladder
 from skae.modules._vae import VariationalAutoencoder
+from skae.modules._variational_classifier import VariationalClassifier
 
 __all__ = [
     "AdversarialClassifierModule",
@@ -19,9 +21,11 @@ __all__ = [
     "Bounded",
     "CorruptedAutoencoder",
     "Corruption",
+    "EncoderClassifier",
     "Ladder",
     "LinearPlusNetwork",
     "Offset",
     "VariationalAutoencoder",
+    "VariationalClassifier",
     "logistic_offset",
 ]

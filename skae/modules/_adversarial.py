@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 from skae.modules._autoencoder import Autoencoder
+from skae.modules._conditional import with_class
 
 
 class AdversarialModule(Autoencoder):
@@ -33,14 +34,8 @@ class AdversarialModule(Autoencoder):
         """The decoder's raw output for codes and class numbers; of -1 no class is told."""
         if self.n_classes:
             y = torch.full((len(z),), -1, device=z.device) if y is None else y
-            # A column more, which is left out, for those without a class.
-            told = functional.one_hot(y % (self.n_classes + 1), self.n_classes + 1)
-            z = torch.cat([z, told[:, : self.n_classes].to(z)], dim=1)
+            z = with_class(z, y, self.n_classes)
         return self.decoder(z)
-
-    def decode(self, z, y=None):
-        """``(batch, n_components), (batch,) -> (batch, n_features)``."""
-        return self.link(self.output(z, y))
 
 
 class AdversarialClassifierModule(AdversarialModule):
@@ -54,17 +49,21 @@ class AdversarialClassifierModule(AdversarialModule):
         (batch, n_classes) -> (batch, 1), the logit of a class code being drawn from the prior.
     class_shares : tensor of shape (n_classes,)
         The prior of the classes.
+    noise_level : float
+        Standard deviation of the noise that the encoder is given in training.
     *others
         Of `AdversarialModule`.
     """
 
-    def __init__(self, encoder, class_discriminator, class_shares, *others):
+    def __init__(self, encoder, class_discriminator, class_shares, noise_level, *others):
         super().__init__(encoder, *others)
-        self.class_discriminator = class_discriminator
+        self.class_discriminator, self.noise_level = class_discriminator, noise_level
         self.register_buffer("class_shares", class_shares)
 
     def codes(self, x):
         """Styles and logits, ``(batch, n_components), (batch, n_classes)``."""
+        if self.training and self.noise_level:
+            x = torch.add(x, torch.randn_like(x), alpha=self.noise_level)
         codes = self.encoder(x)
         return codes[:, : -self.n_classes], codes[:, -self.n_classes :]
 

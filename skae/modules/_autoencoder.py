@@ -31,9 +31,13 @@ class Autoencoder(nn.Module):
         """Codes, ``(batch, n_features) -> (batch, n_components)``."""
         return self.encoder(x)
 
-    def decode(self, z):
-        """Reconstructions, ``(batch, n_components) -> (batch, n_features)``."""
-        return self.link(self.decoder(z))
+    def output(self, z):
+        """The decoder's raw output, ``(batch, n_components) -> (batch, n_features)``."""
+        return self.decoder(z)
+
+    def decode(self, z, *told):
+        """Reconstructions, of codes and of what else the raw output depends on."""
+        return self.link(self.output(z, *told))
 
 
 class Bounded(nn.Module):

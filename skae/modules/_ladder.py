@@ -62,18 +62,17 @@ class Ladder(nn.Module):
         return self.scale * z
 
     def clean(self, x):
-        """Each layer before its activation, normalized, and the mean and deviation it had."""
+        """Each layer before its activation, normalized, and how: ``(z, mean, 1 / deviation)``."""
         layers, h = [(x, None, None)], x
         for number, (linear, norm) in enumerate(zip(self.up, self.statistics, strict=True)):
             a = linear(h)
-            if self.training:
-                variance, mean = torch.var_mean(a, dim=0, correction=0)
-                _update(norm, mean, variance)
-            else:
-                mean, variance = norm.running_mean, norm.running_var
-            deviation = (variance + EPSILON).sqrt()
-            z = (a - mean) / deviation
-            layers.append((z, mean, deviation))
+            # One operation, where mean, variance and quotient were five; the last two are constant.
+            z, mean, precision = torch.native_batch_norm(
+                a, None, None, norm.running_mean, norm.running_var, self.training, MOMENTUM, EPSILON
+            )
+            if not self.training:
+                mean, precision = norm.running_mean, (norm.running_var + EPSILON).rsqrt()
+            layers.append((z, mean, precision))
             h = self._activate(z, number)
         return layers
 
@@ -123,22 +122,43 @@ class GaussianCombinator(nn.Module):
 
     def forward(self, z, u):
         """``(batch, width), (batch, width) -> (batch, width)``."""
-        height, slope, place, linear, offset = self.curves
+        return _Combine.apply(z, u, self.curves)
+
+
+class _Combine(torch.autograd.Function):
+    """The combinator's formula and its gradient, written out: half the time of autograd's."""
+
+    @staticmethod
+    def forward(ctx, z, u, curves):
+        height, slope, place, linear, offset = curves
+        logistic = [torch.addcmul(place[i], slope[i], u).sigmoid_() for i in range(2)]
         mean, weight = (
-            torch.addcmul(offset[i], linear[i], u)
-            + height[i] * torch.addcmul(place[i], slope[i], u).sigmoid()
+            torch.addcmul(offset[i], linear[i], u).addcmul_(height[i], logistic[i])
             for i in range(2)
         )
+        ctx.save_for_backward(z, u, curves, mean, weight, *logistic)
         return torch.addcmul(mean, z - mean, weight)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        z, u, curves, mean, weight, *logistic = ctx.saved_tensors
+        height, slope, _, linear, _ = curves
+        of_z = gradient * weight
+        of_curves, of_u = torch.empty_like(curves), 0
+        for i, of_value in enumerate((gradient - of_z, gradient * (z - mean))):
+            part = of_value * logistic[i]
+            of_height = part.sum(dim=0)
+            of_logit = torch.addcmul(part, part, logistic[i], value=-1).mul_(height[i])
+            of_place = of_logit.sum(dim=0)
+            of_u = torch.addcmul(of_value * linear[i] + of_u, of_logit, slope[i])
+            of_slope, of_linear = (of_logit.mul_(u)).sum(dim=0), torch.mul(of_value, u, out=part)
+            parts = (of_height, of_slope, of_place, of_linear.sum(dim=0), of_value.sum(dim=0))
+            torch.stack(parts, out=of_curves[:, i])
+        return of_z, of_u, of_curves
 
 
 def _scaled_linear(n_inputs, n_outputs):
     linear = nn.Linear(n_inputs, n_outputs, bias=False)
     nn.init.normal_(linear.weight, std=n_inputs**-0.5)
     return linear
-
-
-@torch.no_grad()
-def _update(norm, mean, variance):
-    norm.running_mean.lerp_(mean, MOMENTUM)
-    norm.running_var.lerp_(variance, MOMENTUM)

@@ -48,7 +48,10 @@ class VariationalAutoencoder(Autoencoder):
 
     def posterior(self, x):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each."""
-        mean, log_var = self.encoder(x).chunk(2, dim=1)
+        return self._split(self.encoder(x))
+
+    def _split(self, codes):
+        mean, log_var = codes.chunk(2, dim=1)
         return mean, log_var.clamp(-self.MAX_ABS_LOG_VAR, self.MAX_ABS_LOG_VAR)
 
     def encode(self, x):

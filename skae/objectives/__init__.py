@@ -1,17 +1,26 @@
 """What models minimize: ``(module, x, y) -> {"term": one value per row}``."""
 
-from skae.objectives._adversarial import Adversarial, AdversarialClassification
+from skae.objectives._adversarial import (
+    Adversarial,
+    AdversarialClassification,
+    AdversarialClustering,
+)
 from skae.objectives._autoencoder import Reconstruction
+from skae.objectives._classification import Classification
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
+from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
 from skae.objectives._vae import NegativeELBO, importance_log_likelihood
 
 __all__ = [
     "Adversarial",
     "AdversarialClassification",
+    "AdversarialClustering",
+    "Classification",
     "Denoising",
     "DenoisingLadder",
     "NegativeELBO",
     "Reconstruction",
+    "SemiSupervisedELBO",
     "importance_log_likelihood",
 ]

@@ -49,8 +49,8 @@ class Adversarial:
 
 
 @dataclass(frozen=True)
-class AdversarialClassification:
-    """The game with two codes, the style and the class, and the cross-entropy of labelled rows.
+class AdversarialClustering:
+    """The game with two codes, the style and the class, each held against a prior.
 
     Parameters
     ----------
@@ -64,42 +64,54 @@ class AdversarialClassification:
         "reconstruct": ("encoder", "decoder"),
         "discriminate": ("discriminator", "class_discriminator"),
         "fool": ("encoder",),
-        "classify": ("encoder",),
     }
-    judged = ("classification",)
+    judged = ("reconstruction",)
 
-    def __call__(self, module, x, y):
+    def __call__(self, module, x, y=None):
         phases = (getattr(self, phase)(module, x, y) for phase in self.phases)
         return {name: term for terms in phases for name, term in terms.items()}
 
-    def reconstruct(self, module, x, y):
+    def reconstruct(self, module, x, y=None):
         """``loss(x, decoder(style, class probabilities))``."""
-        plain = x[: len(x) - len(y)]
+        plain = _plain(x, y)
         style, logits = module.codes(plain)
         output = module.decoder(torch.cat([style, logits.softmax(dim=1)], dim=1))
         return {"reconstruction": of_plain(LOSSES[self.loss](plain, output), len(x))}
 
-    def discriminate(self, module, x, y):
+    def discriminate(self, module, x, y=None):
         """Cross-entropy of both discriminators, which do not move the encoder."""
-        style, logits = (code.detach() for code in module.codes(x[: len(x) - len(y)]))
+        style, logits = (code.detach() for code in module.codes(_plain(x, y)))
         drawn = module.prior.draw(*style.shape).to(style)
         classes = module.draw_classes(len(style))
         loss = game_loss(module.discriminator, drawn, style)
         loss = loss + game_loss(module.class_discriminator, classes, logits.softmax(dim=1))
         return {"discrimination": of_plain(loss, len(x))}
 
-    def fool(self, module, x, y):
+    def fool(self, module, x, y=None):
         """Cross-entropy of codes that pass for draws of the priors."""
-        style, logits = module.codes(x[: len(x) - len(y)])
+        style, logits = module.codes(_plain(x, y))
         loss = functional.softplus(-module.discriminator(style))
         loss = loss + functional.softplus(-module.class_discriminator(logits.softmax(dim=1)))
         return {"fooling": of_plain(loss.squeeze(1), len(x))}
+
+
+@dataclass(frozen=True)
+class AdversarialClassification(AdversarialClustering):
+    """The same game, and the cross-entropy of labelled rows."""
+
+    phases = {**AdversarialClustering.phases, "classify": ("encoder",)}
+    judged = ("classification",)
 
     def classify(self, module, x, y):
         """Cross-entropy of the labelled rows."""
         logits = module.classify(x[len(x) - len(y) :])
         entropy = functional.cross_entropy(logits, y, reduction="none")
         return {"classification": of_labelled(entropy, len(x))}
+
+
+def _plain(x, y):
+    """The rows of a batch that are taken as unlabelled: all but the last, see `BatchIterator`."""
+    return x if y is None else x[: len(x) - len(y)]
 
 
 def game_loss(discriminator, drawn, made):

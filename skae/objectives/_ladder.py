@@ -29,9 +29,9 @@ class DenoisingLadder:
         clean = module.clean(x[:n_plain])
         estimates = module.denoise([z[:n_plain] for z in noisy], logits[:n_plain])
         denoising = 0.0
-        for cost, (z, mean, deviation), estimate in zip(self.costs, clean, estimates, strict=True):
+        for cost, (z, mean, precision), estimate in zip(self.costs, clean, estimates, strict=True):
             if mean is not None:  # in the units in which the layer was normalized
-                estimate = (estimate - mean) / deviation
+                estimate = (estimate - mean) * precision
             denoising = denoising + cost * squared_error(z, estimate)
         known = logits[n_plain:] if module.training else module.classify(x[n_plain:])
         entropy = functional.cross_entropy(known, y, reduction="none")

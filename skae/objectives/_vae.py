@@ -40,13 +40,18 @@ class NegativeELBO:
 
     def __call__(self, module, x, y=None):
         mean, log_var = module.posterior(x)
-        z = mean + torch.randn_like(mean) * (0.5 * log_var).exp()
-        nll = LIKELIHOODS[self.likelihood](x, module.decoder(z), module.log_variance)
+        z = draw(mean, log_var)
+        nll = LIKELIHOODS[self.likelihood](x, module.output(z), module.log_variance)
         kl = self.beta * gaussian_kl(mean, log_var)
         return {"reconstruction": nll, "kl": module.kl_weight * kl if module.training else kl}
 
 
-def importance_log_likelihood(module, x, noise, likelihood):
+def draw(mean, log_var):
+    """A draw of each normal distribution that the gradient passes through."""
+    return mean + torch.randn_like(mean) * (0.5 * log_var).exp()
+
+
+def importance_log_likelihood(module, x, noise, likelihood, *told):
     """Importance-weighted estimate of ``log p(x)`` in nats [1]_.
 
     ``log (1/L) sum_l p(x | z_l) p(z_l) / q(z_l | x)`` with ``z_l ~ q(z | x)``: a lower bound in
@@ -61,6 +66,8 @@ def importance_log_likelihood(module, x, noise, likelihood):
         depend on its neighbours.
     likelihood : str
         A name in `skae.losses.LIKELIHOODS`.
+    *told : tensor of shape (batch,)
+        What else the module depends on, such as the class: the estimate is of ``log p(x | told)``.
 
     Returns
     -------
@@ -70,11 +77,11 @@ def importance_log_likelihood(module, x, noise, likelihood):
     ----------
     .. [1] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     """
-    mean, log_var = module.posterior(x)
+    mean, log_var = module.posterior(x, *told)
     log_weights = []
     for epsilon in noise:
         z = mean + epsilon * (0.5 * log_var).exp()
-        log_p_x = -LIKELIHOODS[likelihood](x, module.decoder(z), module.log_variance)
+        log_p_x = -LIKELIHOODS[likelihood](x, module.output(z, *told), module.log_variance)
         log_p_z = -0.5 * z.square().sum(dim=1)
         log_q_z = -0.5 * (epsilon.square() + log_var).sum(dim=1)
         log_weights.append(log_p_x + log_p_z - log_q_z)

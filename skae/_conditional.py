@@ -1,0 +1,124 @@
+"""Decoders that are told the class beside the code."""
+
+from abc import abstractmethod
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_random_state, check_scalar, column_or_1d
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skae._labels import is_labelled
+
+
+class ConditionalMixin:
+    """The verbs of an autoencoder whose decoder may be told the class."""
+
+    @abstractmethod
+    def _is_conditional(self):
+        """Whether the decoder of the fitted model is told the class."""
+
+    def _told_classes(self):
+        """The labels that the decoder knows."""
+        return self.classes_
+
+    def inverse_transform(self, X, y=None):
+        """Decode codes; where the decoder is told the class, as rows of the given classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, such as `transform` gives.
+        y : array-like of shape (n_samples,) or a label, default=None
+            Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
+            in classifiers. With `conditional` also -1, no class, if there were such rows in `fit`.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Rows, in the units of the training data and the floating dtype of the codes.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of columns, NaN or infinity, or if y is not as described.
+        """
+        check_is_fitted(self)
+        if not self._is_conditional():
+            if y is not None:
+                raise ValueError("y is for models that were fitted with conditional=True.")
+            return self._decode(X)
+        if y is None:
+            raise ValueError(
+                "The decoder of this model is told the class; codes hold the style only. Give y "
+                f"as well, labels of {self._told_classes()}."
+            )
+        y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
+        check_consistent_length(X, y)
+        return self._decode(X, self._class_numbers(y))
+
+    def _class_numbers(self, y):
+        labelled = is_labelled(y)
+        unknown = ~np.isin(y[labelled], self._told_classes())
+        if unknown.any():
+            raise ValueError(
+                f"y has labels that fit was not given: {np.unique(y[labelled][unknown])}; the "
+                f"classes are {self._told_classes()}."
+            )
+        if not labelled.all() and not self._decodes_unlabelled:
+            raise ValueError(
+                "y has -1, but this model has not learned to decode rows without a class. Give "
+                f"labels of {self._told_classes()} only."
+            )
+        numbers = np.full(len(y), -1)
+        numbers[labelled] = np.searchsorted(self._told_classes(), y[labelled])
+        return numbers
+
+    def sample(self, n_samples=1, random_state=None, y=None):
+        """Draw new rows: decode draws of the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+        y : array-like of shape (n_samples,) or a label, default=None
+            Where the decoder is told the class, those of the rows; None draws them as often as
+            `fit` was given them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            New rows, in the units and the floating dtype of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1, or if y is not as described.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        random_state = check_random_state(random_state)
+        codes = np.asarray(self._draw_codes(n_samples, random_state), dtype=self._dtype)
+        if y is None and self._is_conditional():
+            y = random_state.choice(self._told_classes(), n_samples, p=self._class_shares)
+        return self.inverse_transform(codes, y)
+
+    # Whether the decoder has seen codes without a class.
+    _decodes_unlabelled = False
+
+    def _count_classes(self, rows):
+        """Remember how often there is each class."""
+        labels = rows.labels.cpu().numpy()
+        labelled = labels >= 0
+        weight = np.ones(len(labels)) if rows.raw_weight is None else rows.raw_weight
+        counts = np.bincount(
+            labels[labelled], weight[labelled], minlength=len(self._told_classes())
+        )
+        if not counts.all():  # classes that are yet to come count as the rarest
+            counts[counts == 0] = counts[counts > 0].min(initial=weight.mean())
+        self._class_shares = counts / counts.sum()

@@ -1,0 +1,73 @@
+"""Moving a fitted encoder so that its codes tell the classes apart."""
+
+import inspect
+
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from skae._estimator import NeuralEstimator
+from skae._semi_supervised import SemiSupervisedClassifier
+from skae.modules import EncoderClassifier
+from skae.objectives import Classification
+
+# What differs from the training before: the rows are few, and the start is near to the end.
+DEFAULTS = {"learning_rate_init": 0.001, "max_iter": 50, "early_stopping": False}
+SETTINGS = set(inspect.signature(NeuralEstimator.__init__).parameters) - {
+    "self",
+    "activation",
+    "hidden_layer_sizes",
+    "warm_start",
+}
+
+
+class FineTuner(SemiSupervisedClassifier):
+    """Trains the encoder of a fitted autoencoder, in place, through a linear layer on its codes.
+
+    Parameters
+    ----------
+    transformer : BaseAutoencoder
+        A fitted one; what `params` leave out is as there, or as in `DEFAULTS`.
+    params : dict
+        Of `NeuralEstimator`.
+    """
+
+    def __init__(self, transformer, params):
+        unknown = sorted(set(params) - SETTINGS)
+        if unknown:
+            raise ValueError(
+                f"fine_tune_params has {unknown}, but takes {sorted(SETTINGS)} only: what they "
+                "are for training, see the transformer."
+            )
+        shared = {name: getattr(transformer, name) for name in SETTINGS}
+        settings = {**shared, **DEFAULTS, **params}
+        validate_parameter_constraints(
+            self._parameter_constraints, settings, caller_name="fine_tune_params"
+        )
+        super().__init__(
+            labelled_batch_size="auto",
+            hidden_layer_sizes=(),
+            activation=transformer.activation,
+            warm_start=False,
+            **settings,
+        )
+        self.transformer = transformer
+        self.params = params
+
+    def _standardize(self, X, subset, weight, *, stream=False):
+        # The encoder knows no other rows than those.
+        self.scaling_, self._started_with = self.transformer.scaling_, {}
+
+    def _needs_unit_interval(self):
+        return self.transformer._needs_unit_interval()
+
+    def _n_labelled(self, rows):
+        return None  # all rows have labels
+
+    def _make_module(self, rows, statistics, start):
+        n_codes = self.transformer._n_features_out
+        return EncoderClassifier(self.transformer.module_, n_codes, len(self.classes_))
+
+    def _make_objective(self):
+        return Classification()
+
+    def _describe_training(self, rows, terms):
+        pass

@@ -1,0 +1,83 @@
+"""Clusters and styles without any label."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.metrics import accuracy_score
+
+from skae import AdversarialAutoencoderClustering
+from skae.objectives import AdversarialClassification, AdversarialClustering
+
+QUICK = {"hidden_layer_sizes": (16,), "discriminator_layer_sizes": (8,), "max_iter": 3}
+QUICK = {**QUICK, "random_state": 0}
+
+
+@pytest.fixture
+def fitted(digits):
+    return AdversarialAutoencoderClustering(6, n_components=2, **QUICK).fit(digits)
+
+
+def named_by_the_majority(labels, y):
+    """The class that most rows of each row's cluster have."""
+    return np.array([np.bincount(y[labels == label]).argmax() for label in labels])
+
+
+def test_clusters_are_nearly_classes():
+    """With as many clusters as classes need for their kinds of writing."""
+    X, y = load_digits(return_X_y=True)
+    model = AdversarialAutoencoderClustering(20, max_iter=60, random_state=0).fit(X)
+    assert accuracy_score(y, named_by_the_majority(model.labels_, y)) > 0.8
+    shares = np.bincount(model.labels_, minlength=20) / len(X)
+    assert shares.max() < 0.15  # the prior: all alike often
+    assert (model.cluster_heads_ >= 0).all()
+    # The head of a cluster is one of its kind.
+    heads = model.predict(model.cluster_heads_)
+    used = np.flatnonzero(shares > 0.01)
+    assert (heads[used] == used).mean() > 0.8
+
+
+def test_labels_are_the_prediction_of_the_training_rows(fitted, digits):
+    np.testing.assert_array_equal(fitted.labels_, fitted.predict(digits))
+    np.testing.assert_array_equal(clone(fitted).fit_predict(digits), fitted.labels_)
+    logits = fitted.module_.classify(fitted.scaling_(torch.from_numpy(digits)))
+    np.testing.assert_array_equal(fitted.labels_, logits.argmax(dim=1))
+    fitted.partial_fit(digits)
+    assert not hasattr(fitted, "labels_")
+
+
+def test_heads_are_clusters_without_style(fitted):
+    expected = fitted.inverse_transform(np.zeros((6, 2)), np.arange(6))
+    np.testing.assert_allclose(fitted.cluster_heads_, expected, rtol=1e-5)
+    assert fitted.sample(4, random_state=0, y=2).shape == (4, 64)
+    with pytest.raises(ValueError, match=r"y has labels .*\[6\]"):
+        fitted.inverse_transform(np.zeros((1, 2)), [6])
+    with pytest.raises(AttributeError, match="before fit"):
+        clone(fitted).cluster_heads_  # noqa: B018
+
+
+def test_y_changes_nothing(fitted, digits):
+    """Not even where it looks like labels."""
+    other = clone(fitted).fit(digits, np.arange(400) % 10)
+    np.testing.assert_array_equal(fitted.labels_, other.labels_)
+
+
+def test_the_game_is_that_of_the_classifier_without_labels(fitted):
+    module, x = fitted.module_.eval(), torch.randn(8, 64)
+    found = []
+    for game, y in [(AdversarialClustering(), None), (AdversarialClassification(), torch.zeros(0))]:
+        torch.manual_seed(0)
+        found.append([getattr(game, phase)(module, x, y) for phase in AdversarialClustering.phases])
+    for one, other in zip(*found, strict=True):
+        (one,), (other,) = one.values(), other.values()
+        torch.testing.assert_close(one, other)
+
+
+def test_noise_is_for_training_only(digits):
+    model = AdversarialAutoencoderClustering(3, noise_level=0.5, **QUICK).fit(digits)
+    x = model.scaling_(torch.from_numpy(digits[:50]))
+    torch.testing.assert_close(model.module_.classify(x), model.module_.classify(x))
+    model.module_.train()
+    codes = torch.stack([model.module_.encoder(x), torch.cat(model.module_.codes(x), dim=1)])
+    assert not torch.allclose(*codes)
