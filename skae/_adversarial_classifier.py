@@ -44,7 +44,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         The factor by which a prior that is given by its name is enlarged.
     discriminator_layer_sizes : tuple of int, default=(256, 128)
         Widths of the hidden layers of both discriminators.
-    noise_level : float, default=0.0
+    noise_level : float, default=1.0
         Standard deviation of the normal noise that the encoder is given in training; its unit is
         the root mean variance of the features.
     labelled_batch_size : int or "auto", default="auto"
@@ -60,7 +60,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
         allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default=0.003
         Peak learning rate of Adam, in all three steps.
     batch_size : int or "auto", default="auto"
         Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
@@ -160,12 +160,12 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         prior="normal",
         prior_scale=1.0,
         discriminator_layer_sizes=(256, 128),
-        noise_level=0.0,
+        noise_level=1.0,
         labelled_batch_size="auto",
         loss="squared_error",
         output_activation="auto",
         learning_rate="annealed",
-        learning_rate_init=0.001,
+        learning_rate_init=0.003,
         batch_size="auto",
         max_iter=100,
         early_stopping=False,

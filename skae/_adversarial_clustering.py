@@ -49,7 +49,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         The factor by which a prior that is given by its name is enlarged.
     discriminator_layer_sizes : tuple of int, default=(256, 128)
         Widths of the hidden layers of both discriminators.
-    noise_level : float, default=0.0
+    noise_level : float, default=1.0
         Standard deviation of the normal noise that the encoder is given in training; its unit is
         the root mean variance of the features.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
@@ -62,7 +62,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
         allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default=0.003
         Peak learning rate of Adam, in all three steps.
     batch_size : int or "auto", default="auto"
         Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
@@ -96,7 +96,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,), int64
-        The cluster of each training row, from 0 on.
+        The cluster of each training row. Cluster 0 is the largest; those without rows are last.
     cluster_heads_ : ndarray of shape (n_clusters, n_features)
         The row of each cluster whose style is zero, in units of X.
     net_ : ObjectiveNet
@@ -165,11 +165,11 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         prior="normal",
         prior_scale=1.0,
         discriminator_layer_sizes=(256, 128),
-        noise_level=0.0,
+        noise_level=1.0,
         loss="squared_error",
         output_activation="auto",
         learning_rate="annealed",
-        learning_rate_init=0.001,
+        learning_rate_init=0.003,
         batch_size="auto",
         max_iter=100,
         early_stopping=False,
@@ -245,7 +245,12 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
             KeyboardInterrupt is passed on.
         """
         self._fit(X, None, sample_weight, X_val)
-        self.labels_ = self.predict(X)
+        found = self._probabilities(X).argmax(axis=1)
+        counts = np.bincount(found, minlength=len(self._ranks))
+        # The largest first, so that clusters which have no row come last.
+        self._order = np.argsort(-counts, kind="stable")
+        self._ranks, self._class_shares = np.argsort(self._order), counts[self._order] / len(found)
+        self.labels_ = self._ranks[found]
         return self
 
     def _partial_fit(self, X, y=None, sample_weight=None):
@@ -273,29 +278,8 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
             If X has another number of features, NaN or infinity, or is too far from the training
             data for float32.
         """
-        return self.predict_proba(X).argmax(axis=1)
-
-    def predict_proba(self, X):
-        """Estimate the probability of each cluster.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_clusters), float64
-            Each row sums to one.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            As in `predict`.
-        """
-        return self._probabilities(X)
+        places = self._probabilities(X).argmax(axis=1)
+        return self._ranks[places]
 
     @property
     def cluster_heads_(self):
@@ -307,9 +291,13 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         return self.inverse_transform(styles, numbers)
 
     def _told_classes(self):
-        return np.arange(self._started_with["n_clusters"])
+        return np.arange(len(self._order))
+
+    def _class_numbers(self, y):
+        return self._order[super()._class_numbers(y)]
 
     def _make_module(self, rows, statistics, start):
+        self._order = self._ranks = np.arange(self.n_clusters)
         self._class_shares = np.full(self.n_clusters, 1 / self.n_clusters)
         return super()._make_module(rows, statistics, start)
 

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch.nn import functional
 
 from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
@@ -29,6 +30,9 @@ from skae._validation import (
 
 # Of a row of which the principal components know more than this share by heart.
 MAX_LEVERAGE = 0.5
+# With fewer rows matrix products are summed in another order: a row would differ in its last digit
+# from itself among others.
+MIN_ROWS = 16
 # These fit into float32 without loss and may be large: they are cast batch by batch, as is all that
 # lies in a file.
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
@@ -378,7 +382,10 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 if not x.sum().isfinite():
                     name = type(self).__name__
                     assert_all_finite(X[chunk], estimator_name=name, input_name="X")
-                values = function(x.to(device)).cpu()
+                n_rows = len(x)
+                if n_rows < MIN_ROWS:
+                    x = functional.pad(x, (0, 0, 0, MIN_ROWS - n_rows))
+                values = function(x.to(device)).cpu()[:n_rows]
                 # One block for all: tensors kept for each chunk would scatter the heap.
                 if results is None:
                     results = values.new_empty((X.shape[0], *values.shape[1:]))

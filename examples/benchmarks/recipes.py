@@ -15,16 +15,23 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from _mnist import add_argument, load_mnist
+from _two_samples import rejection_rate
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae import (
+    AdversarialAutoencoder,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VAETransformer,
+)
 from skae.architectures import ConvNet, TorchArchitecture
 from skae.metrics import reconstruction_error
 
@@ -40,6 +47,7 @@ class Recipe:
     epochs: int
     figures: Callable
     rows: int = 60_000
+    labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,12 @@ class Mnist:
         """Test rows + 0.5 N(0, 1), clipped to [0, 1]."""
         noise = np.random.default_rng(self.seed).normal(0, NOISE, self.X_test.shape)
         return np.clip(self.X_test + noise, 0, 1).astype(np.float32)
+
+    @cached_property
+    def reader(self):
+        """A classifier of digits that has nothing to do with the models it judges."""
+        reader = MLPClassifier((256,), early_stopping=True, max_iter=100, random_state=self.seed)
+        return reader.fit(self.X_train, self.y_train)
 
 
 def as_written(cls, n_components, **params):
@@ -79,8 +93,7 @@ def denoising_error(estimator, data):
 def vae_figures(estimator, data):
     elbo = estimator.net_.history[-1]
     figures = {"KL (nats)": elbo["train_kl"], "log p(x) bound": -elbo["train_loss"]}
-    digits = MLPClassifier((256,), early_stopping=True, max_iter=100, random_state=data.seed)
-    digits.fit(data.X_train, data.y_train)
+    digits = data.reader
     confidence = digits.predict_proba(estimator.sample(10_000, random_state=data.seed)).max(axis=1)
     figures["samples read with confidence > 0.9"] = np.mean(confidence > 0.9)
     codes = LogisticRegression(max_iter=1000).fit(
@@ -88,6 +101,35 @@ def vae_figures(estimator, data):
     )
     figures["code accuracy"] = codes.score(estimator.transform(data.X_test), data.y_test)
     return figures
+
+
+def prior_figures(estimator, data, prior="normal"):
+    """How often a test tells 200 codes of test rows from as many draws of the prior."""
+    rng = np.random.default_rng(data.seed)
+    adversarial = estimator
+    if not isinstance(estimator, AdversarialAutoencoder):
+        adversarial = AdversarialAutoencoder(prior=prior, max_iter=1).fit(data.X_train[:100])
+    drawn = adversarial._draw_codes(10_000, np.random.RandomState(data.seed))
+    codes = estimator.transform(data.X_test)
+    if adversarial is not estimator:  # as near as a linear map brings it
+        codes = (codes - codes.mean(axis=0)) / codes.std(axis=0)
+        codes = codes * drawn.std(axis=0) + drawn.mean(axis=0)
+    figures = {
+        f"told from the {prior} prior, of 100 tests at 5 %": rejection_rate(codes, drawn, rng)
+    }
+    return figures | test_error(estimator, data) if adversarial is estimator else figures
+
+
+def style_figures(estimator, data):
+    """How often test rows are read as the class that their style is rendered as."""
+    styles = estimator.transform(data.X_test[:1000]).repeat(10, axis=0)
+    asked = np.tile(np.arange(10), 1000)
+    rendered = estimator.inverse_transform(styles, asked)
+    sampled = estimator.sample(10_000, random_state=data.seed, y=asked)
+    return {
+        "styles read as the class asked for": data.reader.score(rendered, asked),
+        "samples read as the class asked for": data.reader.score(sampled, asked),
+    }
 
 
 def initialize(network):
@@ -179,6 +221,12 @@ R8_NET = ConvNet(
     hidden_layer_sizes=(128,),
     activation="relu",
 )
+ADVERSARIAL = {
+    "hidden_layer_sizes": (1000, 1000),
+    "discriminator_layer_sizes": (1000, 1000),
+    "activation": "relu",
+    "batch_size": 250,
+}
 GAUSSIAN = {"noise": "gaussian", "noise_level": NOISE, "clip": (0, 1)}
 
 RECIPES = {
@@ -315,6 +363,34 @@ RECIPES = {
         rows=60_000,
         figures=vae_figures,
     ),
+    **{
+        f"R9-{prior.replace('_', '-')}": Recipe(
+            f"adversarial, 784-1000-1000-2, prior: {prior}",
+            partial(AdversarialAutoencoder, 2, prior=prior, **ADVERSARIAL),
+            epochs=20,
+            figures=partial(prior_figures, prior=prior),
+        )
+        for prior in ("normal", "mixture", "swiss_roll")
+    },
+    "R9-plain": Recipe(
+        "no adversary, 784-1000-1000-2, codes scaled to the normal prior",
+        partial(
+            AutoencoderTransformer,
+            2,
+            hidden_layer_sizes=(1000, 1000),
+            activation="relu",
+            batch_size=250,
+        ),
+        epochs=10,
+        figures=prior_figures,
+    ),
+    "R10": Recipe(
+        "adversarial, the decoder is told the class, 10-D style",
+        partial(AdversarialAutoencoder, 10, conditional=True, **ADVERSARIAL),
+        epochs=20,
+        figures=style_figures,
+        labels=True,
+    ),
 }
 
 
@@ -328,7 +404,7 @@ def run(recipe, data, rows=None, epochs=None):
     rows, epochs = min(rows or recipe.rows, len(data.X_train)), epochs or recipe.epochs
     estimator = recipe.make().set_params(max_iter=epochs, random_state=data.seed)
     start = time.perf_counter()
-    estimator.fit(data.X_train[:rows])
+    estimator.fit(data.X_train[:rows], data.y_train[:rows] if recipe.labels else None)
     seconds = time.perf_counter() - start
     return estimator, f"{rows} x {epochs}", recipe.figures(estimator, data), seconds
 
