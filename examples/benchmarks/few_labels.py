@@ -60,7 +60,7 @@ def ladder(n_labels, **settings):
         "noise_level": (0.3 / UNIT,) + (0.3,) * 6,
         "denoising_cost": (first * UNIT**2, second, *[0.1] * 5),
     }
-    ours = {"learning_rate_init": 0.005, "batch_size": 250, "labelled_batch_size": 50}
+    ours = {"learning_rate_init": 0.01, "batch_size": 250, "labelled_batch_size": 50}
     return LadderClassifier(**{**paper, **ours, **settings})
 
 
@@ -178,8 +178,9 @@ def measure(method, n_labels, seed, data, settings, minutes):
         order = np.arange(len(X_train)) if clusters else np.argsort(y < 0, kind="stable")
         X_train, y_train = X_train[order[: method.rows]], y_train[order[: method.rows]]
         y = None if clusters else y[order[: method.rows]]
-    make = partial(method.make, n_labels, random_state=seed, **settings)
+    make = partial(method.make, n_labels, random_state=seed)
     if method.epochs is not None:
+        make = partial(make, **settings)
         epochs = settings.get("max_iter", method.epochs)
         if minutes is not None:
             epochs = epochs_within(minutes, make, X_train, y)
