@@ -350,3 +350,8 @@ class AdversarialAutoencoder(AdversarialBase):
 
     def _make_objective(self):
         return Adversarial(self.loss)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = bool(self.conditional)
+        return tags

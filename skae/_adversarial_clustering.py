@@ -244,12 +244,17 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
             If training was interrupted after its first epoch; the model is usable. Before that,
             KeyboardInterrupt is passed on.
         """
+        vars(self).pop("labels_", None)
         self._fit(X, None, sample_weight, X_val)
         found = self._probabilities(X).argmax(axis=1)
-        counts = np.bincount(found, minlength=len(self._ranks))
+        counts = np.bincount(found, sample_weight, minlength=len(self._ranks))
         # The largest first, so that clusters which have no row come last.
-        self._order = np.argsort(-counts, kind="stable")
-        self._ranks, self._class_shares = np.argsort(self._order), counts[self._order] / len(found)
+        has_row = np.bincount(found, minlength=len(self._ranks)) > 0
+        self._order = np.lexsort((-counts, ~has_row))
+        self._ranks, self._class_shares = (
+            np.argsort(self._order),
+            counts[self._order] / counts.sum(),
+        )
         self.labels_ = self._ranks[found]
         return self
 

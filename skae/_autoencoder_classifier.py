@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skae._autoencoder import AutoencoderTransformer
 from skae._base import BaseAutoencoder
-from skae._fine_tuning import FineTuner
+from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
 
 
@@ -40,8 +40,8 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     fine_tune : bool, default=False
         Whether to go on training the encoder with the labels, by the cross-entropy of a linear
         layer on its codes, before the classifier learns from them. The transformer must be an
-        autoencoder of skae. It needs more labels than the representation alone, and the decoder
-        knows nothing of it: codes no longer decode well.
+        autoencoder of skae. It needs more labels than the representation alone. What started as
+        PCA in the encoder stays, and the decoder knows nothing of it: codes no longer decode well.
     fine_tune_params : dict, default=None
         Settings of that training, such as ``{"max_iter": 20}``. What is not there is as in the
         transformer, but for `learning_rate_init`, 0.001, `max_iter`, 50, and `early_stopping`,
@@ -135,10 +135,17 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If there are weights and one of the two takes none, or if the transformer can not be
             fine-tuned.
         """
+        check_settings(self.fine_tune_params or {})
         self.classes_, labels = check_labels(y, X, type(self).__name__)
         labelled = np.flatnonzero(labels >= 0)
-        n_features = getattr(X, "shape", (0, 10))[1:] or (10,)
-        self.transformer_ = clone(self._default("transformer", n_features[0]))
+        n_features = X.shape[1] if hasattr(X, "shape") else np.shape(X[0])[0]
+        self.transformer_ = clone(self._default("transformer", n_features))
+        if get_tags(self.transformer_).target_tags.required:
+            raise ValueError(
+                f"{type(self.transformer_).__name__} as it is set needs y, but here a transformer "
+                "learns from X alone. Set conditional=False where that is why, or give it fitted, "
+                "in a FrozenEstimator."
+            )
         self.transformer_.fit(X, None, **_weights(self.transformer_, sample_weight))
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[labelled]

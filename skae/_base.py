@@ -332,7 +332,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             with plain_torch(grad=False):
                 module = copy.deepcopy(self.module_).double()
                 row = torch.zeros(1, self.n_features_in_, dtype=torch.float64)
-                module.decode(module.encode(row.to(self._module_device())))
+                self._row_scores(module, row.to(self._module_device()))
         except (RuntimeError, TypeError):
             return self.module_, torch.float32
         return module, torch.float64

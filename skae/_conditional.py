@@ -122,3 +122,4 @@ class ConditionalMixin:
         if not counts.all():  # classes that are yet to come count as the rarest
             counts[counts == 0] = counts[counts > 0].min(initial=weight.mean())
         self._class_shares = counts / counts.sum()
+        self._labelled_share = float(weight[labelled].sum() / weight.sum())

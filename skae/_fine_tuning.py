@@ -19,6 +19,16 @@ SETTINGS = set(inspect.signature(NeuralEstimator.__init__).parameters) - {
 }
 
 
+def check_settings(params):
+    """Refuse what is no setting of the training."""
+    unknown = sorted(set(params) - SETTINGS)
+    if unknown:
+        raise ValueError(
+            f"fine_tune_params has {unknown}, but takes {sorted(SETTINGS)} only. For what they "
+            "mean see the transformer."
+        )
+
+
 class FineTuner(SemiSupervisedClassifier):
     """Trains the encoder of a fitted autoencoder, in place, through a linear layer on its codes.
 
@@ -31,12 +41,6 @@ class FineTuner(SemiSupervisedClassifier):
     """
 
     def __init__(self, transformer, params):
-        unknown = sorted(set(params) - SETTINGS)
-        if unknown:
-            raise ValueError(
-                f"fine_tune_params has {unknown}, but takes {sorted(SETTINGS)} only: what they "
-                "are for training, see the transformer."
-            )
         shared = {name: getattr(transformer, name) for name in SETTINGS}
         settings = {**shared, **DEFAULTS, **params}
         validate_parameter_constraints(

@@ -180,6 +180,10 @@ class LadderClassifier(SemiSupervisedClassifier):
         self.denoising_cost = denoising_cost
 
     def _make_module(self, rows, statistics, start):
+        if self.batch_size == 1:
+            raise ValueError(
+                "batch_size=1 leaves nothing to normalize layers over. Use 2 or more, or 'auto'."
+            )
         sizes = (self.n_features_in_, *layer_sizes(self.hidden_layer_sizes), len(self.classes_))
         noise_levels = self._per_layer("noise_level", len(sizes))
         return Ladder(sizes, self.activation, noise_levels)

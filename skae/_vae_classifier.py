@@ -28,9 +28,12 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
 
     .. math::
         \mathbb{E}_x \sum_y q(y | x) [L(x, y) + \log q(y | x)]
-        + \mathbb{E}_{x, y}[L(x, y) - \alpha \log q(y | x)]
+        + \mathbb{E}_{x, y}[\rho L(x, y) - \alpha \log q(y | x)]
 
-    where p(y) is as often as the labels have each class.
+    where p(y) is as often as the labels have each class, and :math:`\rho` is the share of the
+    labelled rows. The mean and the logarithmic variance of :math:`q(z | x, y)` are those of a
+    network of x, plus a constant of each class, so that one pass serves all classes; [1]_ has
+    networks of both.
 
     Parameters
     ----------
@@ -112,8 +115,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
     loss_curve_ : list of float
         The sum of all terms in each epoch; see ``net_.history`` for each.
     validation_scores_ : list of float or None
-        Minus the cross-entropy of the held-out labelled rows after each epoch, in nats and times
-        `classification_weight`.
+        Minus the cross-entropy of the held-out labelled rows after each epoch, in nats.
     best_loss_ : float
         That cross-entropy in the kept epoch, or the sum of all terms of the last one.
     reconstruction_err_ : float
@@ -240,7 +242,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         )
 
     def _make_objective(self):
-        return SemiSupervisedELBO(self.likelihood, self.classification_weight)
+        return SemiSupervisedELBO(self.likelihood, self.classification_weight, self._labelled_share)
 
     def _row_scores(self, module, x):
         noise = torch.from_numpy(self._score_noise).to(x)

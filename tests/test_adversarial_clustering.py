@@ -1,14 +1,17 @@
 """Clusters and styles without any label."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score
+from torch import nn
 
 from skae import AdversarialAutoencoderClustering
-from skae.objectives import AdversarialClassification, AdversarialClustering
+from skae.objectives import AdversarialClustering
 
 QUICK = {"hidden_layer_sizes": (16,), "discriminator_layer_sizes": (8,), "max_iter": 3}
 QUICK = {**QUICK, "random_state": 0}
@@ -68,15 +71,48 @@ def test_y_changes_nothing(fitted, digits):
     np.testing.assert_array_equal(fitted.labels_, other.labels_)
 
 
-def test_the_game_is_that_of_the_classifier_without_labels(fitted):
+def test_the_game_has_two_opponents_whose_priors_are_fair(fitted):
     module, x = fitted.module_.eval(), torch.randn(8, 64)
-    found = []
-    for game, y in [(AdversarialClustering(), None), (AdversarialClassification(), torch.zeros(0))]:
-        torch.manual_seed(0)
-        found.append([getattr(game, phase)(module, x, y) for phase in AdversarialClustering.phases])
-    for one, other in zip(*found, strict=True):
-        (one,), (other,) = one.values(), other.values()
-        torch.testing.assert_close(one, other)
+    assert module.class_shares.tolist() == pytest.approx([1 / 6] * 6)
+    for fooled in ([module.discriminator], [module.class_discriminator]):
+        for discriminator in (module.discriminator, module.class_discriminator):
+            nn.init.zeros_(discriminator[-1].weight)
+            nn.init.constant_(discriminator[-1].bias, 20.0 * (discriminator in fooled))
+        terms = AdversarialClustering()(module, x)
+        # One is sure of everything, the other knows nothing.
+        assert terms["fooling"].mean().item() == pytest.approx(math.log(2), rel=1e-4)
+        expected = 20 + 2 * math.log(2)
+        assert terms["discrimination"].mean().item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_each_phase_moves_its_own_submodules_only(fitted, digits):
+    moved = {}
+
+    def watch(phase, step):
+        before = {n: p.detach().clone() for n, p in fitted.module_.named_parameters()}
+        step()
+        after = fitted.module_.named_parameters()
+        moved[phase] = {n.split(".")[0] for n, p in after if not torch.equal(before[n], p)}
+
+    for phase, optimizer in fitted.net_.optimizers_.items():
+        optimizer.step = lambda phase=phase, step=optimizer.step: watch(phase, step)
+    fitted.partial_fit(digits[:16])
+    phases = AdversarialClustering.phases
+    assert moved == {phase: set(names) for phase, names in phases.items()}
+
+
+def test_rows_of_no_weight_do_not_count(fitted, digits):
+    weight = (np.arange(400) < 300).astype(float)
+    model = clone(fitted).fit(digits, sample_weight=weight)
+    counts = np.bincount(model.labels_[:300], minlength=6)
+    assert (np.diff(counts) <= 0).all()
+    np.testing.assert_allclose(model._class_shares, counts / 300)
+
+
+def test_a_failed_fit_leaves_nothing_behind(fitted, digits):
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.fit(np.full_like(digits, np.nan))
+    assert not hasattr(fitted, "labels_")
 
 
 def test_noise_is_for_training_only(digits):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
@@ -17,8 +18,10 @@ from skae import (
     AutoencoderClassifier,
     AutoencoderTransformer,
     DenoisingAutoencoder,
+    VAEClassifier,
     VAETransformer,
 )
+from skae._fine_tuning import FineTuner
 
 TARGET = load_digits().target[:400]
 FEW = np.where(np.arange(400) < 100, TARGET, -1)
@@ -107,12 +110,19 @@ def test_a_pipeline_may_be_the_transformer(digits):
     assert model.score(digits[100:], TARGET[100:]) > 0.5
 
 
-def test_the_default_needs_no_settings():
+@pytest.mark.parametrize("make", [np.asarray, np.ndarray.tolist])
+def test_the_default_needs_no_settings(make):
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = np.where(np.arange(60) < 30, (X[:, 0] > 0).astype(int), -1)
-    model = AutoencoderClassifier().fit(X, y)
+    model = AutoencoderClassifier().fit(make(X), y)
     assert model.transformer_.n_components == 3
     assert model.score(X[:30], y[:30]) > 0.7
+
+
+@pytest.mark.parametrize("transformer", [AdversarialAutoencoder(conditional=True), VAEClassifier()])
+def test_transformers_that_need_labels_are_refused(transformer, digits):
+    with pytest.raises(ValueError, match="learns from X alone"):
+        AutoencoderClassifier(transformer).fit(digits, FEW)
 
 
 def test_no_labels_are_refused(digits):
@@ -123,36 +133,44 @@ def test_no_labels_are_refused(digits):
 @pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
 def test_fine_tuning_makes_codes_tell_classes_apart(cls):
     X, y = load_digits(return_X_y=True)
-    transformer = cls(3, max_iter=10, random_state=0)
+    transformer = cls(2, max_iter=5, random_state=0)
     plain, tuned = (
         AutoencoderClassifier(transformer, fine_tune=fine_tune).fit(X[:1000], y[:1000])
         for fine_tune in (False, True)
     )
-    assert tuned.score(X[1000:], y[1000:]) > plain.score(X[1000:], y[1000:]) + 0.1
+    assert tuned.score(X[1000:], y[1000:]) > plain.score(X[1000:], y[1000:]) + 0.05
     assert not hasattr(transformer, "net_")
+    before, after = (dict(m.transformer_.module_.named_parameters()) for m in (plain, tuned))
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"encoder"}
     codes = plain.transformer_.transform(X), tuned.transformer_.transform(X)
     assert not np.allclose(*codes)
     again = clone(tuned).fit(X[:1000], y[:1000])
     np.testing.assert_array_equal(again.predict_proba(X), tuned.predict_proba(X))
 
 
-def test_fine_tuning_sees_labelled_rows_only(digits):
+def test_fine_tuning_sees_labelled_rows_only(digits, monkeypatch):
     """Beyond what the representation was made of."""
-    frozen = AutoencoderTransformer(4, **QUICK)
-    model = AutoencoderClassifier(frozen, fine_tune=True)
-    rows = []
-    from skae._fine_tuning import FineTuner
+    tuners, settings = [], {**QUICK, "early_stopping": False}
+    model = AutoencoderClassifier(AutoencoderTransformer(4, **settings), fine_tune=True)
 
     class Noting(FineTuner):
         def fit(self, X, y, sample_weight=None):
-            rows.append((X, y))
+            tuners.append((self, X, y))
             return super().fit(X, y, sample_weight)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skae._autoencoder_classifier.FineTuner", Noting)
-        model.fit(digits, FEW)
-    np.testing.assert_array_equal(rows[0][0], digits[:100])
-    np.testing.assert_array_equal(rows[0][1], TARGET[:100])
+    monkeypatch.setattr("skae._autoencoder_classifier.FineTuner", Noting)
+    model.fit(digits, FEW)
+    (tuner, X, y), *_ = tuners
+    np.testing.assert_array_equal(X, digits[:100])
+    np.testing.assert_array_equal(y, TARGET[:100])
+    # The encoder must see them as it saw all rows before.
+    assert tuner.scaling_ is model.transformer_.scaling_
+    # Rows of no weight are not there; their labels neither.
+    weight = (np.arange(400) >= 20).astype(float)
+    wrong = np.where(np.arange(400) < 20, (FEW + 1) % 10, FEW)
+    one, other = (clone(model).fit(digits, labels, weight) for labels in (FEW, wrong))
+    np.testing.assert_array_equal(one.predict_proba(digits), other.predict_proba(digits))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +180,6 @@ def test_fine_tuning_sees_labelled_rows_only(digits):
         (
             AutoencoderClassifier(
                 AutoencoderTransformer(4, **QUICK),
-                fine_tune=True,
                 fine_tune_params={"hidden_layer_sizes": (3,)},
             ),
             ValueError,

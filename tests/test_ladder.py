@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch import nn
 from torch.nn import functional
 
 from skae import LadderClassifier
 from skae.modules import Ladder
+from skae.modules._ladder import GaussianCombinator
 from skae.objectives import DenoisingLadder
 
 QUICK = {"hidden_layer_sizes": (16, 8), "max_iter": 3, "random_state": 0}
@@ -87,8 +89,6 @@ def test_the_objective_in_its_parts(ladder):
 
 def test_the_combinator_is_the_best_estimate_of_a_normal_variable():
     """With the right mean and weight it is the posterior mean, here trained to be."""
-    from skae.modules._ladder import GaussianCombinator
-
     torch.manual_seed(0)
     z = 2 + torch.randn(20_000, 1)
     noisy, u = z + 0.5 * torch.randn_like(z), torch.zeros_like(z)
@@ -100,6 +100,29 @@ def test_the_combinator_is_the_best_estimate_of_a_normal_variable():
         optimizer.step()
     best = 2 + (noisy - 2) / (1 + 0.25)
     torch.testing.assert_close(combinator(noisy, u), best, atol=0.05, rtol=0)
+
+
+def test_the_combinators_gradient_is_that_of_its_formula():
+    def formula(z, u, curves):
+        height, slope, place, linear, offset = curves
+        mean, weight = (
+            height[:, None] * torch.sigmoid(slope[:, None] * u + place[:, None])
+            + linear[:, None] * u
+            + offset[:, None]
+        )
+        return (z - mean) * weight + mean
+
+    torch.manual_seed(0)
+    combinator = GaussianCombinator(4).double()
+    nn.init.normal_(combinator.curves)
+    given = [torch.randn(6, 4, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    given.append(combinator.curves)
+    found, expected = combinator(*given[:2]), formula(*given)
+    torch.testing.assert_close(found, expected)
+    weight = torch.randn(6, 4, dtype=torch.float64)
+    gradients = (torch.autograd.grad((out * weight).sum(), given) for out in (found, expected))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize(("sizes", "n_layers"), [((), 2), (8, 3), ((8, 8, 8), 5)])
@@ -127,16 +150,9 @@ def test_unlabelled_rows_help():
     assert together > alone + 0.02
 
 
-def test_hidden_labels_do_not_leak(digits):
-    """A model that reads labels of rows marked -1 would need them to be somewhere: they are not."""
-    y = load_digits().target[: len(digits)]
-    hidden = some_labels(y, 5)
-    model = LadderClassifier(**QUICK).fit(digits, hidden)
-    rng = np.random.default_rng(0)
-    shuffled = np.where(hidden >= 0, y, rng.permutation(y))
-    shuffled[hidden < 0] = -1
-    again = LadderClassifier(**QUICK).fit(digits, shuffled)
-    np.testing.assert_array_equal(model.predict_proba(digits), again.predict_proba(digits))
+def test_batches_of_one_row_are_refused(digits):
+    with pytest.raises(ValueError, match="nothing to normalize"):
+        LadderClassifier(**{**QUICK, "batch_size": 1}).fit(digits, np.arange(len(digits)) % 3)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,24 @@ def test_same_seed_same_bits_and_the_callers_random_state_is_untouched(cls, digi
 
 
 @every_classifier
+def test_training_is_shown_the_labels_that_were_given_and_no_other(cls, digits, monkeypatch):
+    shown, forward = [], skae._net.TrainingModule.forward
+
+    def noted(module, x, y=None, phase=None):
+        shown.append((x, y))
+        return forward(module, x, y, phase)
+
+    monkeypatch.setattr(skae._net.TrainingModule, "forward", noted)
+    model = cls(**{**QUICK, "max_iter": 2}).fit(digits, few())
+    rows = map(bytes, model.scaling_(torch.from_numpy(digits)).numpy())
+    labels = dict(zip(rows, few(), strict=True))
+    for x, y in shown:
+        rows = x.numpy()[len(x) - len(y) :]
+        assert [labels[bytes(row)] for row in rows] == y.tolist()
+        assert (y >= 0).all()
+
+
+@every_classifier
 def test_units_do_not_matter(cls, digits):
     plain, moved = cls(**QUICK).fit(digits, few()), cls(**QUICK).fit(1e6 * digits + 1e3, few())
     np.testing.assert_allclose(

@@ -56,15 +56,19 @@ def test_a_labelled_row_counts_as_its_class(fitted, digits, monkeypatch):
     without_noise(monkeypatch)
     module, x = fitted.module_, fitted.scaling_(torch.from_numpy(digits[:20]))
     y = torch.from_numpy(TARGET[14:20])
-    terms = SemiSupervisedELBO(weight=3.0)(module, x, y)
+    module.shift.weight.data.normal_()
+    y = (module.classify(x[14:]).argmax(dim=1) + y % 2) % 10  # some as predicted, some not
+    terms = SemiSupervisedELBO(weight=3.0, share=0.25)(module.train(), x, y)
     mean, log_var = module.posterior(x[14:], y)
     nll = LIKELIHOODS["gaussian"](x[14:], module.output(mean, y), module.log_variance)
     expected = nll + gaussian_kl(mean, log_var) - module.log_shares[y]
-    torch.testing.assert_close(terms["labelled"].mean(), expected.mean())
+    torch.testing.assert_close(terms["labelled"].mean(), 0.25 * expected.mean())
     entropy = nn.functional.cross_entropy(module.classify(x[14:]), y)
     torch.testing.assert_close(terms["classification"].mean(), 3 * entropy)
     assert not terms["labelled"][:14].any()
     assert not terms["classification"][:14].any()
+    judged = SemiSupervisedELBO(weight=3.0)(module.eval(), x, y)["classification"]
+    torch.testing.assert_close(judged.mean(), entropy)
 
 
 def test_unlabelled_rows_bring_no_gradient_of_a_class(fitted):
@@ -73,6 +77,41 @@ def test_unlabelled_rows_bring_no_gradient_of_a_class(fitted):
     (terms["classification"] + terms["labelled"]).sum().backward()
     assert not x.grad[:24].any()
     assert x.grad[24:].any(dim=1).all()
+
+
+def test_labelled_rows_count_once(digits):
+    """As in the likelihood: not as much as all rows together."""
+    weight = np.where(np.arange(400) < 100, 2.0, 1.0)
+    model = VAEClassifier(3, **QUICK).fit(digits, FEW, weight)
+    assert model.net_.module_.objective.share == pytest.approx(200 / 500)
+
+
+def test_unlabelled_rows_are_of_no_class(fitted):
+    """-1 as a place would be the last class."""
+    module, x = fitted.module_, torch.randn(32, 64)
+    y = torch.tensor([0, 3, 5])
+    module.zero_grad()
+    SemiSupervisedELBO()(module, x, y)["labelled"].sum().backward()
+    assert module.shift.weight.grad.any(dim=1).nonzero().squeeze(1).tolist() == [0, 3, 5]
+
+
+def test_styles_are_those_of_the_likeliest_class(fitted, digits):
+    module, x = fitted.module_, fitted.scaling_(torch.from_numpy(digits[:50]))
+    module.shift.weight.data.normal_()
+    mean, _ = module.posterior(x, module.classify(x).argmax(dim=1))
+    np.testing.assert_allclose(fitted.transform(digits[:50]), mean.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_epochs_are_compared_by_classes(digits):
+    settings = {**QUICK, "classification_weight": 0, "early_stopping": True}
+    model = VAEClassifier(3, **settings).fit(digits, TARGET)
+    assert all(score < 0 for score in model.validation_scores_)
+
+
+def test_scores_are_in_double_precision(fitted, digits):
+    assert fitted._scoring_module()[1] == torch.float64
+    alone = [fitted.score_samples(row[None])[0] for row in digits[:5]]
+    np.testing.assert_allclose(alone, fitted.score_samples(digits)[:5], rtol=1e-12)
 
 
 def test_scores_are_likelihoods(fitted, digits):

@@ -161,9 +161,10 @@ def epochs_within(minutes, make, X, y):
 def named(model, X, y):
     """The class of each cluster: that of the row which is surest to be in it (Makhzani et al.)."""
     with torch.no_grad():
-        logits = model.module_.classify(model.scaling_(torch.from_numpy(X)))
-    # The surest row of each cluster comes last, and so stays.
-    order = logits.softmax(dim=1).amax(dim=1).argsort().numpy()
+        logits = model.module_.classify(model.scaling_(torch.from_numpy(X))).double()
+    # Odds: probabilities would be 1 for many. The surest row of each cluster comes last, and stays.
+    first, second = logits.topk(2, dim=1).values.T
+    order = (first - second).argsort(stable=True).numpy()
     names = np.zeros(model.n_clusters, dtype=y.dtype)
     names[model.labels_[order]] = y[order]
     return names
@@ -206,7 +207,7 @@ def main(arguments=None):
     parser.add_argument("--labels", type=int, nargs="+", default=[100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, help="what one fit may take")
-    parser.add_argument("--rows", type=int, help="of those without a label, at most")
+    parser.add_argument("--rows", type=int, help="training rows, at most")
     parser.add_argument("--set", type=setting, nargs="*", default=[], metavar="NAME=VALUE")
     add_argument(parser)
     options = parser.parse_args(arguments)
@@ -227,7 +228,7 @@ def main(arguments=None):
             each = ", ".join(f"{error:.2f}" for error in errors)
             print(
                 f"| {name} | {n_labels} | {np.mean(errors):.2f} | {np.std(errors):.2f} | {each} | "
-                f"{epochs[0]} | {np.mean(seconds):.0f} |",
+                f"{', '.join(map(str, sorted(set(epochs))))} | {np.mean(seconds):.0f} |",
                 flush=True,
             )
 

@@ -16,20 +16,24 @@ class SemiSupervisedELBO:
     """``-log p(x)`` of all rows, the class summed out; ``-log p(x, y)`` where y is known.
 
     With ``L(x, y) = -E_q(z|x,y)[log p(x | y, z)] + KL(q(z | x, y) || N(0, I)) - log p(y)``, in nats
-    per row: ``sum_y q(y | x) (L(x, y) + log q(y | x))``, and of labelled rows ``L(x, y) - weight
-    log q(y | x)``.
+    per row: ``sum_y q(y | x) (L(x, y) + log q(y | x))``, and of labelled rows ``share * L(x, y) -
+    weight * log q(y | x)``.
 
     Parameters
     ----------
     likelihood : str
         A name in `skae.losses.LIKELIHOODS`.
     weight : float
-        What the cross-entropy counts.
+        What the cross-entropy counts in training.
+    share : float
+        Of the labelled rows in all rows.
     """
 
     likelihood: str = "gaussian"
     weight: float = 30.0
+    share: float = 1.0
 
+    # Epochs are compared by what the classifier is for, and unweighted.
     judged = ("classification",)
 
     def __call__(self, module, x, y):
@@ -45,11 +49,12 @@ class SemiSupervisedELBO:
         output = module.output(draw(mean, log_var), y)
         bound = LIKELIHOODS[self.likelihood](known, output, module.log_variance)
         bound = bound + gaussian_kl(mean, log_var) - module.log_shares[y]
+        weight = self.weight if module.training else 1.0
         return {
             "reconstruction": of_plain((q * nll).sum(dim=1), n_rows),
             "kl": of_plain((q * (kl + class_kl)).sum(dim=1), n_rows),
-            "classification": of_labelled(self.weight * entropy, n_rows),
-            "labelled": of_labelled(bound, n_rows),
+            "classification": of_labelled(weight * entropy, n_rows),
+            "labelled": of_labelled(self.share * bound, n_rows),
         }
 
     def _costs(self, module, x, mean, log_var):
