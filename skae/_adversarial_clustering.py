@@ -247,7 +247,8 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         vars(self).pop("labels_", None)
         self._fit(X, None, sample_weight, X_val)
         found = self._probabilities(X).argmax(axis=1)
-        counts = np.bincount(found, sample_weight, minlength=len(self._ranks))
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        counts = np.bincount(found, weight, minlength=len(self._ranks))
         # The largest first, so that clusters which have no row come last.
         has_row = np.bincount(found, minlength=len(self._ranks)) > 0
         self._order = np.lexsort((-counts, ~has_row))

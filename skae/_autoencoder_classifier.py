@@ -138,7 +138,9 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_settings(self.fine_tune_params or {})
         self.classes_, labels = check_labels(y, X, type(self).__name__)
         labelled = np.flatnonzero(labels >= 0)
-        n_features = X.shape[1] if hasattr(X, "shape") else np.shape(X[0])[0]
+        # What has no such shape is for the transformer to take or to refuse.
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+        n_features = shape[1] if len(shape) == 2 else 10
         self.transformer_ = clone(self._default("transformer", n_features))
         if get_tags(self.transformer_).target_tags.required:
             raise ValueError(

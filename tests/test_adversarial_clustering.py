@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score
 from torch import nn
 
 from skae import AdversarialAutoencoderClustering
+from skae.architectures import ConvNet
 from skae.objectives import AdversarialClustering
 
 QUICK = {"hidden_layer_sizes": (16,), "discriminator_layer_sizes": (8,), "max_iter": 3}
@@ -63,6 +64,14 @@ def test_heads_are_clusters_without_style(fitted):
         fitted.inverse_transform(np.zeros((1, 2)), [6])
     with pytest.raises(AttributeError, match="before fit"):
         clone(fitted).cluster_heads_  # noqa: B018
+
+
+@pytest.mark.parametrize("architecture", [None, ConvNet((8, 8), channels=(4, 8))])
+def test_units_do_not_matter(architecture, digits):
+    model = AdversarialAutoencoderClustering(6, architecture=architecture, **QUICK)
+    plain, moved = clone(model).fit(digits), clone(model).fit(1e6 * digits + 1e3)
+    assert (plain.labels_ == moved.labels_).mean() > 0.98
+    np.testing.assert_allclose(moved.cluster_heads_, 1e6 * plain.cluster_heads_ + 1e3, rtol=0.01)
 
 
 def test_y_changes_nothing(fitted, digits):

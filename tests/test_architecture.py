@@ -28,9 +28,14 @@ ORDER = [
     ["modules"],
     ["_estimator"],
     ["_base"],
-    ["_reconstruction", "_semi_supervised"],
-    ["_adversarial", "_autoencoder", "_denoising", "_ladder", "_vae"],
-    ["_adversarial_classifier", "_autoencoder_classifier"],
+    ["_conditional", "_reconstruction", "_semi_supervised"],
+    ["_adversarial", "_autoencoder", "_denoising", "_fine_tuning", "_ladder", "_vae"],
+    [
+        "_adversarial_classifier",
+        "_adversarial_clustering",
+        "_autoencoder_classifier",
+        "_vae_classifier",
+    ],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 

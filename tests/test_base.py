@@ -12,7 +12,7 @@ import torch
 from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone, is_classifier, is_clusterer
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -34,6 +34,8 @@ ESTIMATORS = [cls for cls in ESTIMATORS if issubclass(cls, BaseAutoencoder)]
 ESTIMATORS = [cls for cls in ESTIMATORS if not is_classifier(cls())]
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 every_estimator = pytest.mark.parametrize("cls", ESTIMATORS)
+# Those whose rows are in their codes, and not partly in a cluster beside.
+every_encoder = pytest.mark.parametrize("cls", [c for c in ESTIMATORS if not is_clusterer(c())])
 
 
 @every_estimator
@@ -53,7 +55,7 @@ def test_same_seed_same_bits_and_the_callers_random_state_is_untouched(cls, digi
     assert first.loss_curve_ == second.loss_curve_ != other.loss_curve_
 
 
-@every_estimator
+@every_encoder
 @pytest.mark.parametrize(("factor", "shift"), [(1e6, 0), (1, 1e3), (1e-12, 0), (1e12, 0)])
 def test_units_do_not_matter(cls, factor, shift, digits):
     noise = {"noise": "masking"} if cls is DenoisingAutoencoder and not shift else {}
@@ -78,7 +80,7 @@ def test_early_stopping_keeps_the_best_epoch(digits):
     assert model.best_loss_ == -scores[best]
 
 
-@every_estimator
+@every_encoder
 def test_inference_drops_nothing_out(cls, digits):
     model = cls(3, architecture=MLP((32,), dropout=0.5), early_stopping=False, max_iter=1)
     model.fit(digits)
@@ -223,7 +225,7 @@ ARCHITECTURES = [
 ]
 
 
-@every_estimator
+@every_encoder
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: type(a).__name__)
 def test_every_model_with_every_architecture(cls, architecture, digits):
     model = cls(4, architecture=architecture, max_iter=1, random_state=0).fit(digits)
