@@ -252,10 +252,8 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         # The largest first, so that clusters which have no row come last.
         has_row = np.bincount(found, minlength=len(self._ranks)) > 0
         self._order = np.lexsort((-counts, ~has_row))
-        self._ranks, self._class_shares = (
-            np.argsort(self._order),
-            counts[self._order] / counts.sum(),
-        )
+        self._ranks = np.argsort(self._order)
+        self._class_shares = counts[self._order] / counts.sum()
         self.labels_ = self._ranks[found]
         return self
 

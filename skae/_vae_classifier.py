@@ -52,7 +52,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         :math:`p(x | z)`. "gaussian" has one variance for all features, see `noise_variance`;
         "bernoulli" needs X in [0, 1].
     noise_variance : float or None, default=None
-        The variance of the Gaussian likelihood in squared units of X. None learns it [3]_, so that
+        The variance of the Gaussian likelihood in squared units of X. None learns it [2]_, so that
         the reconstruction and the divergence are in balance whatever the units of X.
     output_activation : {"auto", "identity", "logistic"}, default="auto"
         What ends the decoder. "auto" is logistic for the Bernoulli likelihood; otherwise means are
@@ -146,6 +146,8 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
     ----------
     .. [1] Kingma, Rezende, Mohamed and Welling, "Semi-supervised learning with deep generative
        models", NeurIPS 2014.
+    .. [2] Rybkin, Daniilidis and Levine, "Simple and effective VAE training with calibrated
+       decoders", ICML 2021.
 
     Examples
     --------
