@@ -138,8 +138,8 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
     `score_samples` an importance-weighted estimate of :math:`\log p(x)` in nats, summed over the
     classes.
 
-    With many features the reconstruction decides what a class is, whatever the few labels say.
-    Codes of a `VAETransformer` instead of rows are better then, as in the model M1+M2 of [1]_:
+    With many features the reconstruction decides what a class is, whatever the few labels say. The
+    model M1+M2 of [1]_ takes codes of a `VAETransformer` instead of rows:
     ``make_pipeline(VAETransformer(50), VAEClassifier())``.
 
     References
