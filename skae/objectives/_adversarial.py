@@ -49,27 +49,14 @@ class Adversarial:
 
 
 @dataclass(frozen=True)
-class AdversarialClustering:
-    """The game with two codes, the style and the class, each held against a prior.
-
-    Parameters
-    ----------
-    loss : str
-        A name in `skae.losses.LOSSES`.
-    """
-
-    loss: str = "squared_error"
+class AdversarialClustering(Adversarial):
+    """The game with two codes, the style and the class, each held against a prior."""
 
     phases = {
         "reconstruct": ("encoder", "decoder"),
         "discriminate": ("discriminator", "class_discriminator"),
         "fool": ("encoder",),
     }
-    judged = ("reconstruction",)
-
-    def __call__(self, module, x, y=None):
-        phases = (getattr(self, phase)(module, x, y) for phase in self.phases)
-        return {name: term for terms in phases for name, term in terms.items()}
 
     def reconstruct(self, module, x, y=None):
         """``loss(x, decoder(style, class probabilities))``."""
