@@ -142,7 +142,8 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         n_features = shape[1] if len(shape) == 2 else 10
         self.transformer_ = clone(self._default("transformer", n_features))
-        if get_tags(self.transformer_).target_tags.required:
+        frozen = isinstance(self.transformer_, FrozenEstimator)  # learns no more, whatever it needs
+        if not frozen and get_tags(self.transformer_).target_tags.required:
             raise ValueError(
                 f"{type(self.transformer_).__name__} as it is set needs y, but here a transformer "
                 "learns from X alone. Set conditional=False where that is why, or give it fitted, "

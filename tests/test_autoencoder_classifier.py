@@ -123,6 +123,9 @@ def test_the_default_needs_no_settings(make):
 def test_transformers_that_need_labels_are_refused(transformer, digits):
     with pytest.raises(ValueError, match="learns from X alone"):
         AutoencoderClassifier(transformer).fit(digits, FEW)
+    fitted = clone(transformer).set_params(**QUICK).fit(digits, FEW)
+    model = AutoencoderClassifier(FrozenEstimator(fitted)).fit(digits, FEW)
+    assert model.transformer_.estimator is fitted
 
 
 def test_no_labels_are_refused(digits):
