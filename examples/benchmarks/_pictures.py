@@ -20,6 +20,8 @@ def draw(estimator, data, folder, name):
     else:
         fig, top = plt.subplots(figsize=(8, 0.75 * len(rows)))
     _show_rows(rows, top)
+    if conditional:  # the class of each column
+        top.set_xticks(28 * np.arange(2, N_DIGITS) + 14, range(10))
     Path(folder).mkdir(parents=True, exist_ok=True)
     fig.savefig(Path(folder) / f"{name}.png", dpi=90, bbox_inches="tight")
     plt.close(fig)
