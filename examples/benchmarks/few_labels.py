@@ -53,7 +53,7 @@ def ladder(n_labels, **settings):
     """The network, noise and costs of Rasmus et al. 2015, section 4.1, in skae's units.
 
     Batches and learning rate are larger than theirs, 100 and 0.002: fewer steps have to do. After
-    12 epochs with rates of 0.002, 0.005 and 0.012 the error was 5.4, 2.6 and 2.3 %.
+    12 epochs with rates of 0.002, 0.005 and 0.012 the test error of seed 0 was 5.4, 2.6 and 2.3 %.
     """
     first, second = (1000, 10) if n_labels < 1000 else (2000, 20)
     paper = {
