@@ -209,10 +209,18 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, help="what one fit may take")
     parser.add_argument("--rows", type=int, help="training rows, at most")
+    parser.add_argument(
+        "--validation",
+        action="store_true",
+        help="the last 10 000 training rows take the place of the test rows",
+    )
     parser.add_argument("--set", type=setting, nargs="*", default=[], metavar="NAME=VALUE")
     add_argument(parser)
     options = parser.parse_args(arguments)
     data = load_mnist(options.mnist)
+    if options.validation:
+        X, y, *_ = data
+        data = X[:-10_000], y[:-10_000], X[-10_000:], y[-10_000:]
     print(f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads\n")
     print("| method | labels | test error, % | spread | of each seed | epochs | seconds of a fit |")
     print("| --- " * 7 + "|")
