@@ -7,6 +7,7 @@ from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._denoising import DenoisingAutoencoder
 from skae._ladder import LadderClassifier
+from skae._sparse import SparseAutoencoder
 from skae._vae import VAETransformer
 from skae._vae_classifier import VAEClassifier
 
@@ -20,6 +21,7 @@ __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "LadderClassifier",
+    "SparseAutoencoder",
     "VAEClassifier",
     "VAETransformer",
 ]

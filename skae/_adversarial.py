@@ -111,8 +111,10 @@ class AdversarialAutoencoder(AdversarialBase):
 
     so that the codes fill the prior, without holes, and any code decodes to something like data.
 
-    With `conditional` the decoder g is told the class beside the code. The code has no need to hold
-    it then and is left with the style: what the same digit may look like, say.
+    With `conditional` both g and D are told the class y beside the code: the codes of each class
+    are to follow the prior, :math:`p(z | y) = p(z)`, so they can not tell the class and are left
+    with the style: what the same digit may look like, say. (In [1]_ the decoder alone is told;
+    then nothing but the width of the code keeps the class out of it.)
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ class AdversarialAutoencoder(AdversarialBase):
     prior_scale : float, default=1.0
         The factor by which a prior that is given by its name is enlarged.
     conditional : bool, default=False
-        Whether `fit` needs y and the decoder is told the class.
+        Whether `fit` needs y, and the decoder and the discriminator are told the class.
     discriminator_layer_sizes : tuple of int, default=(256, 128)
         Widths of the discriminator's hidden layers.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
@@ -345,7 +347,7 @@ class AdversarialAutoencoder(AdversarialBase):
             self._decodes_unlabelled = bool((rows.labels < 0).any())
         n_inputs = self.n_components + n_classes
         encoder, decoder, link = self._make_parts(self.n_components, n_inputs, statistics)
-        discriminator, prior = self._make_discriminator(self.n_components), self._make_prior()
+        discriminator, prior = self._make_discriminator(n_inputs), self._make_prior()
         return AdversarialModule(encoder, decoder, link, discriminator, prior, n_classes)
 
     def _make_objective(self):

@@ -60,19 +60,17 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
 
 
-class DeterministicAutoencoder(ReconstructionAutoencoder):
-    """Base class of those that start at PCA and whose codes follow no prior."""
+class DensityAutoencoder(ReconstructionAutoencoder):
+    """Base class of those whose codes follow no prior: `sample` fits a density to them."""
 
     _parameter_constraints: dict = {
         **ReconstructionAutoencoder._parameter_constraints,
-        "init": [StrOptions({"auto", "pca", "random"})],
         "latent_density": [HasMethods(["fit", "sample"]), None],
     }
 
     @abstractmethod
-    def __init__(self, n_components, *, init, latent_density, **shared):
+    def __init__(self, n_components, *, latent_density, **shared):
         super().__init__(n_components, **shared)
-        self.init = init
         self.latent_density = latent_density
 
     @property
@@ -89,6 +87,34 @@ class DeterministicAutoencoder(ReconstructionAutoencoder):
             density.fit(codes)
             self._latent_density = density
         return self._latent_density
+
+    def _describe_training(self, rows, terms):
+        super()._describe_training(rows, terms)
+        kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+        kept = kept[:MAX_KEPT_CODES]
+        with torch.inference_mode():
+            codes = encode_rows(self.module_, rows, kept)
+        self._codes, self._latent_density = codes.numpy().astype(np.float64), None
+        self._density_seed = int(self._rng.randint(np.iinfo(np.int32).max))
+        if self.latent_density is not None:
+            _ = self.latent_density_  # one that does not work should say so in fit
+
+    def _draw_codes(self, n_samples, random_state):
+        return draw_from(self.latent_density_, n_samples, random_state)
+
+
+class DeterministicAutoencoder(DensityAutoencoder):
+    """Base class of those that start at PCA."""
+
+    _parameter_constraints: dict = {
+        **DensityAutoencoder._parameter_constraints,
+        "init": [StrOptions({"auto", "pca", "random"})],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, init, **shared):
+        super().__init__(n_components, **shared)
+        self.init = init
 
     def _starts(self, n_rows, has_val):
         if self.init != "auto":
@@ -126,20 +152,6 @@ class DeterministicAutoencoder(ReconstructionAutoencoder):
                 "logistic, and networks that end in a linear layer, as MLP gives them. Use "
                 "init='random' or init='auto'."
             )
-
-    def _describe_training(self, rows, terms):
-        super()._describe_training(rows, terms)
-        kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-        kept = kept[:MAX_KEPT_CODES]
-        with torch.inference_mode():
-            codes = encode_rows(self.module_, rows, kept)
-        self._codes, self._latent_density = codes.numpy().astype(np.float64), None
-        self._density_seed = int(self._rng.randint(np.iinfo(np.int32).max))
-        if self.latent_density is not None:
-            _ = self.latent_density_  # one that does not work should say so in fit
-
-    def _draw_codes(self, n_samples, random_state):
-        return draw_from(self.latent_density_, n_samples, random_state)
 
 
 def _default_density(codes):

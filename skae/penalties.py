@@ -1,8 +1,38 @@
 """Penalties on codes, as pure functions of tensors with one value per row."""
 
-__all__ = ["gaussian_kl"]
+__all__ = ["activation_kl", "gaussian_kl", "mean_absolute"]
+
+# Keeps logarithms of mean activations finite.
+EPSILON = 1e-6
+
+
+def activation_kl(z, target):
+    """``KL(Bernoulli(target) || Bernoulli(mean of z))`` in nats, averaged over the units.
+
+    The mean is that of the batch, so all rows have the same value.
+
+    Parameters
+    ----------
+    z : tensor of shape (batch, k)
+        Activations in [0, 1].
+    target : float
+        In (0, 1).
+
+    Returns
+    -------
+    tensor of shape (batch,)
+    """
+    mean = EPSILON + (1 - 2 * EPSILON) * z.mean(dim=0)
+    active = target * (target / mean).log()
+    silent = (1 - target) * ((1 - target) / (1 - mean)).log()
+    return (active + silent).mean().expand(len(z))
 
 
 def gaussian_kl(mean, log_var):
     """``KL(N(mean, diag(exp(log_var))) || N(0, I))`` in nats, ``(batch, k) -> (batch,)``."""
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
+
+
+def mean_absolute(z):
+    """Mean of the absolute values, ``(batch, k) -> (batch,)``."""
+    return z.abs().mean(dim=1)

@@ -11,6 +11,7 @@ from skae.modules._autoencoder import (
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._ladder import Ladder
+from skae.modules._sparse import KeepLargest, UnitAtoms
 from skae.modules._vae import VariationalAutoencoder
 from skae.modules._variational_classifier import VariationalClassifier
 
@@ -22,9 +23,11 @@ __all__ = [
     "CorruptedAutoencoder",
     "Corruption",
     "EncoderClassifier",
+    "KeepLargest",
     "Ladder",
     "LinearPlusNetwork",
     "Offset",
+    "UnitAtoms",
     "VariationalAutoencoder",
     "VariationalClassifier",
     "logistic_offset",

@@ -19,11 +19,12 @@ class AdversarialModule(Autoencoder):
     link : nn.Module
         Elementwise.
     discriminator : nn.Module
-        (batch, n_components) -> (batch, 1), the logit of a code being drawn from the prior.
+        (batch, n_components + n_classes) -> (batch, 1), the logit of a code being drawn from the
+        prior.
     prior : object
         With ``draw(n_samples, n_components)``.
     n_classes : int
-        How many classes the decoder is told, 0 for none.
+        How many classes the decoder and the discriminator are told, 0 for none.
     """
 
     def __init__(self, encoder, decoder, link, discriminator, prior, n_classes=0):
@@ -32,10 +33,17 @@ class AdversarialModule(Autoencoder):
 
     def output(self, z, y=None):
         """The decoder's raw output for codes and class numbers; of -1 no class is told."""
-        if self.n_classes:
-            y = torch.full((len(z),), -1, device=z.device) if y is None else y
-            z = with_class(z, y, self.n_classes)
-        return self.decoder(z)
+        return self.decoder(self._told(z, y))
+
+    def judge(self, z, y=None):
+        """The discriminator's logit for codes and class numbers, ``(batch, 1)``."""
+        return self.discriminator(self._told(z, y))
+
+    def _told(self, z, y):
+        if not self.n_classes:
+            return z
+        y = torch.full((len(z),), -1, device=z.device) if y is None else y
+        return with_class(z, y, self.n_classes)
 
 
 class AdversarialClassifierModule(AdversarialModule):

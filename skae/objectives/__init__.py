@@ -10,6 +10,7 @@ from skae.objectives._classification import Classification
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
 from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
+from skae.objectives._sparse import KSparseReconstruction, SparseReconstruction
 from skae.objectives._vae import NegativeELBO, importance_log_likelihood
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Classification",
     "Denoising",
     "DenoisingLadder",
+    "KSparseReconstruction",
     "NegativeELBO",
     "Reconstruction",
     "SemiSupervisedELBO",
+    "SparseReconstruction",
     "importance_log_likelihood",
 ]

@@ -1,6 +1,7 @@
 """The game of an adversarial autoencoder."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn import functional
@@ -12,6 +13,9 @@ from skae.objectives._semi_supervised import of_labelled, of_plain
 @dataclass(frozen=True)
 class Adversarial:
     """Reconstruct rows; tell codes from draws of the prior; make codes that can not be told.
+
+    With classes the discriminator knows them: the codes of each class follow the prior, so that
+    they say nothing of it.
 
     Parameters
     ----------
@@ -41,11 +45,11 @@ class Adversarial:
         """Cross-entropy of the discriminator, which does not move the encoder."""
         codes = module.encode(x).detach()
         drawn = module.prior.draw(*codes.shape).to(codes)
-        return {"discrimination": game_loss(module.discriminator, drawn, codes)}
+        return {"discrimination": game_loss(partial(module.judge, y=y), drawn, codes)}
 
     def fool(self, module, x, y=None):
         """Cross-entropy of codes that pass for draws of the prior."""
-        return {"fooling": functional.softplus(-module.discriminator(module.encode(x))).squeeze(1)}
+        return {"fooling": functional.softplus(-module.judge(module.encode(x), y)).squeeze(1)}
 
 
 @dataclass(frozen=True)

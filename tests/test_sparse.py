@@ -1,0 +1,125 @@
+"""The sparse autoencoder: codes are sparse in the way that was asked for."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skae import SparseAutoencoder
+from skae.architectures import TorchArchitecture
+from skae.modules import KeepLargest
+from skae.objectives import SparseReconstruction
+
+QUICK = {"max_iter": 20, "random_state": 0}
+
+
+def test_units_are_as_active_as_asked(digits):
+    for target in (0.05, 0.2):
+        model = SparseAutoencoder(100, target_activation=target, **QUICK).fit(digits)
+        activation = model.transform(digits).mean(axis=0)
+        assert activation.mean() == pytest.approx(target, rel=0.2)
+        assert activation.std() < 0.3 * target  # each unit, not only their mean
+
+
+def test_a_greater_l1_penalty_leaves_more_zeros_and_atoms_keep_their_norm(digits):
+    models = [
+        SparseAutoencoder(100, penalty="l1", alpha=alpha, **QUICK).fit(digits)
+        for alpha in (0.0, 1.0, 10.0)
+    ]
+    zeros = [(model.transform(digits) == 0).mean() for model in models]
+    assert zeros[0] + 0.05 < zeros[1] < zeros[2] - 0.05
+    for model in models:
+        origin, units = torch.zeros(1, 100), torch.eye(100)
+        decoder = model.module_.decoder[0]
+        atoms = (decoder(units) - decoder(origin)).norm(dim=1)
+        torch.testing.assert_close(atoms, torch.ones(100))
+
+
+def test_k_values_are_kept_and_they_are_the_largest(digits):
+    model = SparseAutoencoder(
+        100, penalty="k", n_nonzero_coefs=7, transform_n_nonzero_coefs=12, **QUICK
+    ).fit(digits)
+    assert ((model.transform(digits) != 0).sum(axis=1) == 12).all()
+    layer = KeepLargest(2, 3)
+    z = torch.tensor([[3.0, -9.0, 1.0, 2.0]])
+    assert layer.train()(z).tolist() == [[3.0, 0.0, 0.0, 2.0]]
+    assert layer.eval()(z).tolist() == [[3.0, 0.0, 1.0, 2.0]]
+
+
+def test_the_number_kept_falls_from_all_to_k_in_half_of_the_epochs(digits):
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, z):
+            if self.training:
+                seen.append(int((z != 0).sum(dim=1).max()))
+            return z
+
+    model = SparseAutoencoder(
+        40,
+        penalty="k",
+        n_nonzero_coefs=4,
+        architecture=TorchArchitecture(
+            nn.Linear, lambda k, p: nn.Sequential(Spy(), nn.Linear(k, p))
+        ),
+        batch_size=100,
+        max_iter=10,
+        early_stopping=False,
+        random_state=0,
+    ).fit(digits)
+    assert model.n_iter_ == 10
+    assert seen[0] == 40
+    assert seen[10] == pytest.approx(22, abs=1)  # a quarter of 40 steps
+    assert set(seen[20:]) == {4}
+
+
+def test_the_penalty_is_weighed_and_reported(digits):
+    class Model:
+        encode = staticmethod(lambda x: x)
+        decoder = staticmethod(lambda z: z)
+
+    x = torch.rand(5, 3)
+    terms = SparseReconstruction("squared_error", "l1", alpha=2.0)(Model, x)
+    torch.testing.assert_close(terms["sparsity"], 2 * x.abs().mean(dim=1))
+    terms = SparseReconstruction("squared_error", "kl", alpha=2.0, target=0.1)(Model, x)
+    bernoulli = torch.distributions.Bernoulli
+    kl = torch.distributions.kl_divergence(bernoulli(torch.tensor(0.1)), bernoulli(x.mean(dim=0)))
+    torch.testing.assert_close(terms["sparsity"], (2 * kl.mean()).expand(5), rtol=1e-4, atol=0)
+    assert "train_sparsity" in SparseAutoencoder(9, **QUICK).fit(digits).net_.history[-1]
+
+
+def test_codes_decode_to_the_rows(digits):
+    variance = digits.var(axis=0).mean()
+    for penalty in ("kl", "l1", "k"):
+        model = SparseAutoencoder(200, penalty=penalty, **QUICK).fit(digits)
+        assert 1 + model.score(digits) / variance > 0.8, penalty
+        samples = model.sample(50, random_state=0)
+        assert np.abs(samples.mean(axis=0) - digits.mean(axis=0)).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"penalty": "l2"}, "'penalty' parameter"),
+        (
+            {"penalty": "k", "n_nonzero_coefs": 11},
+            "n_nonzero_coefs=11 is more than n_components=10",
+        ),
+        (
+            {"penalty": "k", "n_nonzero_coefs": 2, "transform_n_nonzero_coefs": 11},
+            "transform_n_nonzero_coefs=11 is more",
+        ),
+        ({"target_activation": 1.0}, "'target_activation' parameter"),
+        (
+            {
+                "penalty": "l1",
+                "architecture": TorchArchitecture(nn.Linear, lambda k, p: nn.Bilinear(1, k, p)),
+            },
+            "",
+        ),
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_named(params, message, digits):
+    with pytest.raises((ValueError, TypeError), match=message):
+        SparseAutoencoder(10, **QUICK, **params).fit(digits)
