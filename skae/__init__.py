@@ -5,6 +5,7 @@ from skae._adversarial_classifier import AdversarialAutoencoderClassifier
 from skae._adversarial_clustering import AdversarialAutoencoderClustering
 from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
+from skae._contractive import ContractiveAutoencoder
 from skae._denoising import DenoisingAutoencoder
 from skae._ladder import LadderClassifier
 from skae._sparse import SparseAutoencoder
@@ -19,6 +20,7 @@ __all__ = [
     "AdversarialAutoencoderClustering",
     "AutoencoderClassifier",
     "AutoencoderTransformer",
+    "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "LadderClassifier",
     "SparseAutoencoder",

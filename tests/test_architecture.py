@@ -29,7 +29,16 @@ ORDER = [
     ["_estimator"],
     ["_base"],
     ["_conditional", "_reconstruction", "_semi_supervised"],
-    ["_adversarial", "_autoencoder", "_denoising", "_fine_tuning", "_ladder", "_sparse", "_vae"],
+    [
+        "_adversarial",
+        "_autoencoder",
+        "_contractive",
+        "_denoising",
+        "_fine_tuning",
+        "_ladder",
+        "_sparse",
+        "_vae",
+    ],
     [
         "_adversarial_classifier",
         "_adversarial_clustering",

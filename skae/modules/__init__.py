@@ -8,10 +8,12 @@ from skae.modules._autoencoder import (
     Offset,
     logistic_offset,
 )
+from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._ladder import Ladder
 from skae.modules._sparse import KeepLargest, UnitAtoms
+from skae.modules._tied import TiedLinear, tie_weights
 from skae.modules._vae import VariationalAutoencoder
 from skae.modules._variational_classifier import VariationalClassifier
 
@@ -20,6 +22,7 @@ __all__ = [
     "AdversarialModule",
     "Autoencoder",
     "Bounded",
+    "ContractiveModule",
     "CorruptedAutoencoder",
     "Corruption",
     "EncoderClassifier",
@@ -27,8 +30,10 @@ __all__ = [
     "Ladder",
     "LinearPlusNetwork",
     "Offset",
+    "TiedLinear",
     "UnitAtoms",
     "VariationalAutoencoder",
     "VariationalClassifier",
     "logistic_offset",
+    "tie_weights",
 ]

@@ -7,6 +7,7 @@ from skae.objectives._adversarial import (
 )
 from skae.objectives._autoencoder import Reconstruction
 from skae.objectives._classification import Classification
+from skae.objectives._contractive import ContractiveReconstruction
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
 from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
@@ -18,6 +19,7 @@ __all__ = [
     "AdversarialClassification",
     "AdversarialClustering",
     "Classification",
+    "ContractiveReconstruction",
     "Denoising",
     "DenoisingLadder",
     "KSparseReconstruction",

@@ -1,0 +1,28 @@
+"""The objective of a contractive autoencoder."""
+
+from dataclasses import dataclass
+
+from skae.losses import LOSSES
+from skae.objectives._autoencoder import Reconstruction
+
+
+@dataclass(frozen=True)
+class ContractiveReconstruction(Reconstruction):
+    """``loss(x, decoder(z)) + alpha * |dz / dx|^2 / n_features`` with ``z = encode(x)``.
+
+    Parameters
+    ----------
+    loss : str
+        A name in `skae.losses.LOSSES`.
+    alpha : float
+        Weight of the penalty.
+    """
+
+    alpha: float = 0.1
+
+    def __call__(self, module, x, y=None):
+        z, norm = module.sensitivity(x)
+        return {
+            "reconstruction": LOSSES[self.loss](x, module.decoder(z)),
+            "contraction": self.alpha / x.shape[1] * norm,
+        }
