@@ -9,6 +9,7 @@ from skae._contractive import ContractiveAutoencoder
 from skae._denoising import DenoisingAutoencoder
 from skae._ladder import LadderClassifier
 from skae._sparse import SparseAutoencoder
+from skae._stacked import StackedDenoisingAutoencoder
 from skae._vae import VAETransformer
 from skae._vae_classifier import VAEClassifier
 
@@ -24,6 +25,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "LadderClassifier",
     "SparseAutoencoder",
+    "StackedDenoisingAutoencoder",
     "VAEClassifier",
     "VAETransformer",
 ]

@@ -1,20 +1,11 @@
 """The denoising autoencoder."""
 
-from numbers import Real
-
-import numpy as np
-import torch
-from sklearn.utils._param_validation import Interval, StrOptions
-
+from skae._corruption import CorruptionMixin
 from skae._reconstruction import DeterministicAutoencoder
-from skae.modules import CorruptedAutoencoder, Corruption
-from skae.objectives import Denoising
-
-# Beyond this the squared error overflows in float32.
-MAX_RELATIVE_LEVEL = 1e15
+from skae.modules import CorruptedAutoencoder
 
 
-class DenoisingAutoencoder(DeterministicAutoencoder):
+class DenoisingAutoencoder(CorruptionMixin, DeterministicAutoencoder):
     r"""Autoencoder that learns to undo a corruption of its input.
 
     With an encoder f, a decoder g and a random corruption c, drawn anew for each batch, it
@@ -159,9 +150,7 @@ class DenoisingAutoencoder(DeterministicAutoencoder):
 
     _parameter_constraints: dict = {
         **DeterministicAutoencoder._parameter_constraints,
-        "noise": [StrOptions({"gaussian", "masking", "salt_and_pepper"})],
-        "noise_level": [Interval(Real, 0, None, closed="left")],
-        "clip": ["boolean", "array-like"],
+        **CorruptionMixin._corruption_constraints,
     }
 
     def __init__(
@@ -216,60 +205,10 @@ class DenoisingAutoencoder(DeterministicAutoencoder):
             output_activation=output_activation,
             init=init,
             latent_density=latent_density,
+            noise=noise,
+            noise_level=noise_level,
+            clip=clip,
         )
-        self.noise = noise
-        self.noise_level = noise_level
-        self.clip = clip
-
-    def denoise(self, X):
-        """Reconstruct noisy rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Noisy rows.
-
-        Returns
-        -------
-        X_denoised : ndarray of shape (n_samples, n_features)
-            ``inverse_transform(transform(X))``.
-        """
-        return self.inverse_transform(self.transform(X))
 
     def _assemble(self, encoder, decoder, link, statistics):
         return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
-
-    def _make_corruption(self, statistics):
-        if self.noise != "gaussian" and self.noise_level > 1:
-            raise ValueError(
-                f"noise_level={self.noise_level} must be a share in [0, 1] for noise="
-                f"{self.noise!r}. Only Gaussian noise has a standard deviation in units of X."
-            )
-        low, high, clips = statistics.low, statistics.high, self.clip
-        if not isinstance(clips, bool | np.bool_):
-            low, high = self._clip_range(low)
-            clips = True
-        zero, low, high = (
-            self.scaling_(torch.from_numpy(value)) for value in (np.zeros_like(low), low, high)
-        )
-        level = self.noise_level
-        if self.noise == "gaussian":
-            level = level / self.scaling_.scale.item()
-            if level > MAX_RELATIVE_LEVEL:
-                raise ValueError(
-                    f"noise_level={self.noise_level} is {level:.1g} times the spread of X: float32 "
-                    "can not hold the sum. Give it in units of X."
-                )
-        return Corruption(self.noise, level, zero, low, high, clips)
-
-    def _clip_range(self, low):
-        bounds = np.asarray(self.clip, dtype=np.float64)
-        if bounds.shape != (2,) or not bounds[0] < bounds[1]:
-            raise ValueError(
-                f"clip={self.clip!r} must be True, False or a pair (smallest, largest) in units "
-                "of X."
-            )
-        return np.full_like(low, bounds[0]), np.full_like(low, bounds[1])
-
-    def _make_objective(self):
-        return Denoising(self.loss)

@@ -269,11 +269,13 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         self._started_with = self._built_in_params()
         return statistics
 
+    def _n_batch_rows(self, rows):
+        if self.batch_size == "auto":
+            return int(np.clip(len(rows) // 25, 16, 128))
+        return self.batch_size
+
     def _new_net(self, start, rows, statistics):
         """A net that starts where `start` says, given `rows`."""
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(np.clip(len(rows) // 25, 16, 128))
         n_labelled = self._n_labelled(rows)
         added = {}
         if n_labelled is not None:
@@ -283,7 +285,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 self._make_module(rows, statistics, start),
                 self._make_objective(),
                 lr=self.learning_rate_init,
-                batch_size=batch_size,
+                batch_size=self._n_batch_rows(rows),
                 device=str(self._device()),
                 callbacks=self.callbacks,
                 **added,

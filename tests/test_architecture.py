@@ -28,7 +28,7 @@ ORDER = [
     ["modules"],
     ["_estimator"],
     ["_base"],
-    ["_conditional", "_reconstruction", "_semi_supervised"],
+    ["_conditional", "_corruption", "_reconstruction", "_semi_supervised"],
     [
         "_adversarial",
         "_autoencoder",
@@ -37,6 +37,7 @@ ORDER = [
         "_fine_tuning",
         "_ladder",
         "_sparse",
+        "_stacked",
         "_vae",
     ],
     [

@@ -13,6 +13,7 @@ from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._ladder import Ladder
 from skae.modules._sparse import KeepLargest, UnitAtoms
+from skae.modules._stacked import LayerAutoencoder, split_layers
 from skae.modules._tied import TiedLinear, tie_weights
 from skae.modules._vae import VariationalAutoencoder
 from skae.modules._variational_classifier import VariationalClassifier
@@ -28,6 +29,7 @@ __all__ = [
     "EncoderClassifier",
     "KeepLargest",
     "Ladder",
+    "LayerAutoencoder",
     "LinearPlusNetwork",
     "Offset",
     "TiedLinear",
@@ -35,5 +37,6 @@ __all__ = [
     "VariationalAutoencoder",
     "VariationalClassifier",
     "logistic_offset",
+    "split_layers",
     "tie_weights",
 ]

@@ -12,6 +12,7 @@ from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
 from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
 from skae.objectives._sparse import KSparseReconstruction, SparseReconstruction
+from skae.objectives._stacked import LayerDenoising
 from skae.objectives._vae import NegativeELBO, importance_log_likelihood
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Denoising",
     "DenoisingLadder",
     "KSparseReconstruction",
+    "LayerDenoising",
     "NegativeELBO",
     "Reconstruction",
     "SemiSupervisedELBO",
