@@ -8,6 +8,7 @@ from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._contractive import ContractiveAutoencoder
 from skae._denoising import DenoisingAutoencoder
 from skae._ladder import LadderClassifier
+from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._sparse import SparseAutoencoder
 from skae._stacked import StackedDenoisingAutoencoder
 from skae._vae import VAETransformer
@@ -20,6 +21,7 @@ __all__ = [
     "AdversarialAutoencoderClassifier",
     "AdversarialAutoencoderClustering",
     "AutoencoderClassifier",
+    "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",

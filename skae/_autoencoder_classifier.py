@@ -7,12 +7,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from skae._autoencoder import AutoencoderTransformer
 from skae._base import BaseAutoencoder
 from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
+from skae._meta import keep_feature_names, weights_for
 
 
 def _classifier_has(method):
@@ -149,7 +150,7 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "learns from X alone. Set conditional=False where that is why, or give it fitted, "
                 "in a FrozenEstimator."
             )
-        self.transformer_.fit(X, None, **_weights(self.transformer_, sample_weight))
+        self.transformer_.fit(X, None, **weights_for(self.transformer_, sample_weight))
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[labelled]
         known = self.classes_[labels[labelled]]
@@ -158,11 +159,8 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             tuner.fit(_safe_indexing(X, labelled), known, sample_weight)
         codes = _safe_indexing(self.transformer_.transform(X), labelled)
         self.classifier_ = clone(self._default("classifier"))
-        self.classifier_.fit(codes, known, **_weights(self.classifier_, sample_weight))
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(self.transformer_, name):
-                setattr(self, name, getattr(self.transformer_, name))
+        self.classifier_.fit(codes, known, **weights_for(self.classifier_, sample_weight))
+        keep_feature_names(self, self.transformer_)
         return self
 
     def _make_tuner(self):
@@ -234,15 +232,3 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = get_tags(self._default("transformer")).input_tags.sparse
         return tags
-
-
-def _weights(estimator, sample_weight):
-    """Weights as a keyword, for an estimator that takes them."""
-    if sample_weight is None:
-        return {}
-    if not has_fit_parameter(estimator, "sample_weight"):
-        raise TypeError(
-            f"{type(estimator).__name__} takes no sample_weight. Leave the weights out, or choose "
-            "another."
-        )
-    return {"sample_weight": sample_weight}

@@ -222,8 +222,8 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         if not up or not down or len(up) != len(down):
             raise ValueError(
                 "StackedDenoisingAutoencoder needs an architecture whose encoder and decoder are "
-                "torch.nn.Sequential that start with a torch.nn.Linear and have as many of them, as "
-                "MLP makes them. For other networks use DenoisingAutoencoder."
+                "torch.nn.Sequential that start with a torch.nn.Linear and have as many of them, "
+                "as MLP makes them. For other networks use DenoisingAutoencoder."
             )
         output, link = self._make_outputs(statistics)
         if output is not None:
@@ -236,7 +236,9 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
             if number:
                 corruption = self._corruption_of(below, rows)
             loss = "squared_error" if number else self.loss
-            curve = self._train_layer(LayerAutoencoder(below, layer, inverse, corruption), loss, rows)
+            curve = self._train_layer(
+                LayerAutoencoder(below, layer, inverse, corruption), loss, rows
+            )
             self.layer_loss_curves_.append(curve)
         return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
 

@@ -20,6 +20,7 @@ ORDER = [
         "_optimizer",
         "_validation",
         "_labels",
+        "_meta",
         "_priors",
     ],
     ["model_selection"],
@@ -44,6 +45,7 @@ ORDER = [
         "_adversarial_classifier",
         "_adversarial_clustering",
         "_autoencoder_classifier",
+        "_outlier_detector",
         "_vae_classifier",
     ],
 ]

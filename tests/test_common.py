@@ -51,6 +51,8 @@ def all_estimators():
 def _quick(cls):
     if cls is skae.AutoencoderClassifier:
         return cls(skae.AutoencoderTransformer(2, **QUICK, random_state=0))
+    if cls is skae.AutoencoderOutlierDetector:
+        return cls(skae.AutoencoderTransformer(1, **QUICK, random_state=0))
     if is_clusterer(cls()):  # one of the checks is about quality, and sets `max_iter` itself
         return cls(max_iter=2)
     return cls(**(QUICK_TO_CLASSIFY if is_classifier(cls()) else QUICK))

@@ -1,0 +1,23 @@
+"""What estimators that hold another one share."""
+
+from sklearn.utils.validation import has_fit_parameter
+
+
+def keep_feature_names(meta, fitted):
+    """Take over what the fitted estimator inside knows of the features."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        vars(meta).pop(name, None)
+        if hasattr(fitted, name):
+            setattr(meta, name, getattr(fitted, name))
+
+
+def weights_for(estimator, sample_weight):
+    """Weights as a keyword, for an estimator that takes them."""
+    if sample_weight is None:
+        return {}
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise TypeError(
+            f"{type(estimator).__name__} takes no sample_weight. Leave the weights out, or choose "
+            "another."
+        )
+    return {"sample_weight": sample_weight}

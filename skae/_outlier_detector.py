@@ -1,0 +1,170 @@
+"""Outlier detection by any autoencoder."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_context, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skae._autoencoder import AutoencoderTransformer
+from skae._meta import keep_feature_names, weights_for
+
+MAX_COMPONENTS = 10
+
+
+class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Detects rows that an autoencoder of the other rows does not know.
+
+    The score of a row is that of the autoencoder: minus the error of its reconstruction, or the
+    log-likelihood :math:`\log p(x)` where it has one. Rows that score below `offset_` are outliers:
+    in `fit` those are the share `contamination` of the training rows.
+
+    Scale features that are not comparable, for example with `StandardScaler` before this in a
+    Pipeline: the error of a feature counts by its spread.
+
+    Parameters
+    ----------
+    autoencoder : estimator with `fit` and `score_samples`, default=None
+        Any autoencoder of skae, or a Pipeline that ends in one. None means an
+        ``AutoencoderTransformer`` with a quarter as many components as features, at most 10.
+    contamination : float, default=0.1
+        The share of outliers in the training rows, in (0, 0.5].
+
+    Attributes
+    ----------
+    autoencoder_ : estimator
+        The fitted one.
+    offset_ : float
+        What `decision_function` subtracts from the scores.
+    n_features_in_ : int
+        Number of features, if the autoencoder knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has names that are all strings and the autoencoder keeps them.
+
+    See Also
+    --------
+    VAETransformer : Scores by a likelihood.
+    sklearn.ensemble.IsolationForest : Fast, and does not mind the scales of features.
+
+    Notes
+    -----
+    Scores are the same at each call. An autoencoder that has outliers among its training rows
+    learns to reproduce them if it is wide or trained for long: take few components then.
+
+    References
+    ----------
+    .. [1] Hawkins, He, Williams and Baxter, "Outlier detection using replicator neural networks",
+       DaWaK 2002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import AutoencoderOutlierDetector
+    >>> angle = np.random.default_rng(0).uniform(0, np.pi, 500)
+    >>> X = np.stack([np.cos(angle), np.sin(angle)], axis=1)  # half a circle
+    >>> detector = AutoencoderOutlierDetector(contamination=0.01).fit(X)
+    >>> detector.predict([[0, 1], [0, 0.5]])
+    array([ 1, -1])
+    """
+
+    _parameter_constraints: dict = {
+        "autoencoder": [HasMethods(["fit", "score_samples"]), None],
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+    }
+
+    def __init__(self, autoencoder=None, *, contamination=0.1):
+        self.autoencoder = autoencoder
+        self.contamination = contamination
+
+    def _default_autoencoder(self, n_features=4):
+        if self.autoencoder is not None:
+            return self.autoencoder
+        return AutoencoderTransformer(max(1, min(MAX_COMPONENTS, n_features // 4)))
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the autoencoder, and find the score below which rows are outliers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows, mostly without outliers.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for the autoencoder; they do not change what share is
+            `contamination`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the autoencoder refuses X, or a parameter is not as described.
+        TypeError
+            If there are weights and the autoencoder takes none.
+        """
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+        autoencoder = self._default_autoencoder(shape[1] if len(shape) == 2 else 4)
+        self.autoencoder_ = clone(autoencoder)
+        self.autoencoder_.fit(X, **weights_for(self.autoencoder_, sample_weight))
+        keep_feature_names(self, self.autoencoder_)
+        scores = self.autoencoder_.score_samples(X)
+        self.offset_ = float(np.percentile(scores, 100 * self.contamination))
+        return self
+
+    def score_samples(self, X):
+        """Score each row; the lower, the more it is an outlier.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Those of the autoencoder.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.score_samples(X)
+
+    def decision_function(self, X):
+        """Score each row; outliers are below zero.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            ``score_samples(X) - offset_``.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Tell outliers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            -1 for outliers, 1 for others.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = get_tags(self._default_autoencoder()).input_tags.sparse
+        return tags
