@@ -66,15 +66,19 @@ def ladder(n_labels, **settings):
 
 
 def _vae(random_state, **settings):
-    """The widths of Kingma et al. 2014, section 4.1."""
+    """The widths of Kingma et al. 2014, section 4.1; larger batches and steps, fewer epochs."""
     paper = {"hidden_layer_sizes": (600, 600), "activation": "softplus", "likelihood": "bernoulli"}
-    ours = {"learning_rate_init": 0.001, "early_stopping": False, "max_iter": 50}
+    ours = {"learning_rate_init": 0.002, "batch_size": 250, "early_stopping": False, "max_iter": 25}
     return VAETransformer(50, random_state=random_state, **{**paper, **ours, **settings})
 
 
 def m1(n_labels, random_state, **settings):
-    """Codes of a variational autoencoder, and an SVC."""
-    return AutoencoderClassifier(_vae(random_state, **settings), SVC(C=10))
+    """Codes of a variational autoencoder, and an SVC.
+
+    The paper's is a transductive one, which uses the unlabelled codes as well. Of C = 1 and 10 and
+    gamma = "scale", "auto" and 0.3 / 50 these did best on validation rows with 100 labels.
+    """
+    return AutoencoderClassifier(_vae(random_state, **settings), SVC(C=10, gamma="auto"))
 
 
 def m2(n_labels, **settings):
@@ -85,9 +89,16 @@ def m2(n_labels, **settings):
 
 
 def m1_and_m2(n_labels, random_state, **settings):
-    """The second model on the codes of the first."""
-    ours = {"hidden_layer_sizes": (500,), "activation": "softplus", "learning_rate_init": 0.001}
-    second = VAEClassifier(50, random_state=random_state, **{**ours, **settings})
+    """The second model on the codes of the first.
+
+    Codes have no noise of their own, unlike the draws that the paper trains on: without a floor
+    under the noise variance the style explains all of them, and the class nothing. On validation
+    rows, after 8 epochs, variances of 0.03, 0.1, 0.3, 0.6 and 1 had 17.8, 13.2, 11.4, 14.9 and
+    16.6 % errors; 50 components in place of 10 made no difference.
+    """
+    paper = {"hidden_layer_sizes": (500,), "activation": "softplus"}
+    ours = {"noise_variance": 0.3, "learning_rate_init": 0.002, "batch_size": 250}
+    second = VAEClassifier(10, random_state=random_state, **{**paper, **ours, **settings})
     return make_pipeline(_vae(random_state), second)
 
 
@@ -128,7 +139,7 @@ METHODS = {
     "self-training": Method(_self_training),
     # Its graph of all 60 000 rows takes a quarter of an hour and 15 GB.
     "label-spreading": Method(_label_spreading, rows=20_000),
-    "m1": Method(m1, epochs=50),
+    "m1": Method(m1, epochs=25),
     "m2": Method(m2, epochs=50),
     "m1+m2": Method(m1_and_m2, epochs=100),
     "adversarial": Method(adversarial, epochs=100),
