@@ -5,13 +5,11 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
-from skae._conditional import ConditionalMixin
+from skae._conditional import ConditionalMixin, ConditionalOnRequest
 from skae._device import forked_seed, plain_torch
-from skae._labels import check_labels
 from skae._priors import PRIORS, SampledPrior
 from skae._reconstruction import ReconstructionAutoencoder
 from skae.architectures._activations import dense_layers
@@ -96,7 +94,7 @@ class AdversarialClassesBase(AdversarialBase):
         )
 
 
-class AdversarialAutoencoder(AdversarialBase):
+class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
     r"""Adversarial autoencoder: its codes follow a prior of your choice.
 
     A discriminator D learns to tell codes :math:`z = f(x)` from draws of the prior
@@ -235,7 +233,7 @@ class AdversarialAutoencoder(AdversarialBase):
 
     _parameter_constraints: dict = {
         **AdversarialBase._parameter_constraints,
-        "conditional": ["boolean"],
+        **ConditionalOnRequest._conditional_constraints,
     }
 
     def __init__(
@@ -290,61 +288,11 @@ class AdversarialAutoencoder(AdversarialBase):
             prior=prior,
             prior_scale=prior_scale,
             discriminator_layer_sizes=discriminator_layer_sizes,
+            conditional=conditional,
         )
-        self.conditional = conditional
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
-        """Learn to encode and decode X.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. A memory-mapped array is read batch by batch, never copied whole.
-        y : array-like of shape (n_samples,), default=None
-            With `conditional`: labels, numbers or texts, and -1 where a row has none. Otherwise
-            ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the loss. None means equal weights.
-        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Rows to validate on, in place of a part of X; not with `conditional`.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, y, a weight or a parameter is not as described, or if training diverges.
-        TypeError
-            If an architecture gives something else than a torch module.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If training was interrupted after its first epoch; the model is usable. Before that,
-            KeyboardInterrupt is passed on.
-        """
-        return self._fit(X, y, sample_weight, X_val)
-
-    def _is_conditional(self):
-        return self._started_with["conditional"]
-
-    def _labels(self, y, X, *, fresh):
-        if not self.conditional:
-            return None
-        known = None if fresh else self.classes_
-        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
-        return labels
 
     def _make_module(self, rows, statistics, start):
-        n_classes = 0
-        if self.conditional:
-            n_classes = len(self.classes_)
-            self._count_classes(rows)
-            self._decodes_unlabelled = bool((rows.labels < 0).any())
+        n_classes = self._learn_classes(rows)
         n_inputs = self.n_components + n_classes
         encoder, decoder, link = self._make_parts(self.n_components, n_inputs, statistics)
         discriminator, prior = self._make_discriminator(n_inputs), self._make_prior()
@@ -352,8 +300,3 @@ class AdversarialAutoencoder(AdversarialBase):
 
     def _make_objective(self):
         return Adversarial(self.loss)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = bool(self.conditional)
-        return tags

@@ -22,7 +22,7 @@ from skae.modules import Bounded, logistic_offset
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
-_TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -247,7 +247,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             for chunk in chunks(Z.shape[0]):
                 z = dense_tensor(Z, chunk).float().to(device)
                 told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
-                x = self.module_.decode(z, *told).cpu().to(_TORCH_DTYPES[Z.dtype.name])
+                x = self.module_.decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
                 decoded[chunk] = self.scaling_.inverse(x).numpy()
         return check_finite(decoded, "inverse_transform")
 
@@ -272,9 +272,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             As in `transform`, and if the loss needs X in [0, 1] and it is not.
         """
         check_is_fitted(self)
+        return self._score_rows(X, self._row_scores)
+
+    def _score_rows(self, X, function):
+        """Apply a function of a module and rows in its dtype, ``(batch,)``, to X."""
         X = self._validate_target(X, reset=False)
         module, dtype = self._scoring_module()
-        scores = self._map_rows(X, lambda x: self._row_scores(module, x.to(dtype)))
+        scores = self._map_rows(X, lambda x: function(module, x.to(dtype)))
         return check_finite(scores.astype(np.float64, copy=False), "score_samples")
 
     def score(self, X, y=None):

@@ -4,10 +4,11 @@ from abc import abstractmethod
 from numbers import Integral
 
 import numpy as np
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, check_scalar, column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skae._labels import is_labelled
+from skae._labels import check_labels, is_labelled
 
 
 class ConditionalMixin:
@@ -123,3 +124,72 @@ class ConditionalMixin:
             counts[counts == 0] = counts[counts > 0].min(initial=weight.mean())
         self._class_shares = counts / counts.sum()
         self._labelled_share = float(weight[labelled].sum() / weight.sum())
+
+
+class ConditionalOnRequest(ConditionalMixin):
+    """Adds `conditional`, with which `fit` needs y and the decoder is told the class."""
+
+    _conditional_constraints: dict = {"conditional": ["boolean"]}
+
+    def __init__(self, *args, conditional, **shared):
+        super().__init__(*args, **shared)
+        self.conditional = conditional
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
+        """Learn to encode and decode X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. A memory-mapped array is read batch by batch, never copied whole.
+        y : array-like of shape (n_samples,), default=None
+            With `conditional`: labels, numbers or texts, and -1 where a row has none. Otherwise
+            ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss. None means equal weights.
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on, in place of a part of X; not with `conditional`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y, a weight or a parameter is not as described, or if training diverges.
+        TypeError
+            If an architecture gives something else than a torch module.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training was interrupted after its first epoch; the model is usable. Before that,
+            KeyboardInterrupt is passed on.
+        """
+        return self._fit(X, y, sample_weight, X_val)
+
+    def _is_conditional(self):
+        return self._started_with["conditional"]
+
+    def _learn_classes(self, rows):
+        """How many classes the decoder of a new model is told."""
+        if not self.conditional:
+            return 0
+        self._count_classes(rows)
+        self._decodes_unlabelled = bool((rows.labels < 0).any())
+        return len(self.classes_)
+
+    def _labels(self, y, X, *, fresh):
+        if not self.conditional:
+            return None
+        known = None if fresh else self.classes_
+        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
+        return labels
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = bool(self.conditional)
+        return tags

@@ -45,6 +45,7 @@ _MAY_CHANGE = {
     "learning_rate_init",
     "max_iter",
     "n_importance_samples",
+    "n_score_samples",
     "n_iter_no_change",
     "random_state",
     "tol",
@@ -263,8 +264,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         statistics = ColumnStatistics.measure(X, np.sort(subset), weight)
         if stream:
             statistics = statistics.of_a_stream()
-        standardized = self._needs_unit_interval() is None
-        self.scaling_ = statistics.scaling() if standardized else Scaling(np.zeros(X.shape[1]), 1.0)
+        self.scaling_ = self._make_scaling(statistics)
         self._dtype = float_dtype(X)
         self._started_with = self._built_in_params()
         return statistics
@@ -273,6 +273,12 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         if self.batch_size == "auto":
             return int(np.clip(len(rows) // 25, 16, 128))
         return self.batch_size
+
+    def _make_scaling(self, statistics):
+        """What rows are standardized by."""
+        if self._needs_unit_interval() is None:
+            return statistics.scaling()
+        return Scaling(np.zeros_like(statistics.mean), 1.0)
 
     def _new_net(self, start, rows, statistics):
         """A net that starts where `start` says, given `rows`."""
@@ -429,10 +435,14 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
     def _validate_target(self, X, *, reset):
         """Check X where it is also what the decoder must reproduce."""
         X = self._validate(X, reset=reset)
+        self._check_target(X, fresh=reset)
+        return X
+
+    def _check_target(self, X, *, fresh):
+        """Refuse rows that the loss is not defined for; if `fresh`, they start a new model."""
         needs = self._needs_unit_interval()
         if needs is not None:
             check_unit_interval(X, needs)
-        return X
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")

@@ -18,7 +18,7 @@ STATISTICS_ROWS = 256
 
 
 class Scaling(nn.Module):
-    """``x -> (x - mean) / scale`` in float32 and back, with one scale for all features.
+    """``x -> (x - mean) / scale`` in float32 and back, mostly with one scale for all features.
 
     A common scale leaves the squared error what it was, up to a constant. The subtraction is done
     in the dtype of x, so that float64 rows far from zero lose nothing. It stays on the CPU.
@@ -26,7 +26,7 @@ class Scaling(nn.Module):
     Parameters
     ----------
     mean : array of shape (n_features,)
-    scale : float
+    scale : float or array of shape (n_features,)
     bounds : pair of arrays of shape (n_features,) or None
         What ``inverse`` clips to, in the units of the data.
     """
@@ -36,9 +36,10 @@ class Scaling(nn.Module):
         self.bounds = bounds
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
-        self.is_identity = bool(self.scale == 1 and not self.mean.any())
+        self.is_identity = bool((self.scale == 1).all() and not self.mean.any())
         near_zero = (self.mean.abs() <= MAX_FUSED_OFFSET * self.scale).all()
-        self.is_fused = bool(near_zero and 1e-30 < self.scale < 1e30)
+        ordinary = ((self.scale > 1e-30) & (self.scale < 1e30)).all()
+        self.is_fused = bool(near_zero and ordinary)
 
     def forward(self, x):
         """Standardize, ``(n, n_features)``, any floating dtype -> float32."""

@@ -1,19 +1,39 @@
 """The variational autoencoder."""
 
+import copy
 import math
 from abc import abstractmethod
+from functools import partial
 from numbers import Integral, Real
 
+import numpy as np
 import torch
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
-from skae._base import BaseAutoencoder
+from skae._base import TORCH_DTYPES, BaseAutoencoder
+from skae._columns import check_ranges, detect_columns, resolve_columns
+from skae._conditional import ConditionalOnRequest
+from skae._device import forked_seed, plain_torch
+from skae._scaling import Scaling
 from skae.losses import LIKELIHOODS
-from skae.modules import VariationalAutoencoder
+from skae.modules import (
+    COUNTS,
+    Likelihood,
+    LogCounts,
+    MixedLikelihood,
+    Offset,
+    VariationalAutoencoder,
+)
 from skae.objectives import NegativeELBO, importance_log_likelihood
 
 # Beyond this the likelihood overflows in float32.
 MAX_ABS_LOG_VARIANCE = 60.0
+# Probabilities and means of the start are at least so large, for their logarithms to be finite.
+MIN_START = 1e-3
+CONTINUOUS = ("gaussian", "laplace")
 
 
 class VariationalBase(BaseAutoencoder):
@@ -21,55 +41,156 @@ class VariationalBase(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
-        "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "likelihood": [StrOptions({*LIKELIHOODS, "mixed"}), list],
         "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
-        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+        "n_score_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
     _cost = "likelihood"
 
     @abstractmethod
-    def __init__(self, n_components, *, likelihood, noise_variance, n_importance_samples, **shared):
+    def __init__(self, n_components, *, likelihood, noise_variance, n_score_samples, **shared):
         super().__init__(n_components, **shared)
         self.likelihood = likelihood
         self.noise_variance = noise_variance
-        self.n_importance_samples = n_importance_samples
+        self.n_score_samples = n_score_samples
 
-    def _log_noise_variance(self):
-        """Logarithm of the noise variance for standardized rows, or None if it is learned."""
-        if self.likelihood != "gaussian":
-            return 0.0
-        if self.noise_variance is None:
-            return None
-        log_variance = math.log(self.noise_variance) - 2 * math.log(self.scaling_.scale.item())
-        if abs(log_variance) > MAX_ABS_LOG_VARIANCE:
+    # Which column has which likelihood.
+
+    def _is_one(self):
+        """Whether one likelihood is that of all columns."""
+        return isinstance(self.likelihood, str) and self.likelihood != "mixed"
+
+    def _check_target(self, X, *, fresh):
+        if fresh:
+            self._parts = self._find_parts(X)
+        super()._check_target(X, fresh=fresh)
+        check_ranges(X, self._parts)
+
+    def _find_parts(self, X):
+        if self._is_one():
+            return [(self.likelihood, np.arange(X.shape[1]))]
+        if self.likelihood == "mixed":
+            return detect_columns(X)
+        names = getattr(self, "feature_names_in_", None)
+        return resolve_columns(self.likelihood, LIKELIHOODS, X.shape[1], names)
+
+    def _needs_unit_interval(self):
+        if self._is_one() and (self.likelihood in CONTINUOUS or self.likelihood == "bernoulli"):
+            return super()._needs_unit_interval()
+        if self.output_activation == "logistic":
             raise ValueError(
-                f"noise_variance={self.noise_variance} is {math.exp(min(log_variance, 700)):.1g} "
+                f"output_activation='logistic' does not go with likelihood={self.likelihood!r}, "
+                "which says itself what outputs are. Use 'auto'."
+            )
+        return None
+
+    def _make_scaling(self, statistics):
+        if self._is_one() and self.likelihood in CONTINUOUS:
+            return super()._make_scaling(statistics)
+        # Each column on its own, since their likelihoods have parameters of their own.
+        mean, scale = np.zeros_like(statistics.mean), np.ones_like(statistics.mean)
+        for name, columns in self._parts:
+            if name in CONTINUOUS:
+                deviation = statistics.deviation[columns]
+                mean[columns] = statistics.mean[columns]
+                scale[columns] = np.where(deviation > 0, deviation, 1.0)
+        return Scaling(mean, 1.0 if (scale == 1).all() else scale)
+
+    # The networks.
+
+    def _make_parts(self, n_outputs, n_inputs, statistics):
+        encoder, decoder, likelihood = super()._make_parts(n_outputs, n_inputs, statistics)
+        counts = [columns for name, columns in self._parts if name in COUNTS]
+        if counts:
+            is_count = torch.zeros(len(statistics.mean), dtype=torch.bool)
+            is_count[np.concatenate(counts)] = True
+            encoder = nn.Sequential(LogCounts(is_count, _tensor(statistics.mean)), encoder)
+        return encoder, decoder, likelihood
+
+    def _make_outputs(self, statistics):
+        likelihood = self._make_likelihood()
+        if self._is_one() and self.likelihood in CONTINUOUS:
+            return super()._make_outputs(statistics)[0], likelihood
+        if self.likelihood == "bernoulli":
+            return super()._make_outputs(statistics)[0], likelihood
+        offset = np.zeros_like(statistics.mean)
+        for name, columns in self._parts:
+            mean = np.maximum(statistics.mean[columns], MIN_START)
+            if name == "bernoulli":
+                mean = np.minimum(mean, 1 - MIN_START)
+                offset[columns] = np.log(mean) - np.log1p(-mean)
+            elif name not in CONTINUOUS:
+                offset[columns] = np.log(mean)
+        return Offset(_tensor(offset)), likelihood
+
+    def _make_likelihood(self):
+        parts = []
+        for name, columns in self._parts:
+            parameter, learned = None, True
+            if name in CONTINUOUS and self.noise_variance is not None:
+                parameter, learned = self._log_noise_variance(columns), False
+            elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
+                parameter = torch.zeros(len(columns))
+            parts.append((Likelihood(name, parameter, learned), torch.from_numpy(columns)))
+        return parts[0][0] if self._is_one() else MixedLikelihood(parts)
+
+    def _log_noise_variance(self, columns):
+        """Logarithm of the noise variance for standardized rows."""
+        scale = self.scaling_.scale
+        log_variance = math.log(self.noise_variance) - 2 * scale.log()
+        if scale.ndim:
+            log_variance = log_variance[columns]
+        if (log_variance.abs() > MAX_ABS_LOG_VARIANCE).any():
+            largest = log_variance.flatten()[log_variance.abs().argmax()].clamp(max=700)
+            raise ValueError(
+                f"noise_variance={self.noise_variance} is {largest.exp():.1g} "
                 "times the variance of X: no float32 can weigh the two. Give it in squared units "
                 "of X, or None to learn it."
             )
-        return log_variance
+        return log_variance.float()
+
+    # Scores.
 
     def _row_scores(self, module, x):
-        noise = torch.from_numpy(self._score_noise).to(x)
-        likelihood = self.net_.module_.objective.likelihood
-        scores = importance_log_likelihood(module, x, noise, likelihood)
+        return self._log_likelihoods(torch.from_numpy(self._score_noise), module, x)
+
+    def _estimate_log_likelihoods(self, X, n_samples, random_state):
+        """Estimates with draws of their own, for `skae.metrics.log_likelihood`."""
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        noise = check_random_state(random_state).standard_normal((n_samples, self._n_features_out))
+        return self._score_rows(X, partial(self._log_likelihoods, torch.from_numpy(noise)))
+
+    def _log_likelihoods(self, noise, module, x):
+        """Estimates of log p(x) in units of X; where there are classes, of all of them together."""
+        noise = noise.to(x)
+        if module.log_shares is None:
+            scores = importance_log_likelihood(module, x, noise)
+        else:
+            told = (torch.full((len(x),), k, device=x.device) for k in range(module.n_classes))
+            scores = torch.stack([importance_log_likelihood(module, x, noise, y) for y in told])
+            scores = (scores + module.log_shares[:, None]).logsumexp(dim=0)
         return scores - self._log_volume()
 
     def _log_volume(self):
         """Logarithm of the volume that scaling divides by: densities are per unit of X."""
-        return self.n_features_in_ * math.log(self.scaling_.scale.item())
+        return self.scaling_.scale.log().expand(self.n_features_in_).sum().item()
 
     def _describe_training(self, rows, terms):
         self.reconstruction_err_ = terms["reconstruction"] + self._log_volume()
-        shape = (self.n_importance_samples, self._n_features_out)
+        shape = (self.n_score_samples, self._n_features_out)
         self._score_noise = self._rng.standard_normal(shape)
 
     def _draw_codes(self, n_samples, random_state):
         return random_state.standard_normal((n_samples, self._n_features_out))
 
 
-class VAETransformer(VariationalBase):
+def _tensor(values):
+    return torch.from_numpy(values).float()
+
+
+class VAETransformer(ConditionalOnRequest, VariationalBase):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -77,7 +198,11 @@ class VAETransformer(VariationalBase):
 
     .. math:: -\mathbb{E}_{q(z|x)}[\log p(x | z)] + \beta\, \mathrm{KL}(q(z | x) \| p(z))
 
-    with one draw of z per row and step [1]_; :math:`\beta \neq 1` gives the beta-VAE [2]_.
+    with one draw of z per row and step [1]_; :math:`\beta \neq 1` gives the beta-VAE [2]_. With
+    :math:`L > 1` draws it minimizes the tighter importance-weighted bound [4]_
+
+    .. math:: -\mathbb{E}\left[\log \frac{1}{L} \sum_{l=1}^L p(x | z_l)
+        \left(\frac{p(z_l)}{q(z_l | x)}\right)^\beta\right].
 
     Parameters
     ----------
@@ -91,24 +216,39 @@ class VAETransformer(VariationalBase):
     architecture : architecture, default=None
         An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
         given, it replaces `hidden_layer_sizes` and `activation`.
-    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
-        :math:`p(x | z)`. "gaussian" has one variance for all features, see `noise_variance`;
-        "bernoulli" needs X in [0, 1].
+    likelihood : str or list of (str, columns), default="gaussian"
+        :math:`p(x | z)`, independent for each feature. "gaussian" and "laplace" have one variance
+        for all features, see `noise_variance`; "bernoulli" needs X in [0, 1]; "poisson" and
+        "negative_binomial", which learns a dispersion for each feature, need counts, X >= 0;
+        "categorical" is that of one one-hot block. Pairs give each column a likelihood, as in
+        ``[("gaussian", [0, 1]), ("categorical", [2, 3, 4]), ("poisson", ["visits"])]``, with a
+        pair for each one-hot block; columns are numbers, names, a slice or a mask. "mixed" finds
+        them in what encoders make of a table: neighbouring columns of zeros and ones, of which each
+        row has exactly one 1, are "categorical", other columns of zeros and ones "bernoulli", all
+        else "gaussian". With pairs or "mixed", each column is standardized on its own inside, and
+        has a variance of its own.
     noise_variance : float or None, default=None
-        The variance of the Gaussian likelihood in squared units of X. None learns it [3]_, so that
-        the reconstruction and the divergence are in balance whatever the units of X.
+        The variance of the Gaussian and Laplace likelihoods in squared units of X. None learns it
+        [3]_, so that the reconstruction and the divergence are in balance whatever the units of X.
     output_activation : {"auto", "identity", "logistic"}, default="auto"
-        What ends the decoder. "auto" is logistic for the Bernoulli likelihood; otherwise means are
-        clipped at the bounds that the data show: where at least 5 % of the training rows share the
-        smallest (or the largest) value of a feature, that value is taken for its bound. "identity"
-        clips nothing; "logistic" needs X in [0, 1].
+        What ends the decoder. "auto" is what the likelihood needs; for "gaussian" and "laplace"
+        means are clipped at the bounds that the data show: where at least 5 % of the training rows
+        share the smallest (or the largest) value of a feature, that value is taken for its bound.
+        "identity" clips nothing; "logistic" needs X in [0, 1].
+    conditional : bool, default=False
+        Whether `fit` needs y and the decoder is told the class: :math:`p(x | z, y)`. The code is
+        then left with what the class does not say, and `sample` draws from the classes asked for.
+        Rows without a class have y = -1.
     beta : float, default=1.0
         Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
         reconstruction is sharper.
     kl_warmup : int, default=0
         The number of first epochs over which the weight of the divergence rises from 0 to `beta`.
         Use it where components collapse to the prior.
-    n_importance_samples : int, default=64
+    n_importance_samples : int, default=1
+        Draws of z for each row and step in training. More of them give a tighter bound, and take
+        as many passes of the decoder; an encoder trained so is less exact a posterior.
+    n_score_samples : int, default=64
         How many draws `score_samples` uses; they are made in `fit`.
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
@@ -163,6 +303,8 @@ class VAETransformer(VariationalBase):
     reconstruction_err_ : float
         The expected negative log-likelihood of the kept epoch in nats per row, on held-out rows if
         there are any.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, without -1; only with `conditional`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -176,8 +318,10 @@ class VAETransformer(VariationalBase):
     Notes
     -----
     `transform` gives the posterior mean. `sample` decodes draws from the prior and gives the mean
-    of the likelihood, without its noise. `score_samples` is an importance-weighted estimate of
-    :math:`\log p(x)` in nats, a lower bound in expectation, the same at each call [4]_.
+    of the likelihood, or with ``noise=True`` draws from it. `score_samples` is an
+    importance-weighted estimate of :math:`\log p(x)` in nats, a lower bound in expectation, the
+    same at each call [4]_; with `conditional` :math:`p(x) = \sum_y p(y) p(x | y)`. See also
+    :func:`skae.metrics.log_likelihood`.
 
     References
     ----------
@@ -202,6 +346,8 @@ class VAETransformer(VariationalBase):
 
     _parameter_constraints: dict = {
         **VariationalBase._parameter_constraints,
+        **ConditionalOnRequest._conditional_constraints,
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],
     }
@@ -216,9 +362,11 @@ class VAETransformer(VariationalBase):
         likelihood="gaussian",
         noise_variance=None,
         output_activation="auto",
+        conditional=False,
         beta=1.0,
         kl_warmup=0,
-        n_importance_samples=64,
+        n_importance_samples=1,
+        n_score_samples=64,
         learning_rate="annealed",
         learning_rate_init=0.003,
         batch_size="auto",
@@ -238,7 +386,8 @@ class VAETransformer(VariationalBase):
             n_components,
             likelihood=likelihood,
             noise_variance=noise_variance,
-            n_importance_samples=n_importance_samples,
+            n_score_samples=n_score_samples,
+            conditional=conditional,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             architecture=architecture,
@@ -260,11 +409,51 @@ class VAETransformer(VariationalBase):
         )
         self.beta = beta
         self.kl_warmup = kl_warmup
+        self.n_importance_samples = n_importance_samples
 
     def _make_module(self, rows, statistics, start):
-        n_outputs = 2 * self.n_components
-        encoder, decoder, link = self._make_parts(n_outputs, self.n_components, statistics)
-        return VariationalAutoencoder(encoder, decoder, link, self._log_noise_variance())
+        n_inputs = self.n_components + self._learn_classes(rows)
+        parts = self._make_parts(2 * self.n_components, n_inputs, statistics)
+        shares = _tensor(self._class_shares) if self.conditional else None
+        return VariationalAutoencoder(*parts, shares)
 
     def _make_objective(self):
-        return NegativeELBO(self.likelihood, self.beta, self.kl_warmup)
+        return NegativeELBO(self.beta, self.kl_warmup, self.n_importance_samples)
+
+    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):
+        """Draw new rows: decode draws of the prior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+        y : array-like of shape (n_samples,) or a label, default=None
+            With `conditional`, the labels of the rows; None draws them as often as `fit` was given
+            them.
+        noise : bool, default=False
+            Whether rows are drawn from the likelihood, such as whole counts and one category of
+            each block. Otherwise they are its means, such as the probabilities of categories.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            New rows, in the units and the floating dtype of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1, or if y is not as described.
+        """
+        random_state = check_random_state(random_state)
+        means = super().sample(n_samples, random_state, y)
+        if not noise:
+            return means
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
+            likelihood = copy.deepcopy(self.module_.link).cpu()
+            drawn = likelihood.draw(self.scaling_(torch.from_numpy(means)))
+            return self.scaling_.inverse(drawn.to(TORCH_DTYPES[means.dtype.name])).numpy()

@@ -10,7 +10,7 @@ from skae._conditional import ConditionalMixin
 from skae._semi_supervised import SemiSupervisedClassifier
 from skae._vae import VariationalBase
 from skae.modules import VariationalClassifier
-from skae.objectives import SemiSupervisedELBO, importance_log_likelihood
+from skae.objectives import SemiSupervisedELBO
 
 
 class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase):
@@ -48,7 +48,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
         given, it replaces `hidden_layer_sizes` and `activation`; its encoder is made twice, the
         classifier being one as well.
-    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+    likelihood : str or list of (str, columns), default="gaussian"
         :math:`p(x | z)`. "gaussian" has one variance for all features, see `noise_variance`;
         "bernoulli" needs X in [0, 1].
     noise_variance : float or None, default=None
@@ -65,7 +65,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
     labelled_batch_size : int or "auto", default="auto"
         Labelled rows in each batch, beside `batch_size` others. "auto" takes 100, or all if there
         are fewer. Each batch has of each class what its share of the labelled rows is.
-    n_importance_samples : int, default=64
+    n_score_samples : int, default=64
         How many draws `score_samples` uses; they are made in `fit`.
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
@@ -181,7 +181,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         output_activation="auto",
         classification_weight=30.0,
         labelled_batch_size="auto",
-        n_importance_samples=64,
+        n_score_samples=64,
         learning_rate="annealed",
         learning_rate_init=0.003,
         batch_size="auto",
@@ -206,7 +206,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
             noise_variance=noise_variance,
             output_activation=output_activation,
             labelled_batch_size=labelled_batch_size,
-            n_importance_samples=n_importance_samples,
+            n_score_samples=n_score_samples,
             learning_rate=learning_rate,
             learning_rate_init=learning_rate_init,
             batch_size=batch_size,
@@ -232,28 +232,9 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         n_classes, n_codes = len(self.classes_), 2 * self.n_components
         classifier, _ = self._make_networks(n_classes, self.n_components)
         n_inputs = self.n_components + n_classes
-        encoder, decoder, link = self._make_parts(n_codes, n_inputs, statistics)
-        return VariationalClassifier(
-            classifier,
-            torch.from_numpy(self._class_shares.astype(np.float32)),
-            encoder,
-            decoder,
-            link,
-            self._log_noise_variance(),
-            n_codes,
-        )
+        parts = self._make_parts(n_codes, n_inputs, statistics)
+        shares = torch.from_numpy(self._class_shares.astype(np.float32))
+        return VariationalClassifier(classifier, n_codes, *parts, shares)
 
     def _make_objective(self):
-        return SemiSupervisedELBO(self.likelihood, self.classification_weight, self._labelled_share)
-
-    def _row_scores(self, module, x):
-        noise = torch.from_numpy(self._score_noise).to(x)
-        likelihood = self.net_.module_.objective.likelihood
-        scores = [
-            log_share
-            + importance_log_likelihood(
-                module, x, noise, likelihood, torch.full((len(x),), number, device=x.device)
-            )
-            for number, log_share in enumerate(module.log_shares)
-        ]
-        return torch.stack(scores).logsumexp(dim=0) - self._log_volume()
+        return SemiSupervisedELBO(self.classification_weight, self._labelled_share)

@@ -1,8 +1,8 @@
 """Reconstruction losses and negative log-likelihoods, as pure functions of tensors.
 
 Every function takes the rows and the decoder's raw output, both ``(batch, n_features)``, and
-returns one value per row, ``(batch,)``. "Raw" means before the link: `log_loss` and
-`bernoulli_nll` take logits, which keeps them exact where a probability rounds to 0 or 1.
+returns one value per row, ``(batch,)``. "Raw" means before the link: where the link is the
+logistic function, functions take logits, where it is the exponential, logarithms.
 """
 
 import math
@@ -17,8 +17,12 @@ __all__ = [
     "SCALE_DEGREE",
     "absolute_error",
     "bernoulli_nll",
+    "categorical_nll",
     "gaussian_nll",
+    "laplace_nll",
     "log_loss",
+    "negative_binomial_nll",
+    "poisson_nll",
     "squared_error",
 ]
 
@@ -39,21 +43,50 @@ def log_loss(x, logits):
 
 
 def gaussian_nll(x, mean, log_variance):
-    """``-log N(x; mean, exp(log_variance) I)`` in nats, summed over the features."""
-    n_features = x.shape[1]
-    squares = (x - mean).square().sum(dim=1)
-    return 0.5 * (
-        squares * torch.exp(-log_variance) + n_features * (log_variance + math.log(2 * math.pi))
-    )
+    """``-log N(x; mean, diag(exp(log_variance)))`` in nats, summed over the features.
+
+    `log_variance` is one number, or one for each feature.
+    """
+    log_variance = log_variance.to(x.dtype).expand(x.shape[1])
+    squares = (x - mean).square() @ torch.exp(-log_variance)
+    return 0.5 * (squares + (log_variance + math.log(2 * math.pi)).sum())
 
 
-def bernoulli_nll(x, logits, log_variance=None):
+def laplace_nll(x, mean, log_variance):
+    """``-log Laplace(x; mean, sqrt(exp(log_variance) / 2))`` in nats, summed over the features."""
+    log_scale = 0.5 * (log_variance.to(x.dtype).expand(x.shape[1]) - math.log(2))
+    return (x - mean).abs() @ torch.exp(-log_scale) + (log_scale + math.log(2)).sum()
+
+
+def bernoulli_nll(x, logits, parameter=None):
     """``-log Bernoulli(x; logistic(logits))`` in nats, summed over the features.
 
-    Between 0 and 1 the value is the cross-entropy, the usual relaxation. `log_variance` is
-    accepted, and ignored, so that all likelihoods are called alike.
+    Between 0 and 1 the value is the cross-entropy, the usual relaxation. `parameter` is ignored,
+    here and below, so that all likelihoods are called alike.
     """
     return functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+
+
+def categorical_nll(x, logits, parameter=None):
+    """``-log softmax(logits)`` of the category that x, a one-hot block, has."""
+    return -(x * logits.log_softmax(dim=1)).sum(dim=1)
+
+
+def poisson_nll(x, log_rate, parameter=None):
+    """``-log Poisson(x; exp(log_rate))`` in nats, summed over the features."""
+    return (log_rate.exp() - x * log_rate + torch.lgamma(x + 1)).sum(dim=1)
+
+
+def negative_binomial_nll(x, log_mean, log_dispersion):
+    """``-log NB(x)`` in nats, summed over the features.
+
+    The mean is ``exp(log_mean)``, the variance ``mean + mean ** 2 / exp(log_dispersion)``.
+    """
+    size = log_dispersion.exp()
+    log_total = torch.logaddexp(log_dispersion, log_mean)
+    constant = torch.lgamma(x + size) - torch.lgamma(size) - torch.lgamma(x + 1)
+    log_p = constant + size * (log_dispersion - log_total) + x * (log_mean - log_total)
+    return -log_p.sum(dim=1)
 
 
 LOSSES = {
@@ -64,7 +97,11 @@ LOSSES = {
 
 LIKELIHOODS = {
     "bernoulli": bernoulli_nll,
+    "categorical": categorical_nll,
     "gaussian": gaussian_nll,
+    "laplace": laplace_nll,
+    "negative_binomial": negative_binomial_nll,
+    "poisson": poisson_nll,
 }
 
 # What maps the decoder's raw output to the data, where it is not the identity.

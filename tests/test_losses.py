@@ -11,8 +11,12 @@ from skae.losses import (
     SCALE_DEGREE,
     absolute_error,
     bernoulli_nll,
+    categorical_nll,
     gaussian_nll,
+    laplace_nll,
     log_loss,
+    negative_binomial_nll,
+    poisson_nll,
     squared_error,
 )
 
@@ -40,6 +44,34 @@ def test_bernoulli_nll_is_that_of_scipy_and_finite_at_extreme_logits():
     np.testing.assert_allclose(bernoulli_nll(x, logits), expected)
     np.testing.assert_allclose(3 * log_loss(x, logits), expected)
     assert bernoulli_nll(x, -1e4 * (2 * x - 1)).item() == pytest.approx(3e4)
+
+
+def test_laplace_nll_is_that_of_scipy_with_a_variance_for_each_column():
+    x, mean = draw(2, 5, 3)
+    log_variance = torch.tensor([0.7, -1.0, 2.0], dtype=torch.float64)
+    scale = np.sqrt(np.exp(log_variance.numpy()) / 2)
+    expected = -stats.laplace(mean, scale).logpdf(x).sum(axis=1)
+    np.testing.assert_allclose(laplace_nll(x, mean, log_variance), expected)
+    expected = -stats.norm(mean, np.exp(0.5 * log_variance.numpy())).logpdf(x).sum(axis=1)
+    np.testing.assert_allclose(gaussian_nll(x, mean, log_variance), expected)
+
+
+def test_count_nlls_are_those_of_scipy():
+    x = torch.tensor([[0.0, 3.0, 40.0], [1.0, 0.0, 7.0]], dtype=torch.float64)
+    log_mean, log_size = draw(2, 3), torch.tensor([0.5, -1.0, 3.0], dtype=torch.float64)
+    expected = -stats.poisson(log_mean.exp()).logpmf(x).sum(axis=1)
+    np.testing.assert_allclose(poisson_nll(x, log_mean), expected)
+    size = log_size.exp().numpy()
+    negative_binomial = stats.nbinom(size, size / (size + log_mean.exp().numpy()))
+    expected = -negative_binomial.logpmf(x).sum(axis=1)
+    np.testing.assert_allclose(negative_binomial_nll(x, log_mean, log_size), expected)
+
+
+def test_categorical_nll_is_the_cross_entropy():
+    logits, y = draw(4, 3), torch.tensor([0, 2, 1, 2])
+    x = torch.nn.functional.one_hot(y, 3).double()
+    expected = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    torch.testing.assert_close(categorical_nll(x, logits), expected)
 
 
 @pytest.mark.parametrize("name", SCALE_DEGREE)

@@ -8,7 +8,8 @@ from sklearn.metrics import mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae.metrics import explained_variance, reconstruction_error
+from skae import VAETransformer
+from skae.metrics import explained_variance, log_likelihood, reconstruction_error
 
 
 def test_metrics_of_pca(digits):
@@ -29,3 +30,13 @@ def test_a_constant_has_no_variance_to_explain():
     with np.errstate(invalid="ignore"):
         pca = PCA(1).fit(np.eye(4, 3))
     assert np.isnan(explained_variance(pca, X))
+
+
+def test_log_likelihood_comes_nearer_with_more_draws(digits):
+    model = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=5, random_state=0).fit(digits)
+    few, many = (log_likelihood(model, digits[:50], n_samples=n) for n in (1, 500))
+    assert many > few + 0.1
+    assert many == log_likelihood(model, digits[:50], n_samples=500)
+    assert many == pytest.approx(model.score(digits[:50]), abs=1.0)
+    with pytest.raises(TypeError, match="PCA has no likelihood"):
+        log_likelihood(PCA(2).fit(digits), digits)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from skae import VAETransformer
@@ -37,7 +39,7 @@ def test_importance_sampling_finds_the_exact_likelihood_of_a_linear_model():
     exact = stats.multivariate_normal(bias.numpy(), covariance).logpdf(x)
     noise = torch.randn(20_000, 2, dtype=torch.float64)
     with torch.no_grad():
-        estimate = importance_log_likelihood(module, x, noise, "gaussian")
+        estimate = importance_log_likelihood(module, x, noise)
     np.testing.assert_allclose(estimate, exact, atol=0.05)
 
 
@@ -73,7 +75,7 @@ def test_the_learned_variance_is_that_of_the_noise():
     rng = np.random.default_rng(0)
     X = 50 * rng.normal(size=(2000, 2)) @ rng.normal(size=(2, 20)) + 7 * rng.normal(size=(2000, 20))
     vae = VAETransformer(2, hidden_layer_sizes=(32,), max_iter=30, random_state=0).fit(X)
-    found = vae.module_.log_variance.exp().item() * vae.scaling_.scale.item() ** 2
+    found = vae.module_.link.parameter.exp().item() * vae.scaling_.scale.item() ** 2
     assert found == pytest.approx(7**2, rel=0.15)
     # With the right noise the estimate comes near the likelihood of the model that made X.
     covariance = np.cov(X.T)
@@ -83,7 +85,7 @@ def test_the_learned_variance_is_that_of_the_noise():
 
 def test_a_given_variance_is_kept_in_units_of_X(digits):
     vae = VAETransformer(2, noise_variance=9.0, **QUICK).fit(digits)
-    found = vae.module_.log_variance.exp().item() * vae.scaling_.scale.item() ** 2
+    found = vae.module_.link.parameter.exp().item() * vae.scaling_.scale.item() ** 2
     assert found == pytest.approx(9.0)
 
 
@@ -91,7 +93,7 @@ def test_a_given_variance_is_kept_in_units_of_X(digits):
 def test_scores_are_repeatable_and_rise_with_the_number_of_draws(likelihood, unit_digits):
     settings = {**QUICK, "likelihood": likelihood, "max_iter": 20}  # enough to use the code
     few, many = (
-        VAETransformer(3, n_importance_samples=n, **settings).fit(unit_digits) for n in (1, 100)
+        VAETransformer(3, n_score_samples=n, **settings).fit(unit_digits) for n in (1, 100)
     )
     np.testing.assert_array_equal(few.transform(unit_digits), many.transform(unit_digits))
     np.testing.assert_array_equal(many.score_samples(unit_digits), many.score_samples(unit_digits))
@@ -139,6 +141,9 @@ def test_training_does_not_stop_in_its_warm_up(unit_digits):
     [
         ({"likelihood": "cauchy"}, "'likelihood' parameter"),
         ({"likelihood": "bernoulli"}, r"needs values in \[0, 1\]"),
+        ({"likelihood": "categorical"}, r"needs values in \[0, 1\]"),
+        ({"likelihood": [("gaussian", [0, 1])]}, "must name each of the 64 columns"),
+        ({"likelihood": "poisson", "output_activation": "logistic"}, "does not go with"),
         ({"noise_variance": 0}, "'noise_variance' parameter"),
         ({"noise_variance": 1e-60}, "squared units of X"),
         ({"noise_variance": 1e300}, "squared units of X"),
@@ -148,3 +153,126 @@ def test_training_does_not_stop_in_its_warm_up(unit_digits):
 def test_settings_that_make_no_sense_are_named(params, message, digits):
     with pytest.raises(ValueError, match=message):
         VAETransformer(2, **QUICK, **params).fit(digits)
+
+
+def test_the_importance_weighted_bound_in_closed_form(monkeypatch):
+    """With the same draws it is minus the estimate that scores are made of."""
+    module, x = make_vae().double(), torch.randn(5, 3, dtype=torch.float64)
+    noise = torch.randn(7, 2, dtype=torch.float64)
+    drawn = noise[:, None].expand(7, 5, 2)
+    monkeypatch.setattr(torch, "randn", lambda *shape, **kwargs: drawn)
+    terms = NegativeELBO(n_draws=7)(module, x)
+    found = terms["reconstruction"] + terms["kl"]
+    torch.testing.assert_close(found, -importance_log_likelihood(module, x, noise))
+    gradients = torch.autograd.grad(found.sum(), module.decoder.weight, retain_graph=True)
+    expected = torch.autograd.grad(
+        -importance_log_likelihood(module, x, noise).sum(), module.decoder.weight
+    )
+    torch.testing.assert_close(gradients, expected)
+
+
+def test_more_draws_give_a_tighter_bound():
+    module, x = make_vae(), torch.randn(2000, 3)
+    with torch.no_grad():
+        bounds = [
+            sum(term.mean() for term in NegativeELBO(n_draws=n)(module, x).values())
+            for n in (1, 5, 50)
+        ]
+    assert bounds[0] > bounds[1] + 0.01 > bounds[2] + 0.02
+
+
+def test_importance_weighted_training_runs_and_scores(unit_digits):
+    params = {**QUICK, "likelihood": "bernoulli", "n_importance_samples": 5}
+    vae = VAETransformer(3, **params).fit(unit_digits)
+    assert vae.best_loss_ == pytest.approx(-vae.score(unit_digits), rel=0.1)
+
+
+def make_counts(n_rows=600):
+    """Negative binomial counts, whose means lie on a curve."""
+    rng = np.random.default_rng(0)
+    place = rng.uniform(-2, 2, (n_rows, 1))
+    mean = np.exp(1.5 + np.sin(place + np.linspace(0, 3, 20)))
+    return rng.negative_binomial(2.0, 2.0 / (2.0 + mean)).astype(float), mean
+
+
+@pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
+def test_counts_have_means_and_draws(likelihood):
+    X, mean = make_counts()
+    vae = VAETransformer(2, likelihood=likelihood, hidden_layer_sizes=(32,), random_state=0).fit(X)
+    back = vae.inverse_transform(vae.transform(X))
+    assert (back > 0).all()
+    assert np.mean((back - mean) ** 2) < 0.5 * np.mean((X.mean(axis=0) - mean) ** 2)
+    drawn = vae.sample(2000, random_state=0, noise=True)
+    np.testing.assert_array_equal(drawn, np.round(drawn))
+    np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), rtol=0.25)
+    if likelihood == "negative_binomial":  # as overdispersed as the data
+        np.testing.assert_allclose(drawn.var(axis=0).mean(), X.var(axis=0).mean(), rtol=0.3)
+        assert vae.score(X) > VAETransformer(
+            2, likelihood="poisson", hidden_layer_sizes=(32,), random_state=0
+        ).fit(X).score(X)
+
+
+def make_table(n_rows=800):
+    """A number in large units, a category of three that depends on it, a flag, another number."""
+    rng = np.random.default_rng(0)
+    number = rng.normal(size=n_rows)
+    category = np.digitize(number + 0.3 * rng.normal(size=n_rows), [-0.5, 0.5])
+    flag = rng.uniform(size=n_rows) < 0.2
+    other = 0.001 * (number + rng.normal(size=n_rows))
+    return np.column_stack([1e4 + 1e3 * number, np.eye(3)[category], flag, other])
+
+
+MIXED = [("gaussian", [0, 5]), ("bernoulli", [4]), ("categorical", [1, 2, 3])]
+
+
+@pytest.mark.parametrize("likelihood", ["mixed", MIXED], ids=["mixed", "pairs"])
+def test_mixed_columns_are_modelled_each_as_what_it_is(likelihood):
+    X = make_table()
+    vae = VAETransformer(2, likelihood=likelihood, max_iter=80, random_state=0).fit(X)
+    drawn = vae.sample(4000, random_state=0, noise=True)
+    assert set(np.unique(drawn[:, 1:5])) == {0.0, 1.0}
+    np.testing.assert_array_equal(drawn[:, 1:4].sum(axis=1), 1)
+    np.testing.assert_allclose(drawn.mean(axis=0)[[0, 1, 2, 3, 4]], X.mean(axis=0)[:5], rtol=0.3)
+    np.testing.assert_allclose(drawn.std(axis=0)[[0, 5]], X.std(axis=0)[[0, 5]], rtol=0.25)
+    for rows in (X, drawn):  # what depends on each other still does
+        assert np.corrcoef(rows[:, 0], rows[:, 3])[0, 1] > 0.5
+    means = vae.inverse_transform(vae.transform(X))
+    np.testing.assert_allclose(means[:, 1:4].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_units_of_single_columns_do_not_matter_to_mixed_likelihoods():
+    X, unit = make_table(), np.array([1e-3, 1, 1, 1, 1, 1e6])
+    settings = {**QUICK, "likelihood": MIXED}
+    one, other = VAETransformer(2, **settings), VAETransformer(2, **settings)
+    one.fit(X), other.fit(X * unit)
+    np.testing.assert_allclose(one.transform(X), other.transform(X * unit), rtol=1e-3, atol=1e-4)
+    expected = one.score(X) - np.log(unit).sum()
+    assert other.score(X * unit) == pytest.approx(expected, abs=1e-2)
+
+
+def test_columns_may_have_names():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(make_table(), columns=list("abcdef"))
+    pairs = [("laplace", ["a", "f"]), ("bernoulli", ["e"]), ("categorical", ["b", "c", "d"])]
+    assert np.isfinite(VAETransformer(2, likelihood=pairs, **QUICK).fit(X).score_samples(X)).all()
+
+
+def test_told_the_class_it_draws_the_class():
+    X, y = load_digits(return_X_y=True)
+    settings = {"max_iter": 30, "random_state": 0, "likelihood": "bernoulli", "conditional": True}
+    vae = VAETransformer(4, **settings).fit(X / 16, y)
+    judge = LogisticRegression(max_iter=2000).fit(X / 16, y)
+    asked = np.arange(1000) % 10
+    assert judge.score(vae.sample(1000, random_state=0, y=asked), asked) > 0.9
+    styles = vae.transform(X[:200] / 16)
+    assert judge.score(vae.inverse_transform(styles, asked[:200]), asked[:200]) > 0.9
+    # The likelihood sums over the classes.
+    x = vae.scaling_(torch.from_numpy(X[:3] / 16)).double()
+    module, noise = vae._scoring_module()[0], torch.from_numpy(vae._score_noise)
+    with torch.no_grad():
+        each = [
+            importance_log_likelihood(module, x, noise, torch.full((3,), k)) + module.log_shares[k]
+            for k in range(10)
+        ]
+    expected = torch.stack(each).logsumexp(dim=0)
+    np.testing.assert_allclose(vae.score_samples(X[:3] / 16), expected, rtol=1e-6)

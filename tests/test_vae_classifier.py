@@ -38,7 +38,7 @@ def test_the_class_of_unlabelled_rows_is_summed_out(likelihood, unit_digits, mon
     without_noise(monkeypatch)
     module, x = model.module_, model.scaling_(torch.from_numpy(unit_digits[:20]))
     module.shift.weight.data.normal_()
-    terms = SemiSupervisedELBO(likelihood)(module, x, torch.zeros(0, dtype=torch.long))
+    terms = SemiSupervisedELBO()(module, x, torch.zeros(0, dtype=torch.long))
     q = module.classify(x).softmax(dim=1)
     shares = np.bincount(TARGET[:100]) / 100
     expected = torch.zeros(20)
@@ -46,7 +46,7 @@ def test_the_class_of_unlabelled_rows_is_summed_out(likelihood, unit_digits, mon
         y = torch.full((20,), number)
         mean, log_var = module.posterior(x, y)
         told = torch.cat([mean, nn.functional.one_hot(y, 10)], dim=1)
-        nll = LIKELIHOODS[likelihood](x, module.decoder(told), module.log_variance)
+        nll = LIKELIHOODS[likelihood](x, module.decoder(told), module.link.parameter)
         cost = nll + gaussian_kl(mean, log_var) - math.log(shares[number])
         expected += q[:, number] * (cost + q[:, number].log())
     torch.testing.assert_close(sum(terms.values()), expected)
@@ -60,7 +60,7 @@ def test_a_labelled_row_counts_as_its_class(fitted, digits, monkeypatch):
     y = (module.classify(x[14:]).argmax(dim=1) + y % 2) % 10  # some as predicted, some not
     terms = SemiSupervisedELBO(weight=3.0, share=0.25)(module.train(), x, y)
     mean, log_var = module.posterior(x[14:], y)
-    nll = LIKELIHOODS["gaussian"](x[14:], module.output(mean, y), module.log_variance)
+    nll = LIKELIHOODS["gaussian"](x[14:], module.output(mean, y), module.link.parameter)
     expected = nll + gaussian_kl(mean, log_var) - module.log_shares[y]
     torch.testing.assert_close(terms["labelled"].mean(), 0.25 * expected.mean())
     entropy = nn.functional.cross_entropy(module.classify(x[14:]), y)
@@ -120,7 +120,7 @@ def test_scores_are_likelihoods(fitted, digits):
     decoder = module.decoder[0] if isinstance(module.decoder[0], nn.Sequential) else module.decoder
     nn.init.zeros_(decoder[-1].weight)
     nn.init.zeros_(decoder[-1].bias)
-    variance = module.log_variance.exp().item()
+    variance = module.link.parameter.exp().item()
     x = fitted.scaling_(torch.from_numpy(digits[:5])).double()
     bounded = module.output(torch.zeros(1, 3), torch.zeros(1, dtype=torch.long))[0].detach()
     expected = multivariate_normal(bounded.double(), variance * np.eye(64)).logpdf(x)

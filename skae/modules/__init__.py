@@ -12,6 +12,7 @@ from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._ladder import Ladder
+from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
 from skae.modules._sparse import KeepLargest, UnitAtoms
 from skae.modules._stacked import LayerAutoencoder, split_layers
 from skae.modules._tied import TiedLinear, tie_weights
@@ -19,6 +20,7 @@ from skae.modules._vae import VariationalAutoencoder
 from skae.modules._variational_classifier import VariationalClassifier
 
 __all__ = [
+    "COUNTS",
     "AdversarialClassifierModule",
     "AdversarialModule",
     "Autoencoder",
@@ -30,7 +32,10 @@ __all__ = [
     "KeepLargest",
     "Ladder",
     "LayerAutoencoder",
+    "Likelihood",
     "LinearPlusNetwork",
+    "LogCounts",
+    "MixedLikelihood",
     "Offset",
     "TiedLinear",
     "UnitAtoms",

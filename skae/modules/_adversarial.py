@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from skae.modules._autoencoder import Autoencoder
-from skae.modules._conditional import with_class
+from skae.modules._conditional import tell
 
 
 class AdversarialModule(Autoencoder):
@@ -33,17 +33,11 @@ class AdversarialModule(Autoencoder):
 
     def output(self, z, y=None):
         """The decoder's raw output for codes and class numbers; of -1 no class is told."""
-        return self.decoder(self._told(z, y))
+        return self.decoder(tell(z, y, self.n_classes))
 
     def judge(self, z, y=None):
         """The discriminator's logit for codes and class numbers, ``(batch, 1)``."""
-        return self.discriminator(self._told(z, y))
-
-    def _told(self, z, y):
-        if not self.n_classes:
-            return z
-        y = torch.full((len(z),), -1, device=z.device) if y is None else y
-        return with_class(z, y, self.n_classes)
+        return self.discriminator(tell(z, y, self.n_classes))
 
 
 class AdversarialClassifierModule(AdversarialModule):

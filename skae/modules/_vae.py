@@ -1,10 +1,10 @@
 """The variational autoencoder."""
 
 import torch
-from torch import nn
-from torch.nn import functional
 
 from skae.modules._autoencoder import Autoencoder
+from skae.modules._conditional import tell
+from skae.modules._likelihood import Likelihood
 
 
 class VariationalAutoencoder(Autoencoder):
@@ -15,38 +15,35 @@ class VariationalAutoencoder(Autoencoder):
     encoder : nn.Module
         (batch, n_features) -> (batch, 2 * n_components).
     decoder : nn.Module
-        (batch, n_components) -> (batch, n_features).
-    link : nn.Module
-        Elementwise.
-    log_variance : float or None
-        Logarithm of the noise variance of a Gaussian likelihood, or None to learn it.
+        (batch, n_components + n_classes) -> (batch, n_features).
+    likelihood : Likelihood or MixedLikelihood
+        Of rows, given the decoder's output; its means are the link.
+    class_shares : tensor of shape (n_classes,) or None
+        p(y), if the decoder is told the class.
     """
 
-    # Noise of a millionth of the data's variance, which is 1, is no longer modelled.
-    MIN_LOG_VARIANCE = -14.0
-    # Adam moves a weight by about its learning rate each step, too little for a logarithm that may
-    # have to go from 0 to -10.
-    PACE = 10.0
     # Beyond this the exponential of a log-variance overflows in float32 products.
     MAX_ABS_LOG_VAR = 30.0
 
-    def __init__(self, encoder, decoder, link=None, log_variance=None):
-        super().__init__(encoder, decoder, link)
-        learned = log_variance is None
-        start = torch.tensor(0.0 if learned else float(log_variance))
-        self.raw_log_variance = nn.Parameter(start, requires_grad=learned)
+    def __init__(self, encoder, decoder, likelihood=None, class_shares=None):
+        super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
+        self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
         self.register_buffer("kl_weight", torch.ones(()))
 
     @property
-    def log_variance(self):
-        """Logarithm of the noise variance of a Gaussian likelihood."""
-        if not self.raw_log_variance.requires_grad:
-            return self.raw_log_variance
-        # Softly, so that more noise can still raise it.
-        above = functional.softplus(self.PACE * self.raw_log_variance - self.MIN_LOG_VARIANCE)
-        return self.MIN_LOG_VARIANCE + above
+    def n_classes(self):
+        """How many classes the decoder may be told."""
+        return 0 if self.log_shares is None else len(self.log_shares)
 
-    def posterior(self, x):
+    def nll(self, x, output):
+        """``-log p(x)`` of rows and the decoder's outputs in nats, ``(batch,)``."""
+        return self.link.nll(x, output)
+
+    def output(self, z, y=None):
+        """The decoder's raw output for codes and, if it is told those, class numbers."""
+        return self.decoder(tell(z, y, self.n_classes))
+
+    def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each."""
         return self._split(self.encoder(x))
 

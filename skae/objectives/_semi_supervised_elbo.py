@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from skae.losses import LIKELIHOODS
 from skae.objectives._semi_supervised import of_labelled, of_plain
 from skae.objectives._vae import draw
 from skae.penalties import gaussian_kl
@@ -21,15 +20,12 @@ class SemiSupervisedELBO:
 
     Parameters
     ----------
-    likelihood : str
-        A name in `skae.losses.LIKELIHOODS`.
     weight : float
         What the cross-entropy counts in training.
     share : float
         Of the labelled rows in all rows.
     """
 
-    likelihood: str = "gaussian"
     weight: float = 30.0
     share: float = 1.0
 
@@ -47,8 +43,7 @@ class SemiSupervisedELBO:
         entropy = functional.cross_entropy(logits, y, reduction="none")
         mean, log_var = module.posterior(known, y)
         output = module.output(draw(mean, log_var), y)
-        bound = LIKELIHOODS[self.likelihood](known, output, module.log_variance)
-        bound = bound + gaussian_kl(mean, log_var) - module.log_shares[y]
+        bound = module.nll(known, output) + gaussian_kl(mean, log_var) - module.log_shares[y]
         weight = self.weight if module.training else 1.0
         return {
             "reconstruction": of_plain((q * nll).sum(dim=1), n_rows),
@@ -62,5 +57,5 @@ class SemiSupervisedELBO:
         n_classes = module.n_classes
         y = torch.arange(n_classes, device=x.device).repeat_interleave(len(x))
         output = module.output(draw(mean, log_var), y)
-        nll = LIKELIHOODS[self.likelihood](x.repeat(n_classes, 1), output, module.log_variance)
+        nll = module.nll(x.repeat(n_classes, 1), output)
         return nll.view(n_classes, -1).T, gaussian_kl(mean, log_var).view(n_classes, -1).T

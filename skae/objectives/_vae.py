@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 
-from skae.losses import LIKELIHOODS
 from skae.penalties import gaussian_kl
 
 
@@ -13,20 +12,27 @@ from skae.penalties import gaussian_kl
 class NegativeELBO:
     """``-E_q[log p(x | z)] + beta * KL(q(z | x) || N(0, I))``, in nats per row.
 
+    With several draws the bound is the tighter one of importance weighting [1]_, ``-E log mean_l
+    w_l`` with ``log w = log p(x | z) + beta * log(p(z) / q(z | x))``.
+
     Parameters
     ----------
-    likelihood : str
-        A name in `skae.losses.LIKELIHOODS`.
     beta : float
         Weight of the divergence.
     kl_warmup : int
         After ``t`` epochs of training, parts of epochs included, the divergence counts ``min(1, t /
         kl_warmup)`` times. In validation it counts in full, so that epochs can be compared.
+    n_draws : int
+        Draws of z for each row.
+
+    References
+    ----------
+    .. [1] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     """
 
-    likelihood: str = "gaussian"
     beta: float = 1.0
     kl_warmup: int = 0
+    n_draws: int = 1
 
     @property
     def warmup_epochs(self):
@@ -40,10 +46,18 @@ class NegativeELBO:
 
     def __call__(self, module, x, y=None):
         mean, log_var = module.posterior(x)
-        z = draw(mean, log_var)
-        nll = LIKELIHOODS[self.likelihood](x, module.output(z), module.log_variance)
-        kl = self.beta * gaussian_kl(mean, log_var)
-        return {"reconstruction": nll, "kl": module.kl_weight * kl if module.training else kl}
+        weight = self.beta * (module.kl_weight if module.training else 1.0)
+        if self.n_draws == 1:
+            nll = module.nll(x, module.output(draw(mean, log_var), y))
+            return {"reconstruction": nll, "kl": weight * gaussian_kl(mean, log_var)}
+        z, log_ratio = draw_many(mean, log_var, self.n_draws)
+        y = None if y is None else y.repeat(self.n_draws)
+        nll = module.nll(x.repeat(self.n_draws, 1), module.output(z, y)).view(self.n_draws, -1)
+        log_weights = weight * log_ratio - nll
+        bound = math.log(self.n_draws) - log_weights.logsumexp(dim=0)
+        # The part of the rows, so that both parts are known; their sum is the bound.
+        reconstruction = (log_weights.detach().softmax(dim=0) * nll).sum(dim=0)
+        return {"reconstruction": reconstruction, "kl": bound - reconstruction}
 
 
 def draw(mean, log_var):
@@ -51,7 +65,21 @@ def draw(mean, log_var):
     return mean + torch.randn_like(mean) * (0.5 * log_var).exp()
 
 
-def importance_log_likelihood(module, x, noise, likelihood, *told):
+def draw_many(mean, log_var, n_draws):
+    """Several draws of each row, one after the other, and ``log(p(z) / q(z | x))`` of each.
+
+    Returns
+    -------
+    z : tensor of shape (n_draws * batch, k)
+    log_ratio : tensor of shape (n_draws, batch)
+    """
+    noise = torch.randn(n_draws, *mean.shape, device=mean.device, dtype=mean.dtype)
+    z = mean + noise * (0.5 * log_var).exp()
+    log_ratio = 0.5 * (noise.square() + log_var - z.square()).sum(dim=2)
+    return z.flatten(0, 1), log_ratio
+
+
+def importance_log_likelihood(module, x, noise, *told):
     """Importance-weighted estimate of ``log p(x)`` in nats [1]_.
 
     ``log (1/L) sum_l p(x | z_l) p(z_l) / q(z_l | x)`` with ``z_l ~ q(z | x)``: a lower bound in
@@ -64,8 +92,6 @@ def importance_log_likelihood(module, x, noise, likelihood, *told):
     noise : tensor of shape (n_draws, n_components)
         Standard normal draws. Every row uses the same ones, so that the estimate of a row does not
         depend on its neighbours.
-    likelihood : str
-        A name in `skae.losses.LIKELIHOODS`.
     *told : tensor of shape (batch,)
         What else the module depends on, such as the class: the estimate is of ``log p(x | told)``.
 
@@ -81,7 +107,7 @@ def importance_log_likelihood(module, x, noise, likelihood, *told):
     log_weights = []
     for epsilon in noise:
         z = mean + epsilon * (0.5 * log_var).exp()
-        log_p_x = -LIKELIHOODS[likelihood](x, module.output(z, *told), module.log_variance)
+        log_p_x = -module.nll(x, module.output(z, *told))
         log_p_z = -0.5 * z.square().sum(dim=1)
         log_q_z = -0.5 * (epsilon.square() + log_var).sum(dim=1)
         log_weights.append(log_p_x + log_p_z - log_q_z)
