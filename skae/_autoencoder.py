@@ -1,11 +1,12 @@
 """The plain autoencoder."""
 
+from skae._missing import MissingValuesMixin
 from skae._reconstruction import DeterministicAutoencoder
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 
 
-class AutoencoderTransformer(DeterministicAutoencoder):
+class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
     r"""Nonlinear dimensionality reduction by an autoencoder.
 
     The neural counterpart of :class:`~sklearn.decomposition.PCA`. With an encoder f and a decoder g
@@ -33,6 +34,9 @@ class AutoencoderTransformer(DeterministicAutoencoder):
     architecture : architecture, default=None
         An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
         given, it replaces `hidden_layer_sizes` and `activation`.
+    allow_nan : bool, default=False
+        Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
+        and the loss is that of the observed values. `impute` then fills in the others.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
         What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
     output_activation : {"auto", "identity", "logistic"}, default="auto"
@@ -147,6 +151,11 @@ class AutoencoderTransformer(DeterministicAutoencoder):
     (3, 64)
     """
 
+    _parameter_constraints: dict = {
+        **DeterministicAutoencoder._parameter_constraints,
+        **MissingValuesMixin._missing_constraints,
+    }
+
     def __init__(
         self,
         n_components=2,
@@ -154,6 +163,7 @@ class AutoencoderTransformer(DeterministicAutoencoder):
         hidden_layer_sizes=(256, 128),
         activation="silu",
         architecture=None,
+        allow_nan=False,
         loss="squared_error",
         output_activation="auto",
         init="auto",
@@ -196,10 +206,11 @@ class AutoencoderTransformer(DeterministicAutoencoder):
             output_activation=output_activation,
             init=init,
             latent_density=latent_density,
+            allow_nan=allow_nan,
         )
 
     def _assemble(self, encoder, decoder, link, statistics):
         return Autoencoder(encoder, decoder, link)
 
     def _make_objective(self):
-        return Reconstruction(self.loss)
+        return Reconstruction(self.loss, self.allow_nan)

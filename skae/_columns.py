@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae._batches import chunks, dense_block
-from skae._validation import ROUNDING
+from skae._validation import ROUNDING, extremes
 
 RANGES = {
     "bernoulli": (0, 1),
@@ -90,7 +90,7 @@ def detect_columns(X):
     binary = np.ones(X.shape[1], dtype=bool)
     for chunk in chunks(X.shape[0]):
         block = dense_block(X, chunk)
-        binary &= ((block == 0) | (block == 1)).all(axis=0)
+        binary &= ((block == 0) | (block == 1) | np.isnan(block)).all(axis=0)
     blocks, start = [], 0
     while start < X.shape[1]:
         end = _block_end(X, start, binary) if binary[start] else None
@@ -113,7 +113,7 @@ def _block_end(X, start, binary):
     always = np.ones(stop - start, dtype=bool)
     for chunk in chunks(X.shape[0]):
         sums = dense_block(X, chunk)[:, start:stop].cumsum(axis=1)
-        always &= (sums == 1).all(axis=0)
+        always &= ((sums == 1) | np.isnan(sums)).all(axis=0)
     ends = np.flatnonzero(always[1:])  # one constant column is no block
     return start + ends[0] + 2 if len(ends) else None
 
@@ -127,10 +127,11 @@ def check_ranges(X, parts):
         block = dense_block(X, chunk)
         for name, columns, low, high in bounded:
             values = block if len(columns) == block.shape[1] else block[:, columns]
-            if values.min() < low - ROUNDING or values.max() > high + ROUNDING:
+            lowest, highest = extremes(values)
+            if lowest < low - ROUNDING or highest > high + ROUNDING:
                 allowed = "[0, 1]" if high == 1 else "[0, inf), counts"
                 raise ValueError(
                     f"likelihood={name!r} needs values in {allowed}, but X has values from "
-                    f"{values.min():.8g} to {values.max():.8g}. Rescale those columns, for example "
+                    f"{lowest:.8g} to {highest:.8g}. Rescale those columns, for example "
                     "with MinMaxScaler(clip=True), or choose another."
                 )

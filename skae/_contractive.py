@@ -211,4 +211,4 @@ class ContractiveAutoencoder(DensityAutoencoder):
         return ContractiveModule(encoder, make_activation(self.code_activation), decoder, link)
 
     def _make_objective(self):
-        return ContractiveReconstruction(self.loss, self.alpha)
+        return ContractiveReconstruction(self.loss, alpha=self.alpha)

@@ -76,4 +76,4 @@ class CorruptionMixin:
         return np.full_like(low, bounds[0]), np.full_like(low, bounds[1])
 
     def _make_objective(self):
-        return Denoising(self.loss)
+        return Denoising(self.loss, self.allow_nan)

@@ -1,11 +1,12 @@
 """The denoising autoencoder."""
 
 from skae._corruption import CorruptionMixin
+from skae._missing import MissingValuesMixin
 from skae._reconstruction import DeterministicAutoencoder
 from skae.modules import CorruptedAutoencoder
 
 
-class DenoisingAutoencoder(CorruptionMixin, DeterministicAutoencoder):
+class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAutoencoder):
     r"""Autoencoder that learns to undo a corruption of its input.
 
     With an encoder f, a decoder g and a random corruption c, drawn anew for each batch, it
@@ -38,6 +39,9 @@ class DenoisingAutoencoder(CorruptionMixin, DeterministicAutoencoder):
         Whether corrupted values are clipped, as a camera would: True to the range of each feature
         in the training rows, a pair to that range for all features. The pair is also what salt and
         pepper put.
+    allow_nan : bool, default=False
+        Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
+        and the loss is that of the observed values. `impute` then fills in the others.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
         What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
     output_activation : {"auto", "identity", "logistic"}, default="auto"
@@ -151,6 +155,7 @@ class DenoisingAutoencoder(CorruptionMixin, DeterministicAutoencoder):
     _parameter_constraints: dict = {
         **DeterministicAutoencoder._parameter_constraints,
         **CorruptionMixin._corruption_constraints,
+        **MissingValuesMixin._missing_constraints,
     }
 
     def __init__(
@@ -163,6 +168,7 @@ class DenoisingAutoencoder(CorruptionMixin, DeterministicAutoencoder):
         noise="gaussian",
         noise_level=0.3,
         clip=False,
+        allow_nan=False,
         loss="squared_error",
         output_activation="auto",
         init="auto",
@@ -208,6 +214,7 @@ class DenoisingAutoencoder(CorruptionMixin, DeterministicAutoencoder):
             noise=noise,
             noise_level=noise_level,
             clip=clip,
+            allow_nan=allow_nan,
         )
 
     def _assemble(self, encoder, decoder, link, statistics):

@@ -27,6 +27,7 @@ from skae._validation import (
     copy_containers,
     float_dtype,
 )
+from skae.modules import FillMissing
 
 # Of a row of which the principal components know more than this share by heart.
 MAX_LEVERAGE = 0.5
@@ -120,6 +121,9 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         self.net_params = net_params
         self.random_state = random_state
         self.verbose = verbose
+
+    # Whether NaN is "not observed"; models that can do with it have a parameter of this name.
+    allow_nan = False
 
     # What a model fills in.
 
@@ -261,7 +265,8 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _standardize(self, X, subset, weight, *, stream=False):
         """Begin a new model: measure the columns, and set what follows from them."""
-        statistics = ColumnStatistics.measure(X, np.sort(subset), weight)
+        measure = ColumnStatistics.measure_observed if self.allow_nan else ColumnStatistics.measure
+        statistics = measure(X, np.sort(subset), weight)
         if stream:
             statistics = statistics.of_a_stream()
         self.scaling_ = self._make_scaling(statistics)
@@ -287,8 +292,11 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         if n_labelled is not None:
             added = {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}
         with self._seeded():
+            module = self._make_module(rows, statistics, start)
+            if self.allow_nan:
+                module.fill = FillMissing(self.scaling_(torch.from_numpy(statistics.mean)))
             return make_net(
-                self._make_module(rows, statistics, start),
+                module,
                 self._make_objective(),
                 lr=self.learning_rate_init,
                 batch_size=self._n_batch_rows(rows),
@@ -388,8 +396,12 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
             for chunk in chunks(X.shape[0]):
                 x = standardized(X, chunk, self.scaling_)
                 if not x.sum().isfinite():
-                    name = type(self).__name__
-                    assert_all_finite(X[chunk], estimator_name=name, input_name="X")
+                    assert_all_finite(
+                        X[chunk],
+                        allow_nan=self.allow_nan,
+                        estimator_name=type(self).__name__,
+                        input_name="X",
+                    )
                 n_rows = len(x)
                 if n_rows < MIN_ROWS:
                     x = functional.pad(x, (0, 0, 0, MIN_ROWS - n_rows))
@@ -420,7 +432,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 X,
                 accept_sparse="csr",
                 dtype=None if keep else [np.float64, np.float32],
-                ensure_all_finite=finite,
+                ensure_all_finite="allow-nan" if finite and self.allow_nan else finite,
                 reset=reset,
             )
         except ValueError as error:
@@ -459,12 +471,14 @@ def _not_by_heart(floor, all_rows, rows_val):
     A row that is alone in some feature may be most of what a principal component is made of.
     Nothing that has not seen that row reproduces it, so it can not judge between the two.
     """
-    linear, n_rows = floor.module_.model.encoder.linear, len(all_rows)
+    model, n_rows = floor.module_.model, len(all_rows)
+    linear = model.encoder.linear
 
     def codes(rows):
         for chunk in chunks(len(rows)):
             indices = torch.arange(chunk.start, chunk.stop, device=rows.device)
-            yield linear(rows[indices][0].to(linear.weight.device)).cpu().double()
+            x = model.fill(rows[indices][0].to(linear.weight.device))
+            yield linear(x).cpu().double()
 
     with torch.no_grad():  # chunk by chunk, for there may be many rows
         sums = sum(torch.stack([z.sum(dim=0), z.square().sum(dim=0)]) for z in codes(all_rows))

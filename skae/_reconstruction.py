@@ -46,7 +46,8 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         self.loss = loss
 
     def _row_scores(self, module, x):
-        loss = Reconstruction(self._fitted_loss())(module, x)["reconstruction"]
+        objective = Reconstruction(self._fitted_loss(), self.allow_nan)
+        loss = objective(module, x)["reconstruction"]
         return -loss * self._loss_unit()
 
     def _fitted_loss(self):
@@ -168,7 +169,8 @@ def _pca_start(encoder, decoder, rows, n_components, random_state, n_values):
     kept = kept[np.argsort(rows.subset[kept.numpy()])]
     x = np.empty((len(kept), n_features), dtype=np.float32)
     for part in chunks(len(kept)):  # in one piece the rows of a file would be there twice
-        x[part] = rows[kept[part].to(rows.device)][0].cpu()
+        # The mean, 0, for what was not observed.
+        x[part] = rows[kept[part].to(rows.device)][0].cpu().nan_to_num(0.0, torch.inf, -torch.inf)
     weight = None if rows.weight is None else rows.weight.cpu()[kept].numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)
     mean, spread = np.average(x, axis=0, weights=weight).astype(np.float32), 1.0

@@ -111,6 +111,34 @@ class ColumnStatistics:
             deviation = unit * np.sqrt(np.maximum(variance, 0))
         return cls(len(subset), mean, deviation, low, high, low_share, high_share)
 
+    @classmethod
+    def measure_observed(cls, X, subset, weight=None):
+        """The same of the values that are not NaN, in two passes; a column without any is 0."""
+        w = np.ones(X.shape[0]) if weight is None else np.asarray(weight, np.float64)
+        blocks = [subset[chunk] for chunk in chunks(len(subset), STATISTICS_ROWS)]
+
+        def read():
+            for rows in blocks:
+                x = dense_block(X, rows).astype(np.float64)
+                yield x, np.where(np.isnan(x), 0, w[rows][:, None])
+
+        low, high = np.full(X.shape[1], np.nan), np.full(X.shape[1], np.nan)
+        total, first, second, low_share, high_share = np.zeros((5, X.shape[1]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for x, share in read():
+                low, high = np.fmin(low, np.fmin.reduce(x)), np.fmax(high, np.fmax.reduce(x))
+                total += share.sum(axis=0)
+                first += np.nansum(share * x, axis=0)
+            observed = np.where(total > 0, total, 1)
+            low, high, mean = np.nan_to_num(low), np.nan_to_num(high), first / observed
+            for x, share in read():
+                second += np.nansum(share * (x - mean) ** 2, axis=0)
+                low_share += (share * (x == low)).sum(axis=0)
+                high_share += (share * (x == high)).sum(axis=0)
+        deviation = np.where(low == high, 0, np.sqrt(second / observed))
+        shares = low_share / observed, high_share / observed
+        return cls(len(subset), np.where(low == high, low, mean), deviation, low, high, *shares)
+
     def of_a_stream(self):
         """Statistics of the first rows of many: they show a scale, but no bounds."""
         if not self.deviation.any():

@@ -247,9 +247,11 @@ class SparseAutoencoder(DensityAutoencoder):
 
     def _make_objective(self):
         if self.penalty == "k":
-            return KSparseReconstruction(self.loss, self.max_iter / 2)
+            return KSparseReconstruction(self.loss, n_annealed=self.max_iter / 2)
         alpha = DEFAULT_ALPHA[self.penalty] if self.alpha is None else self.alpha
-        return SparseReconstruction(self.loss, self.penalty, alpha, self.target_activation)
+        return SparseReconstruction(
+            self.loss, penalty=self.penalty, alpha=alpha, target=self.target_activation
+        )
 
 
 def _make_atoms(decoder):

@@ -17,6 +17,7 @@ from skae._base import TORCH_DTYPES, BaseAutoencoder
 from skae._columns import check_ranges, detect_columns, resolve_columns
 from skae._conditional import ConditionalOnRequest
 from skae._device import forked_seed, plain_torch
+from skae._missing import MissingValuesMixin
 from skae._scaling import Scaling
 from skae.losses import LIKELIHOODS
 from skae.modules import (
@@ -132,7 +133,8 @@ class VariationalBase(BaseAutoencoder):
                 parameter, learned = self._log_noise_variance(columns), False
             elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
                 parameter = torch.zeros(len(columns))
-            parts.append((Likelihood(name, parameter, learned), torch.from_numpy(columns)))
+            likelihood = Likelihood(name, parameter, learned, self.allow_nan)
+            parts.append((likelihood, torch.from_numpy(columns)))
         return parts[0][0] if self._is_one() else MixedLikelihood(parts)
 
     def _log_noise_variance(self, columns):
@@ -190,7 +192,7 @@ def _tensor(values):
     return torch.from_numpy(values).float()
 
 
-class VAETransformer(ConditionalOnRequest, VariationalBase):
+class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -227,6 +229,9 @@ class VAETransformer(ConditionalOnRequest, VariationalBase):
         row has exactly one 1, are "categorical", other columns of zeros and ones "bernoulli", all
         else "gaussian". With pairs or "mixed", each column is standardized on its own inside, and
         has a variance of its own.
+    allow_nan : bool, default=False
+        Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
+        and the likelihood is that of the observed values. `impute` then fills in the others.
     noise_variance : float or None, default=None
         The variance of the Gaussian and Laplace likelihoods in squared units of X. None learns it
         [3]_, so that the reconstruction and the divergence are in balance whatever the units of X.
@@ -347,6 +352,7 @@ class VAETransformer(ConditionalOnRequest, VariationalBase):
     _parameter_constraints: dict = {
         **VariationalBase._parameter_constraints,
         **ConditionalOnRequest._conditional_constraints,
+        **MissingValuesMixin._missing_constraints,
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],
@@ -360,6 +366,7 @@ class VAETransformer(ConditionalOnRequest, VariationalBase):
         activation="silu",
         architecture=None,
         likelihood="gaussian",
+        allow_nan=False,
         noise_variance=None,
         output_activation="auto",
         conditional=False,
@@ -388,6 +395,7 @@ class VAETransformer(ConditionalOnRequest, VariationalBase):
             noise_variance=noise_variance,
             n_score_samples=n_score_samples,
             conditional=conditional,
+            allow_nan=allow_nan,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             architecture=architecture,

@@ -28,13 +28,24 @@ def check_weights(X, sample_weight):
     return np.flatnonzero(weight), weight
 
 
+def extremes(values):
+    """The smallest and the largest of an array, NaN aside."""
+    low, high = values.min(), values.max()
+    if np.isnan(low):
+        return np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return low, high
+
+
 def check_unit_interval(X, parameter):
     """Refuse values outside [0, 1], on account of a parameter."""
     values = X.data if sparse.issparse(X) else X
-    if values.size and (values.min() < -ROUNDING or values.max() > 1 + ROUNDING):
+    if not values.size:
+        return
+    low, high = extremes(values)
+    if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
-            f"{parameter} needs values in [0, 1], but X has values from {values.min():.8g} to "
-            f"{values.max():.8g}. Rescale X, for example with MinMaxScaler(clip=True), or choose "
+            f"{parameter} needs values in [0, 1], but X has values from {low:.8g} to "
+            f"{high:.8g}. Rescale X, for example with MinMaxScaler(clip=True), or choose "
             "another."
         )
 

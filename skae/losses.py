@@ -22,6 +22,7 @@ __all__ = [
     "laplace_nll",
     "log_loss",
     "negative_binomial_nll",
+    "observed",
     "poisson_nll",
     "squared_error",
 ]
@@ -74,7 +75,7 @@ def categorical_nll(x, logits, parameter=None):
 
 def poisson_nll(x, log_rate, parameter=None):
     """``-log Poisson(x; exp(log_rate))`` in nats, summed over the features."""
-    return (log_rate.exp() - x * log_rate + torch.lgamma(x + 1)).sum(dim=1)
+    return _poisson(x, log_rate).sum(dim=1)
 
 
 def negative_binomial_nll(x, log_mean, log_dispersion):
@@ -82,11 +83,69 @@ def negative_binomial_nll(x, log_mean, log_dispersion):
 
     The mean is ``exp(log_mean)``, the variance ``mean + mean ** 2 / exp(log_dispersion)``.
     """
+    return _negative_binomial(x, log_mean, log_dispersion).sum(dim=1)
+
+
+def _poisson(x, log_rate, parameter=None):
+    return log_rate.exp() - x * log_rate + torch.lgamma(x + 1)
+
+
+def _negative_binomial(x, log_mean, log_dispersion):
     size = log_dispersion.exp()
     log_total = torch.logaddexp(log_dispersion, log_mean)
     constant = torch.lgamma(x + size) - torch.lgamma(size) - torch.lgamma(x + 1)
-    log_p = constant + size * (log_dispersion - log_total) + x * (log_mean - log_total)
-    return -log_p.sum(dim=1)
+    return -(constant + size * (log_dispersion - log_total) + x * (log_mean - log_total))
+
+
+def _cross_entropy(x, logits, parameter=None):
+    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+
+
+def _gaussian(x, mean, log_variance):
+    squares = (x - mean).square() * torch.exp(-log_variance)
+    return 0.5 * (squares + log_variance + math.log(2 * math.pi))
+
+
+def _laplace(x, mean, log_variance):
+    log_scale = 0.5 * (log_variance - math.log(2))
+    return (x - mean).abs() * torch.exp(-log_scale) + log_scale + math.log(2)
+
+
+# One value for each value of x.
+_ELEMENTS = {
+    "absolute_error": lambda x, output: (x - output).abs(),
+    "bernoulli": _cross_entropy,
+    "gaussian": _gaussian,
+    "laplace": _laplace,
+    "log_loss": _cross_entropy,
+    "negative_binomial": _negative_binomial,
+    "poisson": _poisson,
+    "squared_error": lambda x, output: (x - output).square(),
+}
+
+
+def observed(name, x, output, *parameter):
+    """A loss or likelihood of the values of x that are not NaN.
+
+    Losses are means over those, likelihoods are sums; of a row without any they are 0.
+
+    Parameters
+    ----------
+    name : str
+        A name in `LOSSES` or `LIKELIHOODS`.
+    x, output : tensor of shape (batch, n_features)
+    *parameter : tensor
+        Of the likelihood.
+
+    Returns
+    -------
+    tensor of shape (batch,)
+    """
+    seen, x = ~x.isnan(), x.nan_to_num()  # a gradient of NaN would be NaN even where it is masked
+    if name == "categorical":  # a block is observed as a whole
+        return torch.where(seen.all(dim=1), categorical_nll(x, output), 0.0)
+    total = torch.where(seen, _ELEMENTS[name](x, output, *parameter), 0.0).sum(dim=1)
+    return total / seen.sum(dim=1).clamp_min(1) if name in LOSSES else total
 
 
 LOSSES = {

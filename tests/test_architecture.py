@@ -29,7 +29,7 @@ ORDER = [
     ["modules"],
     ["_estimator"],
     ["_base"],
-    ["_columns", "_conditional", "_corruption", "_reconstruction", "_semi_supervised"],
+    ["_columns", "_conditional", "_corruption", "_missing", "_reconstruction", "_semi_supervised"],
     [
         "_adversarial",
         "_autoencoder",

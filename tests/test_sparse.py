@@ -79,9 +79,9 @@ def test_the_penalty_is_weighed_and_reported(digits):
         decoder = staticmethod(lambda z: z)
 
     x = torch.rand(5, 3)
-    terms = SparseReconstruction("squared_error", "l1", alpha=2.0)(Model, x)
+    terms = SparseReconstruction(penalty="l1", alpha=2.0)(Model, x)
     torch.testing.assert_close(terms["sparsity"], 2 * x.abs().mean(dim=1))
-    terms = SparseReconstruction("squared_error", "kl", alpha=2.0, target=0.1)(Model, x)
+    terms = SparseReconstruction(penalty="kl", alpha=2.0, target=0.1)(Model, x)
     bernoulli = torch.distributions.Bernoulli
     kl = torch.distributions.kl_divergence(bernoulli(torch.tensor(0.1)), bernoulli(x.mean(dim=0)))
     torch.testing.assert_close(terms["sparsity"], (2 * kl.mean()).expand(5), rtol=1e-4, atol=0)

@@ -13,6 +13,7 @@ from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
+from skae.modules._missing import FillMissing
 from skae.modules._sparse import KeepLargest, UnitAtoms
 from skae.modules._stacked import LayerAutoencoder, split_layers
 from skae.modules._tied import TiedLinear, tie_weights
@@ -29,6 +30,7 @@ __all__ = [
     "CorruptedAutoencoder",
     "Corruption",
     "EncoderClassifier",
+    "FillMissing",
     "KeepLargest",
     "Ladder",
     "LayerAutoencoder",

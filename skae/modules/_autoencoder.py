@@ -26,10 +26,11 @@ class Autoencoder(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.link = nn.Identity() if link is None else link
+        self.fill = nn.Identity()  # a `FillMissing` where values may be missing
 
     def encode(self, x):
         """Codes, ``(batch, n_features) -> (batch, n_components)``."""
-        return self.encoder(x)
+        return self.encoder(self.fill(x))
 
     def output(self, z):
         """The decoder's raw output, ``(batch, n_components) -> (batch, n_features)``."""

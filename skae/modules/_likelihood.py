@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skae.losses import LIKELIHOODS
+from skae.losses import LIKELIHOODS, observed
 
 LINKS = {
     "bernoulli": torch.sigmoid,
@@ -30,6 +30,8 @@ class Likelihood(nn.Module):
         dispersion.
     learned : bool
         Whether `parameter` is where learning starts.
+    allow_nan : bool
+        Whether NaN is "not observed": the likelihood is that of the other values.
     """
 
     # Noise of a millionth of the data's variance, which is 1, is no longer modelled.
@@ -38,9 +40,9 @@ class Likelihood(nn.Module):
     # have to go from 0 to -10.
     PACE = 10.0
 
-    def __init__(self, name, parameter=None, learned=True):
+    def __init__(self, name, parameter=None, learned=True, allow_nan=False):
         super().__init__()
-        self.name = name
+        self.name, self.allow_nan = name, allow_nan
         parameter = torch.zeros(()) if parameter is None else parameter
         learned = learned and name in ("gaussian", "laplace", "negative_binomial")
         self.raw_parameter = nn.Parameter(parameter, requires_grad=learned)
@@ -58,7 +60,10 @@ class Likelihood(nn.Module):
 
     def nll(self, x, output):
         """``-log p(x)`` of rows and raw outputs in nats, ``(batch,)``."""
-        return LIKELIHOODS[self.name](x, self._limited(output), self.parameter)
+        output, parameter = self._limited(output), self.parameter
+        if self.allow_nan:
+            return observed(self.name, x, output, parameter)
+        return LIKELIHOODS[self.name](x, output, parameter)
 
     def forward(self, output):
         """Means, of raw outputs, ``(batch, n_columns)``."""

@@ -45,7 +45,7 @@ class VariationalAutoencoder(Autoencoder):
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each."""
-        return self._split(self.encoder(x))
+        return self._split(self.encoder(self.fill(x)))
 
     def _split(self, codes):
         mean, log_var = codes.chunk(2, dim=1)

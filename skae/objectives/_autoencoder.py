@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from skae.losses import LOSSES
+from skae.losses import LOSSES, observed
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,16 @@ class Reconstruction:
     ----------
     loss : str
         A name in `skae.losses.LOSSES`.
+    allow_nan : bool
+        Whether NaN in x is "not observed": the loss is that of the other values.
     """
 
     loss: str = "squared_error"
+    allow_nan: bool = False
 
     def __call__(self, module, x, y=None):
-        return {"reconstruction": LOSSES[self.loss](x, module.decoder(module.encode(x)))}
+        return {"reconstruction": self.compare(x, module.decoder(module.encode(x)))}
+
+    def compare(self, x, output):
+        """The loss of rows and the decoder's outputs, ``(batch,)``."""
+        return observed(self.loss, x, output) if self.allow_nan else LOSSES[self.loss](x, output)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from skae.losses import LOSSES
 from skae.objectives._autoencoder import Reconstruction
 
 
@@ -23,6 +22,6 @@ class ContractiveReconstruction(Reconstruction):
     def __call__(self, module, x, y=None):
         z, norm = module.sensitivity(x)
         return {
-            "reconstruction": LOSSES[self.loss](x, module.decoder(z)),
+            "reconstruction": self.compare(x, module.decoder(z)),
             "contraction": self.alpha / x.shape[1] * norm,
         }

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from skae.losses import LOSSES
+from skae.objectives._autoencoder import Reconstruction
 
 
 @dataclass(frozen=True)
-class Denoising:
+class Denoising(Reconstruction):
     """``loss(x, decoder(encode(corrupt(x))))``: the input is corrupted, the target is not.
 
     Parameters
     ----------
     loss : str
         A name in `skae.losses.LOSSES`.
+    allow_nan : bool
+        Whether NaN in x is "not observed".
     """
-
-    loss: str = "squared_error"
 
     def __call__(self, module, x, y=None):
         output = module.decoder(module.encode(module.corrupt(x)))
-        return {"reconstruction": LOSSES[self.loss](x, output)}
+        return {"reconstruction": self.compare(x, output)}

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from skae.losses import LOSSES
 from skae.objectives._autoencoder import Reconstruction
 from skae.penalties import activation_kl, mean_absolute
 
@@ -30,7 +29,7 @@ class SparseReconstruction(Reconstruction):
         z = module.encode(x)
         cost = activation_kl(z, self.target) if self.penalty == "kl" else mean_absolute(z)
         return {
-            "reconstruction": LOSSES[self.loss](x, module.decoder(z)),
+            "reconstruction": self.compare(x, module.decoder(z)),
             "sparsity": self.alpha * cost,
         }
 
