@@ -7,6 +7,7 @@ from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._contractive import ContractiveAutoencoder
 from skae._denoising import DenoisingAutoencoder
+from skae._hashing import SemanticHashing
 from skae._ladder import LadderClassifier
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._sparse import SparseAutoencoder
@@ -26,6 +27,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "LadderClassifier",
+    "SemanticHashing",
     "SparseAutoencoder",
     "StackedDenoisingAutoencoder",
     "VAEClassifier",

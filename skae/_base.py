@@ -208,7 +208,11 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         check_is_fitted(self)
         X = self._validate(X, reset=False, finite=False)
         codes = check_finite(self._map_rows(X, self.module_.encode), "transform")
-        return codes.astype(float_dtype(X), copy=False)
+        return codes.astype(self._code_dtype(X), copy=False)
+
+    def _code_dtype(self, X):
+        """The dtype of the codes of X."""
+        return float_dtype(X)
 
     def inverse_transform(self, X):
         """Decode codes.

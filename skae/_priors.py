@@ -84,6 +84,19 @@ class SampledPrior:
         return codes
 
 
+class EmpiricalDensity:
+    """The codes that it is fitted to, each as likely as any other."""
+
+    def fit(self, X):
+        """Remember the codes."""
+        self.X_ = X
+        return self
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw codes, with replacement."""
+        return self.X_[check_random_state(random_state).randint(len(self.X_), size=n_samples)]
+
+
 PRIORS = {"mixture": MixturePrior, "normal": NormalPrior, "swiss_roll": SwissRollPrior}
 
 

@@ -82,12 +82,17 @@ class DensityAutoencoder(ReconstructionAutoencoder):
         if self._latent_density is None:
             density = clone(self.latent_density, safe=False)
             if density is None:
-                density = _default_density(self._codes)
+                density = self._default_density()
             codes = self._codes if len(self._codes) > 1 else np.repeat(self._codes, 2, axis=0)
             seed_density(density, self._density_seed)
             density.fit(codes)
             self._latent_density = density
         return self._latent_density
+
+    def _default_density(self):
+        """A Gaussian mixture of at most ten blobs, with ten rows for each of a blob's directions."""
+        n_blobs = len(np.unique(self._codes, axis=0)) // (10 * (self._codes.shape[1] + 1))
+        return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
 
     def _describe_training(self, rows, terms):
         super()._describe_training(rows, terms)
@@ -153,12 +158,6 @@ class DeterministicAutoencoder(DensityAutoencoder):
                 "logistic, and networks that end in a linear layer, as MLP gives them. Use "
                 "init='random' or init='auto'."
             )
-
-
-def _default_density(codes):
-    """A Gaussian mixture with at most ten blobs, and ten rows for each of a blob's directions."""
-    n_blobs = len(np.unique(codes, axis=0)) // (10 * (codes.shape[1] + 1))
-    return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
 
 
 def _pca_start(encoder, decoder, rows, n_components, random_state, n_values):

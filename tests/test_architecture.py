@@ -36,6 +36,7 @@ ORDER = [
         "_contractive",
         "_denoising",
         "_fine_tuning",
+        "_hashing",
         "_ladder",
         "_sparse",
         "_stacked",

@@ -11,6 +11,7 @@ from skae.modules._autoencoder import (
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
+from skae.modules._hashing import NoisyBits
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
 from skae.modules._missing import FillMissing
@@ -38,6 +39,7 @@ __all__ = [
     "LinearPlusNetwork",
     "LogCounts",
     "MixedLikelihood",
+    "NoisyBits",
     "Offset",
     "TiedLinear",
     "UnitAtoms",
