@@ -90,7 +90,7 @@ class DensityAutoencoder(ReconstructionAutoencoder):
         return self._latent_density
 
     def _default_density(self):
-        """A Gaussian mixture of at most ten blobs, with ten rows for each of a blob's directions."""
+        """A Gaussian mixture of at most ten blobs, with ten rows for each direction of a blob."""
         n_blobs = len(np.unique(self._codes, axis=0)) // (10 * (self._codes.shape[1] + 1))
         return GaussianMixture(min(10, max(1, n_blobs)), reg_covar=1e-4, max_iter=500)
 
