@@ -270,6 +270,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         if stream:
             statistics = statistics.of_a_stream()
         self.scaling_ = self._make_scaling(statistics)
+        self._range = statistics.low, statistics.high
         self._dtype = float_dtype(X)
         self._started_with = self._built_in_params()
         return statistics

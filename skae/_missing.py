@@ -30,7 +30,7 @@ class MissingValuesMixin:
         Returns
         -------
         X_filled : ndarray of shape (n_samples, n_features)
-            X, with reconstructions in place of NaN.
+            X, with reconstructions in place of NaN, within the range that the feature had in `fit`.
 
         Raises
         ------
@@ -52,7 +52,8 @@ class MissingValuesMixin:
         rows = np.flatnonzero(missing.any(axis=1))
         current, places = filled[rows], missing[rows]
         for _ in range(n_iter if len(rows) else 0):
-            current[places] = self._decode(self.transform(current))[places]
+            # What is taken for input again must not run away from the data.
+            current[places] = self._decode(self.transform(current)).clip(*self._range)[places]
         filled[rows] = current
         return filled
 

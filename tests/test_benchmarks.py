@@ -131,3 +131,34 @@ def test_starts_of_denoising_are_compared():
         '"pca"',
         '"auto"',
     ]
+
+
+def test_representations_are_compared(small_mnist):
+    methods = ["pixels", "denoising", "k-sparse", "contractive", "stacked"]
+    small = "--set", "max_iter=1", "n_components=80", "--tune", "max_iter=1"
+    table = run("representations.py", *methods, "--mnist", small_mnist, "--rows", 300, *small)
+    rows = [line.split(" | ") for line in table.splitlines()[-5:]]
+    assert [row[0] for row in rows] == [f"| {method}" for method in methods]
+    assert all(0 <= float(row[2]) < 80 for row in rows)
+
+
+def test_hashing_is_compared(small_mnist):
+    arguments = "--bits", 8, "--rows", 300, "--queries", 50, "--set", "max_iter=3"
+    table = run("hashing.py", "--mnist", small_mnist, *arguments)
+    rows = [line.split(" | ") for line in table.splitlines()[-2:]]
+    assert [row[1] for row in rows] == ["ITQ", "SemanticHashing"]
+    assert all(0.15 < float(row[2]) < 1 for row in rows)  # a tenth by chance
+
+
+def test_imputation_is_compared():
+    table = run("imputation.py", "iris", "--seeds", 0, "--set", "max_iter=5")
+    errors = [float(cell) for cell in table.splitlines()[-1].split(" | ")[1:-1]]
+    assert len(errors) == 5
+    assert all(0 < error < 1.5 for error in errors)
+
+
+def test_the_log_likelihood_is_measured(small_mnist):
+    sizes = "--rows", 200, "--test-rows", 20, "--test-draws", 10, "--epochs", 2, "--every", 1
+    table = run("log_likelihood.py", "--mnist", small_mnist, "--draws", 3, *sizes)
+    figures = [float(line.split(" | ")[2]) for line in table.splitlines()[-2:]]
+    assert figures[1] < figures[0] < 600

@@ -116,3 +116,11 @@ def test_imputed_rows_keep_their_dtype_and_container(holes):
     assert model.impute(holes.astype(np.float32)).dtype == np.float32
     filled = model.impute(sparse.csr_array(holes))
     np.testing.assert_allclose(filled, model.impute(holes), rtol=1e-5)
+
+
+def test_imputed_values_stay_within_the_range_of_the_feature(holes):
+    model = AutoencoderTransformer(3, **QUICK, allow_nan=True).fit(holes)
+    far = np.where(np.arange(64) % 2, np.nan, 100.0)[None].repeat(3, axis=0)
+    filled = model.impute(far, n_iter=20)[:, 1::2]
+    low, high = np.nanmin(holes, axis=0)[1::2], np.nanmax(holes, axis=0)[1::2]
+    assert ((filled >= low) & (filled <= high)).all()
