@@ -45,7 +45,6 @@ _MAY_CHANGE = {
     "learning_rate",
     "learning_rate_init",
     "max_iter",
-    "n_importance_samples",
     "n_score_samples",
     "n_iter_no_change",
     "random_state",

@@ -1,8 +1,10 @@
 """The stacked denoising autoencoder."""
 
+import warnings
 from numbers import Integral
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
@@ -264,12 +266,15 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
             device=str(self._device()),
             net_params=self.net_params,
         )
-        train(
-            net,
-            rows,
-            lr=self.learning_rate_init,
-            learning_rate=self.learning_rate,
-            max_epochs=self.layer_max_iter,
-            verbose=int(self.verbose),
-        )
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            train(
+                net,
+                rows,
+                lr=self.learning_rate_init,
+                learning_rate=self.learning_rate,
+                max_epochs=self.layer_max_iter,
+                verbose=int(self.verbose),
+            )
+        if net.interrupted_:  # a model with layers that have learned nothing is none
+            raise KeyboardInterrupt("Interrupted before all layers were trained.")
         return [row["train_loss"] for row in net.history]

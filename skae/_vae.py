@@ -66,7 +66,8 @@ class VariationalBase(BaseAutoencoder):
         if fresh:
             self._parts = self._find_parts(X)
         super()._check_target(X, fresh=fresh)
-        check_ranges(X, self._parts)
+        if self._needs_unit_interval() is None:
+            check_ranges(X, self._parts)
 
     def _find_parts(self, X):
         if self._is_one():
@@ -227,8 +228,8 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         pair for each one-hot block; columns are numbers, names, a slice or a mask. "mixed" finds
         them in what encoders make of a table: neighbouring columns of zeros and ones, of which each
         row has exactly one 1, are "categorical", other columns of zeros and ones "bernoulli", all
-        else "gaussian". With pairs or "mixed", each column is standardized on its own inside, and
-        has a variance of its own.
+        else "gaussian" (`partial_fit` looks at the rows of its first call). With pairs or "mixed",
+        each column is standardized on its own inside, and has a variance of its own.
     allow_nan : bool, default=False
         Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
         and the likelihood is that of the observed values. `impute` then fills in the others.

@@ -9,7 +9,7 @@ from torch import nn
 from skae import AutoencoderClassifier, DenoisingAutoencoder, StackedDenoisingAutoencoder
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 from skae.losses import squared_error
-from skae.objectives import LayerDenoising
+from skae.objectives import Denoising, LayerDenoising
 
 QUICK = {"hidden_layer_sizes": (48, 32), "layer_max_iter": 4, "max_iter": 3, "random_state": 0}
 
@@ -94,3 +94,19 @@ def test_an_mlp_with_dropout_has_layers(digits):
     model = StackedDenoisingAutoencoder(8, architecture=MLP((16,), dropout=0.1), **QUICK)
     assert model.fit(digits).transform(digits).shape == (400, 8)
     assert np.isfinite(model.sample(3, random_state=0)).all()
+
+
+def test_an_interruption_of_a_layer_leaves_no_model(digits, monkeypatch):
+    calls = []
+
+    def interrupt(self, module, x, y=None):
+        calls.append(len(x))
+        if len(calls) == 40:  # in the second epoch
+            raise KeyboardInterrupt
+        return Denoising.__call__(self, module, module.below(x))
+
+    monkeypatch.setattr(LayerDenoising, "reconstruct", interrupt)
+    model = StackedDenoisingAutoencoder(4, **QUICK)
+    with pytest.raises(KeyboardInterrupt, match="all layers"):
+        model.fit(digits)
+    assert not hasattr(model, "net_")

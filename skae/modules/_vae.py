@@ -44,7 +44,10 @@ class VariationalAutoencoder(Autoencoder):
         return self.decoder(tell(z, y, self.n_classes))
 
     def posterior(self, x, y=None):
-        """Mean and log-variance of q(z | x), ``(batch, n_components)`` each."""
+        """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.
+
+        It does not depend on the class, so that rows without one are encoded as well.
+        """
         return self._split(self.encoder(self.fill(x)))
 
     def _split(self, codes):
