@@ -162,3 +162,20 @@ def test_the_log_likelihood_is_measured(small_mnist):
     table = run("log_likelihood.py", "--mnist", small_mnist, "--draws", 3, *sizes)
     figures = [float(line.split(" | ")[2]) for line in table.splitlines()[-2:]]
     assert figures[1] < figures[0] < 600
+
+
+def test_outlier_detectors_are_compared(small_mnist):
+    methods = "IsolationForest", "LocalOutlierFactor", "skae", "skae VAE"
+    arguments = "--methods", *methods, "--seeds", 0, "--set", "max_iter=2"
+    table = run("outliers.py", "iris", "mnist", *arguments, "--mnist", small_mnist)
+    rows = [line.split(" | ")[1:-1] for line in table.splitlines()[-3:-1]]
+    assert len(rows) == 2
+    assert all(len(row) == 4 and all(0.3 < float(area) <= 1 for area in row) for row in rows)
+
+
+def test_drawn_tables_are_learned_from():
+    pytest.importorskip("statsmodels")
+    table = run("tabular.py", "anes96", "--seeds", 0, "--set", "max_iter=5")
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| anes96")]
+    assert [row[1] for row in rows][:2] == ["real rows", "skae"]
+    assert all(0.5 < float(row[2]) <= 1 for row in rows)
