@@ -52,9 +52,9 @@ class Method:
 def ladder(n_labels, **settings):
     """The network, noise and costs of Rasmus et al. 2015, section 4.1, in skae's units.
 
-    The learning rate is larger than theirs, 0.002: fewer epochs have to do. On validation rows, with
-    100 labels and after 10 epochs, batches of 100 and this rate had 2.5 % errors, batches of 250 and
-    a rate of 0.01 had 2.8 %, in three quarters of the time; over 50 epochs the small ones gain.
+    The learning rate is larger than theirs, 0.002: fewer epochs must do. On validation rows, with
+    100 labels and after 10 epochs, batches of 100 and this rate had 2.5 % errors; batches of 250
+    and a rate of 0.01 had 2.8 %, in three quarters of the time. Over 50 epochs small ones gain.
     """
     first, second = (1000, 10) if n_labels < 1000 else (2000, 20)
     paper = {
