@@ -121,7 +121,6 @@ def without_linear(n_inputs, n_features):
             "needs a decoder with a torch.nn.Linear",
         ),
     ],
-    ids=str,
 )
 def test_settings_that_make_no_sense_are_named(params, message, digits):
     with pytest.raises(ValueError, match=message):
