@@ -35,8 +35,9 @@ class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
         An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
         given, it replaces `hidden_layer_sizes` and `activation`.
     allow_nan : bool, default=False
-        Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
-        and the loss is that of the observed values. `impute` then fills in the others.
+        Whether NaN in X is taken for "not observed": the encoder is given what a linear model (of
+        factors) expects there, and the loss is that of the observed values. `impute` then fills
+        in the others.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
         What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
     output_activation : {"auto", "identity", "logistic"}, default="auto"

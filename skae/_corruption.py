@@ -53,9 +53,9 @@ class CorruptionMixin:
         if not isinstance(clips, bool | np.bool_):
             low, high = self._clip_range(low)
             clips = True
-        zero, low, high = (
-            self.scaling_(torch.from_numpy(value)) for value in (np.zeros_like(low), low, high)
-        )
+        # Where values may be missing, a masked one is: it is filled like those.
+        zero = np.full_like(low, np.nan if self.allow_nan else 0.0)
+        zero, low, high = (self.scaling_(torch.from_numpy(value)) for value in (zero, low, high))
         level = self.noise_level
         if self.noise == "gaussian":
             level = level / self.scaling_.scale.item()

@@ -40,8 +40,9 @@ class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAut
         in the training rows, a pair to that range for all features. The pair is also what salt and
         pepper put.
     allow_nan : bool, default=False
-        Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
-        and the loss is that of the observed values. `impute` then fills in the others.
+        Whether NaN in X is taken for "not observed": the encoder is given what a linear model (of
+        factors) expects there, and the loss is that of the observed values. `impute` then fills
+        in the others. Masked values are then taken for missing ones, not for 0.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
         What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
     output_activation : {"auto", "identity", "logistic"}, default="auto"

@@ -27,7 +27,6 @@ from skae._validation import (
     copy_containers,
     float_dtype,
 )
-from skae.modules import FillMissing
 
 # Of a row of which the principal components know more than this share by heart.
 MAX_LEVERAGE = 0.5
@@ -294,7 +293,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         with self._seeded():
             module = self._make_module(rows, statistics, start)
             if self.allow_nan:
-                module.fill = FillMissing(self.scaling_(torch.from_numpy(statistics.mean)))
+                module.fill = self._make_fill()
             return make_net(
                 module,
                 self._make_objective(),

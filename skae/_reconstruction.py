@@ -136,8 +136,9 @@ class DeterministicAutoencoder(DensityAutoencoder):
             self._check_pca_start(encoder, decoder)
             few = start == "pca" or is_memory_mapped(rows.X)
             n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
+            fill = self._make_fill() if self.allow_nan else nn.Identity()
             encoder, decoder = _pca_start(
-                encoder, decoder, rows, self.n_components, self.random_state, n_values
+                encoder, decoder, rows, fill, self.n_components, self.random_state, n_values
             )
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)
@@ -160,7 +161,7 @@ class DeterministicAutoencoder(DensityAutoencoder):
             )
 
 
-def _pca_start(encoder, decoder, rows, n_components, random_state, n_values):
+def _pca_start(encoder, decoder, rows, fill, n_components, random_state, n_values):
     """Add linear maps that start as the principal components; the networks start at zero."""
     n_features = rows.n_features
     n_kept = max(n_components + 1, MAX_START_ROWS, n_values // n_features)
@@ -168,8 +169,7 @@ def _pca_start(encoder, decoder, rows, n_components, random_state, n_values):
     kept = kept[np.argsort(rows.subset[kept.numpy()])]
     x = np.empty((len(kept), n_features), dtype=np.float32)
     for part in chunks(len(kept)):  # in one piece the rows of a file would be there twice
-        # The mean, 0, for what was not observed.
-        x[part] = rows[kept[part].to(rows.device)][0].cpu().nan_to_num(0.0, torch.inf, -torch.inf)
+        x[part] = fill(rows[kept[part].to(rows.device)][0].cpu())
     weight = None if rows.weight is None else rows.weight.cpu()[kept].numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)
     mean, spread = np.average(x, axis=0, weights=weight).astype(np.float32), 1.0

@@ -231,8 +231,9 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         else "gaussian" (`partial_fit` looks at the rows of its first call). With pairs or "mixed",
         each column is standardized on its own inside, and has a variance of its own.
     allow_nan : bool, default=False
-        Whether NaN in X is taken for "not observed": the encoder is given the mean of the feature,
-        and the likelihood is that of the observed values. `impute` then fills in the others.
+        Whether NaN in X is taken for "not observed": the encoder is given what a linear model (of
+        factors) expects there, and the likelihood is that of the observed values. `impute` then
+        fills in the others.
     noise_variance : float or None, default=None
         The variance of the Gaussian and Laplace likelihoods in squared units of X. None learns it
         [3]_, so that the reconstruction and the divergence are in balance whatever the units of X.

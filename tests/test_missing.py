@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.utils import get_tags
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae._missing import _factor_analysis
 from skae._scaling import ColumnStatistics
 from skae.losses import LIKELIHOODS, LOSSES, observed
+from skae.modules import FillMissing
 
 QUICK = {"hidden_layer_sizes": (32,), "max_iter": 10, "random_state": 0}
 MODELS = [
@@ -67,8 +70,10 @@ def test_missing_values_are_filled_in_better_than_by_means(model, holes, unit_di
 
 @each_model
 def test_what_is_missing_teaches_nothing(model, holes):
-    """Without missing values, allowing them changes nothing; whole rows of them are no data."""
+    """Without missing values, allowing them changes nothing."""
     whole = np.nan_to_num(holes, nan=0.5)
+    if isinstance(model, DenoisingAutoencoder):  # masked values are missing ones
+        model = clone(model).set_params(noise="gaussian")
     strict = type(model)(**{**model.get_params(), "allow_nan": False}).fit(whole)
     np.testing.assert_allclose(
         model.fit(whole).transform(whole), strict.transform(whole), rtol=1e-3, atol=1e-4
@@ -91,6 +96,74 @@ def test_statistics_of_observed_values():
     left = np.setdiff1d(rows, np.arange(0, 700, 4))
     assert found.mean[0] == pytest.approx(np.average(X[left, 0], weights=weight[left]))
     assert (found.mean[2], found.deviation[2]) == (0, 0)
+
+
+def factor_rows(n_rows, rng):
+    """Rows of a factor model, and its mean, covariance, loadings and noise."""
+    mean, loadings = rng.normal(size=6), rng.normal(size=(6, 2))
+    noise = rng.uniform(0.1, 0.5, 6)
+    X = mean + rng.normal(size=(n_rows, 2)) @ loadings.T + rng.normal(size=(n_rows, 6)) * noise**0.5
+    return X, mean, loadings @ loadings.T + np.diag(noise), loadings, noise
+
+
+def expectation(row, mean, covariance):
+    """The row with the mean of a normal distribution, given what is not NaN, in place of NaN."""
+    seen = ~np.isnan(row)
+    weights = np.linalg.solve(covariance[np.ix_(seen, seen)], (row - mean)[seen])
+    return np.where(seen, row, mean + covariance[:, seen] @ weights)
+
+
+def test_holes_are_filled_with_what_the_observed_values_lead_to_expect():
+    rng = np.random.default_rng(0)
+    X, mean, covariance, loadings, noise = factor_rows(40, rng)
+    holes = np.where(rng.uniform(size=X.shape) < 0.4, np.nan, X)
+    holes[0], holes[1] = np.nan, X[1]
+    bounds = np.full(6, -100.0), np.array([100.0] * 5 + [mean[5]])
+    fill = FillMissing(*map(torch.from_numpy, (mean, loadings, 1 / noise, *bounds)))
+    expected = np.array([expectation(row, mean, covariance) for row in holes])
+    expected[:, 5] = np.where(np.isnan(holes[:, 5]), expected[:, 5].clip(max=mean[5]), X[:, 5])
+    np.testing.assert_allclose(fill(torch.from_numpy(holes)), expected)
+    np.testing.assert_array_equal(fill(torch.from_numpy(X)), X)
+
+
+def test_what_is_expected_of_holes_is_learned_from_rows_with_holes():
+    rng = np.random.default_rng(0)
+    X, mean, covariance, *_ = factor_rows(3000, rng)
+    holes = np.where(rng.uniform(size=X.shape) < 0.3, np.nan, X)
+    model = AutoencoderTransformer(1, **{**QUICK, "max_iter": 1}, allow_nan=True).fit(holes)
+    fill, scaling = model.module_.fill, model.scaling_
+    assert fill.loadings.shape[1] >= 2
+    found = scaling.inverse(fill(scaling(torch.from_numpy(holes)).float())).numpy()
+    best = np.array([expectation(row, mean, covariance) for row in holes])
+    missing = np.isnan(holes)
+    assert np.mean((found - best)[missing] ** 2) < 0.01 * np.mean((best - mean)[missing] ** 2)
+
+
+def test_a_weight_counts_as_repeating_the_row_for_what_is_expected_of_holes():
+    rng = np.random.default_rng(0)
+    X, *_ = factor_rows(300, rng)
+    seen, weight = rng.uniform(size=X.shape) > 0.3, rng.integers(1, 4, 300)
+    rows = np.repeat(np.arange(300), weight)
+    weighted = _factor_analysis(X, seen, weight, 2)
+    repeated = _factor_analysis(X[rows], seen[rows], np.ones(len(rows)), 2)
+    for found, expected in zip(weighted[:3], repeated[:3], strict=True):
+        np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
+
+
+def test_reconstructions_count_as_much_as_they_help(holes, unit_digits):
+    """One component has less to say about holes than all factors together."""
+    narrow = AutoencoderTransformer(1, **QUICK, allow_nan=True).fit(holes)
+    wide = DenoisingAutoencoder(30, **QUICK, allow_nan=True, noise="masking").fit(holes)
+    assert 0 <= narrow._share < wide._share <= 1
+    missing = np.isnan(holes)
+
+    def error(filled):
+        return np.mean((filled - unit_digits)[missing] ** 2)
+
+    x = wide.scaling_(torch.from_numpy(holes)).float()
+    with torch.no_grad():
+        each = [wide.scaling_.inverse(estimate).numpy() for estimate in wide._estimates(x)]
+    assert error(wide.impute(holes)) < min(error(filled) for filled in each)
 
 
 def test_missing_values_are_allowed_on_request_only(holes):
@@ -121,6 +194,6 @@ def test_imputed_rows_keep_their_dtype_and_container(holes):
 def test_imputed_values_stay_within_the_range_of_the_feature(holes):
     model = AutoencoderTransformer(3, **QUICK, allow_nan=True).fit(holes)
     far = np.where(np.arange(64) % 2, np.nan, 100.0)[None].repeat(3, axis=0)
-    filled = model.impute(far, n_iter=20)[:, 1::2]
+    filled = model.impute(far)[:, 1::2]
     low, high = np.nanmin(holes, axis=0)[1::2], np.nanmax(holes, axis=0)[1::2]
     assert ((filled >= low) & (filled <= high)).all()

@@ -5,17 +5,46 @@ from torch import nn
 
 
 class FillMissing(nn.Module):
-    """Put a constant of each feature in place of NaN.
+    """Put what the observed values of a row lead to expect in place of NaN.
+
+    Rows are taken for ``x = mean + loadings z + noise`` with z and the noise normal, the noise of
+    each feature on its own. What is put is the mean of x given the observed part of it, within the
+    range of the feature.
 
     Parameters
     ----------
-    values : tensor of shape (n_features,)
+    mean : tensor of shape (n_features,)
+    loadings : tensor of shape (n_features, n_factors)
+        Without any factors the mean is put.
+    precision : tensor of shape (n_features,)
+        One over the variance of the noise.
+    low, high : tensor of shape (n_features,)
+        The ranges.
     """
 
-    def __init__(self, values):
+    def __init__(self, mean, loadings, precision, low, high):
         super().__init__()
-        self.register_buffer("values", values)
+        self.register_buffer("mean", mean)
+        self.register_buffer("loadings", loadings)
+        self.register_buffer("scaled", loadings * precision[:, None])
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
 
     def forward(self, x):
         """``(batch, n_features)`` -> the same shape."""
-        return torch.where(x.isnan(), self.values.to(x.dtype), x)
+        missing = x.isnan()
+        rows = missing.any(dim=1).nonzero().squeeze(1)
+        if not len(rows):
+            return x
+        given = torch.where(missing, 0.0, x - self.mean)[rows]
+        expected = self.mean + self._factors(given, ~missing[rows]) @ self.loadings.T
+        filled = x.index_copy(0, rows, expected.clamp(self.low, self.high).to(x.dtype))
+        return torch.where(missing, filled, x)
+
+    def _factors(self, given, observed):
+        """The mean of z given what was observed: ``(batch, n_factors)``."""
+        n_features, n_factors = self.loadings.shape
+        pairs = (self.loadings[:, :, None] * self.scaled[:, None, :]).view(n_features, -1)
+        precision = (observed.to(pairs.dtype) @ pairs).view(-1, n_factors, n_factors)
+        precision = precision + torch.eye(n_factors, dtype=pairs.dtype, device=pairs.device)
+        return torch.linalg.solve(precision, given.to(pairs.dtype) @ self.scaled)
