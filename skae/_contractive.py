@@ -4,9 +4,9 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skae._reconstruction import DensityAutoencoder
+from skae._reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
 from skae.architectures._activations import make_activation
-from skae.modules import ContractiveModule, tie_weights
+from skae.modules import ContractiveModule
 from skae.objectives import ContractiveReconstruction
 
 
@@ -38,10 +38,10 @@ class ContractiveAutoencoder(DensityAutoencoder):
         given, it replaces `hidden_layer_sizes` and `activation`.
     code_activation : {"logistic", "tanh", "identity"}, default="logistic"
         What ends the encoder.
-    tied_weights : bool, default=True
+    tied_weights : bool or "auto", default="auto"
         Whether the decoder's layers have the transposed weights of the encoder's, as in [1]_.
         Otherwise large weights of the decoder make up for small codes, which the penalty favours.
-        An `architecture` must be dense then, its decoder the mirror of its encoder.
+        "auto" ties them where both are dense and mirror each other, as those of `MLP` do.
     alpha : float, default=1.0
         Weight of the penalty.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
@@ -141,7 +141,7 @@ class ContractiveAutoencoder(DensityAutoencoder):
     _parameter_constraints: dict = {
         **DensityAutoencoder._parameter_constraints,
         "code_activation": [StrOptions({"identity", "logistic", "tanh"})],
-        "tied_weights": ["boolean"],
+        "tied_weights": TIED_WEIGHTS,
         "alpha": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -153,7 +153,7 @@ class ContractiveAutoencoder(DensityAutoencoder):
         activation="silu",
         architecture=None,
         code_activation="logistic",
-        tied_weights=True,
+        tied_weights="auto",
         alpha=1.0,
         loss="squared_error",
         output_activation="auto",
@@ -202,12 +202,7 @@ class ContractiveAutoencoder(DensityAutoencoder):
 
     def _make_module(self, rows, statistics, start):
         encoder, decoder, link = self._make_parts(self.n_components, self.n_components, statistics)
-        if self.tied_weights and not tie_weights(encoder, decoder):
-            raise ValueError(
-                "tied_weights=True needs an architecture with as many torch.nn.Linear in the "
-                "decoder as in the encoder, in shapes that mirror each other, as MLP has them. Set "
-                "tied_weights=False."
-            )
+        tie(encoder, decoder, self.tied_weights)
         return ContractiveModule(encoder, make_activation(self.code_activation), decoder, link)
 
     def _make_objective(self):

@@ -16,7 +16,7 @@ from skae._batches import chunks, is_memory_mapped
 from skae._estimator import encode_rows
 from skae._priors import draw_from, seed_density
 from skae.losses import LOSSES, SCALE_DEGREE
-from skae.modules import LinearPlusNetwork
+from skae.modules import LinearPlusNetwork, tie_weights
 from skae.objectives import Reconstruction
 
 # What the principal components of the start are computed from, at most: so many values, or so many
@@ -59,6 +59,19 @@ class ReconstructionAutoencoder(BaseAutoencoder):
 
     def _describe_training(self, rows, terms):
         self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
+
+
+TIED_WEIGHTS: list = ["boolean", StrOptions({"auto"})]
+
+
+def tie(encoder, decoder, tied_weights):
+    """Give the decoder the encoder's weights as the parameter `tied_weights` has it."""
+    if tied_weights and not tie_weights(encoder, decoder) and tied_weights != "auto":
+        raise ValueError(
+            "tied_weights=True needs an architecture with as many torch.nn.Linear in the decoder "
+            "as in the encoder, in shapes that mirror each other, as MLP has them. Set "
+            "tied_weights='auto' or False."
+        )
 
 
 class DensityAutoencoder(ReconstructionAutoencoder):

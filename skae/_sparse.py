@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from skae._reconstruction import DensityAutoencoder
+from skae._reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
 from skae.modules import Autoencoder, KeepLargest, UnitAtoms, logistic_offset
 from skae.objectives import KSparseReconstruction, SparseReconstruction
 
@@ -47,6 +47,11 @@ class SparseAutoencoder(DensityAutoencoder):
         penalized, and the columns of the decoder's first linear layer have norm 1, since large
         weights would make up for small codes. "k": codes are linear, and all but the
         `n_nonzero_coefs` largest values of each row are zero.
+    tied_weights : bool or "auto", default="auto"
+        Whether the decoder's layers have the transposed weights of the encoder's. "auto" ties them
+        for "k", as in [2]_, where both are dense and mirror each other, as those of `MLP` do: a
+        unit is then kept for the very part that it stands for, which serves a classifier better.
+        Not with "l1", where the decoder's columns are of norm 1.
     alpha : float, default=None
         Weight of the penalty. None means 10 for "kl" and 1 for "l1".
     target_activation : float, default=0.05
@@ -153,6 +158,7 @@ class SparseAutoencoder(DensityAutoencoder):
     _parameter_constraints: dict = {
         **DensityAutoencoder._parameter_constraints,
         "penalty": [StrOptions({"k", "kl", "l1"})],
+        "tied_weights": TIED_WEIGHTS,
         "alpha": [Interval(Real, 0, None, closed="left"), None],
         "target_activation": [Interval(Real, 0, 1, closed="neither")],
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left")],
@@ -167,6 +173,7 @@ class SparseAutoencoder(DensityAutoencoder):
         activation="silu",
         architecture=None,
         penalty="kl",
+        tied_weights="auto",
         alpha=None,
         target_activation=0.05,
         n_nonzero_coefs=25,
@@ -213,6 +220,7 @@ class SparseAutoencoder(DensityAutoencoder):
             verbose=verbose,
         )
         self.penalty = penalty
+        self.tied_weights = tied_weights
         self.alpha = alpha
         self.target_activation = target_activation
         self.n_nonzero_coefs = n_nonzero_coefs
@@ -221,7 +229,14 @@ class SparseAutoencoder(DensityAutoencoder):
     def _make_module(self, rows, statistics, start):
         encoder, decoder, link = self._make_parts(self.n_components, self.n_components, statistics)
         if self.penalty == "l1":
+            if self.tied_weights is True:
+                raise ValueError(
+                    "tied_weights=True has no place with penalty='l1', whose decoder has columns "
+                    "of norm 1. Set tied_weights='auto' or choose penalty='kl' or 'k'."
+                )
             _make_atoms(decoder)
+        elif self.penalty == "k" or self.tied_weights is True:
+            tie(encoder, decoder, self.tied_weights)
         return Autoencoder(nn.Sequential(encoder, *self._make_code()), decoder, link)
 
     def _make_code(self):

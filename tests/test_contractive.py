@@ -78,7 +78,9 @@ def test_tied_weights_stay_tied(architecture, digits):
 
 
 def test_weights_that_can_not_be_tied_are_refused(digits):
-    model = ContractiveAutoencoder(8, architecture=ConvNet((8, 8)), **QUICK)
+    convolutions = ConvNet((8, 8))
+    model = ContractiveAutoencoder(8, architecture=convolutions, tied_weights=True, **QUICK)
     with pytest.raises(ValueError, match="tied_weights=True needs"):
         model.fit(digits)
-    model.set_params(tied_weights=False).fit(digits)
+    for tied_weights in ("auto", False):
+        model.set_params(tied_weights=tied_weights).fit(digits)

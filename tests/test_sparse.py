@@ -73,6 +73,18 @@ def test_the_number_kept_falls_from_all_to_k_in_half_of_the_epochs(digits):
     assert set(seen[20:]) == {4}
 
 
+@pytest.mark.parametrize(
+    ("penalty", "tied_weights", "tied"),
+    [("k", "auto", True), ("k", False, False), ("kl", "auto", False), ("kl", True, True)],
+)
+def test_weights_are_tied_for_k_or_where_asked(penalty, tied_weights, tied, digits):
+    params = {"penalty": penalty, "tied_weights": tied_weights, "n_nonzero_coefs": 5}
+    model = SparseAutoencoder(30, **{**QUICK, "max_iter": 2}, **params).fit(digits)
+    up, down = model.module_.encoder[0][0], model.module_.decoder[0]
+    atoms = down(torch.eye(30)) - down(torch.zeros(1, 30))
+    assert torch.allclose(atoms, up.weight, atol=1e-5) == tied
+
+
 def test_the_penalty_is_weighed_and_reported(digits):
     class Model:
         encode = staticmethod(lambda x: x)
@@ -116,6 +128,7 @@ def without_linear(n_inputs, n_features):
             "transform_n_nonzero_coefs=11 is more",
         ),
         ({"target_activation": 1.0}, "'target_activation' parameter"),
+        ({"penalty": "l1", "tied_weights": True}, "has no place with penalty='l1'"),
         (
             {"penalty": "l1", "architecture": TorchArchitecture(nn.Linear, without_linear)},
             "needs a decoder with a torch.nn.Linear",
