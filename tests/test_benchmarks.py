@@ -46,6 +46,7 @@ def small_mnist(tmp_path):
         ("R9-mixture", "told from the mixture prior"),
         ("R9-plain", "told from the swiss_roll prior"),
         ("R10", "styles read as the class asked for"),
+        ("R12", "mean activation of all units"),
     ],
 )
 def test_recipes_print_their_figures_and_draw(name, figure, small_mnist, tmp_path):

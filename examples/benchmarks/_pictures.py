@@ -11,7 +11,12 @@ N_STEPS = 15  # of the plane, each way
 
 
 def draw(estimator, data, folder, name):
-    """Save ``NAME.png``: rows of digits, and the plane of the codes where there is one."""
+    """Save ``NAME.png``: filters, or rows of digits and the plane of codes where there is one."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    path = Path(folder) / f"{name}.png"
+    if hasattr(estimator, "target_activation"):
+        plt.imsave(path, _filters(estimator), cmap="gray")
+        return
     conditional = getattr(estimator, "conditional", False)
     rows = _styles(estimator, data) if conditional else _rows(estimator, data)
     if estimator.n_components == 2 and not conditional:
@@ -22,9 +27,15 @@ def draw(estimator, data, folder, name):
     _show_rows(rows, top)
     if conditional:  # the class of each column
         top.set_xticks(28 * np.arange(2, N_DIGITS) + 14, range(10))
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    fig.savefig(Path(folder) / f"{name}.png", dpi=90, bbox_inches="tight")
+    fig.savefig(path, dpi=90, bbox_inches="tight")
     plt.close(fig)
+
+
+def _filters(estimator):
+    """The weights of seven times twenty units, each as bright as its largest weight allows."""
+    weights = next(estimator.module_.encoder.parameters()).detach().cpu().numpy()[:140]
+    weights /= np.abs(weights).max(axis=1, keepdims=True)
+    return _mosaic(weights.reshape(-1, 20, 28, 28))
 
 
 def _rows(estimator, data):

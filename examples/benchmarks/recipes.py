@@ -30,6 +30,7 @@ from skae import (
     AdversarialAutoencoder,
     AutoencoderTransformer,
     DenoisingAutoencoder,
+    SparseAutoencoder,
     VAETransformer,
 )
 from skae.architectures import ConvNet, TorchArchitecture
@@ -140,6 +141,16 @@ def style_figures(estimator, data):
         "styles read as the class asked for": data.reader.score(rendered, asked),
         "samples read as the class asked for": data.reader.score(sampled, asked),
     }
+
+
+def activation_figures(estimator, data):
+    """The mean activation of units on test rows, which has a target."""
+    activation = estimator.transform(data.X_test).mean(axis=0)
+    return {
+        "mean activation of all units": activation.mean(),
+        "of the least active unit": activation.min(),
+        "of the most active unit": activation.max(),
+    } | test_error(estimator, data)
 
 
 def initialize(network):
@@ -400,6 +411,20 @@ RECIPES = {
         epochs=20,
         figures=style_figures,
         labels=True,
+    ),
+    "R12": Recipe(
+        "sparse, 784-196, logistic code, mean activation 0.1, weight decay",
+        lambda: SparseAutoencoder(
+            196,
+            target_activation=0.1,
+            alpha=50,
+            # Without it pixels that are always dark have weights like those of the noise.
+            net_params={"optimizer__weight_decay": 1e-4},
+            batch_size=250,
+            early_stopping=False,
+        ),
+        epochs=15,
+        figures=activation_figures,
     ),
 }
 
