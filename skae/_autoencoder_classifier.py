@@ -13,7 +13,7 @@ from skae._autoencoder import AutoencoderTransformer
 from skae._base import BaseAutoencoder
 from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
-from skae._meta import keep_feature_names, weights_for
+from skae._meta import keep_feature_names, take_input_tags, weights_for
 
 
 def _classifier_has(method):
@@ -47,6 +47,8 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Settings of that training, such as ``{"max_iter": 20}``. What is not there is as in the
         transformer, but for `learning_rate_init`, 0.001, `max_iter`, 50, and `early_stopping`,
         False.
+    random_state : int, RandomState instance or None, default=None
+        Of the default transformer; one that is given has its own.
 
     Attributes
     ----------
@@ -91,15 +93,23 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "classifier": [HasMethods(["fit", "predict"]), None],
         "fine_tune": ["boolean"],
         "fine_tune_params": [dict, None],
+        "random_state": ["random_state"],
     }
 
     def __init__(
-        self, transformer=None, classifier=None, *, fine_tune=False, fine_tune_params=None
+        self,
+        transformer=None,
+        classifier=None,
+        *,
+        fine_tune=False,
+        fine_tune_params=None,
+        random_state=None,
     ):
         self.transformer = transformer
         self.classifier = classifier
         self.fine_tune = fine_tune
         self.fine_tune_params = fine_tune_params
+        self.random_state = random_state
 
     def _default(self, name, n_features=10):
         given = getattr(self, name)
@@ -107,7 +117,7 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return given
         if name == "classifier":
             return LogisticRegression(max_iter=1000)
-        return AutoencoderTransformer(min(10, n_features))
+        return AutoencoderTransformer(min(10, n_features), random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
@@ -229,6 +239,4 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.classifier_.decision_function(codes)
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = get_tags(self._default("transformer")).input_tags.sparse
-        return tags
+        return take_input_tags(super().__sklearn_tags__(), self._default("transformer"))

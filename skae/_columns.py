@@ -5,6 +5,9 @@ import numpy as np
 from skae._batches import chunks, dense_block
 from skae._validation import ROUNDING, extremes
 
+# What the probabilities of a row may differ from 1 by, together.
+SUM_ROUNDING = 1e-3
+
 RANGES = {
     "bernoulli": (0, 1),
     "categorical": (0, 1),
@@ -87,10 +90,12 @@ def detect_columns(X):
     -------
     list of (str, integer array)
     """
-    binary = np.ones(X.shape[1], dtype=bool)
+    binary, observed = np.ones(X.shape[1], dtype=bool), np.zeros(X.shape[1], dtype=bool)
     for chunk in chunks(X.shape[0]):
         block = dense_block(X, chunk)
+        observed |= ~np.isnan(block).all(axis=0)
         binary &= ((block == 0) | (block == 1) | np.isnan(block)).all(axis=0)
+    binary &= observed
     blocks, start = [], 0
     while start < X.shape[1]:
         end = _block_end(X, start, binary) if binary[start] else None
@@ -110,11 +115,12 @@ def detect_columns(X):
 def _block_end(X, start, binary):
     """Where the one-hot block ends that starts here, or None: the first sum that is always 1."""
     stop = start + np.flatnonzero(~np.append(binary[start:], False))[0]
-    always = np.ones(stop - start, dtype=bool)
+    always, once = np.ones(stop - start, dtype=bool), np.zeros(stop - start, dtype=bool)
     for chunk in chunks(X.shape[0]):
         sums = dense_block(X, chunk)[:, start:stop].cumsum(axis=1)
         always &= ((sums == 1) | np.isnan(sums)).all(axis=0)
-    ends = np.flatnonzero(always[1:])  # one constant column is no block
+        once |= (sums == 1).any(axis=0)
+    ends = np.flatnonzero((always & once)[1:])  # one constant column is no block
     return start + ends[0] + 2 if len(ends) else None
 
 
@@ -135,3 +141,17 @@ def check_ranges(X, parts):
                     f"{lowest:.8g} to {highest:.8g}. Rescale those columns, for example "
                     "with MinMaxScaler(clip=True), or choose another."
                 )
+            if name == "categorical":
+                _check_one_hot(values)
+
+
+def _check_one_hot(values):
+    sums = values.sum(axis=1)
+    wrong = np.abs(sums - 1) > SUM_ROUNDING  # of NaN it is not
+    if wrong.any() or values.shape[1] < 2:
+        found = f"a row where they sum to {sums[wrong][0]:.8g}" if wrong.any() else "one column"
+        raise ValueError(
+            "likelihood='categorical' needs the columns of one-hot categories, of which each row "
+            f"has exactly one, but X has {found}. OneHotEncoder gives them, without `drop` and "
+            "with categories that it knows; for flags take 'bernoulli'."
+        )

@@ -55,6 +55,10 @@ class FineTuner(SemiSupervisedClassifier):
         )
         self.transformer = transformer
         self.params = params
+        self.allow_nan = transformer.allow_nan
+
+    def _make_fill(self):
+        return self.transformer.module_.fill
 
     def _standardize(self, X, subset, weight, *, stream=False):
         # The encoder knows no other rows than those.

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.utils import column_or_1d
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _assert_all_finite, _num_samples, check_consistent_length
 
@@ -50,6 +51,10 @@ def check_labels(y, X, name, classes=None):
     check_consistent_length(X, y)
     if y.dtype.kind == "f":
         _assert_all_finite(y, input_name="y")
+    elif y.dtype.kind == "O" and any(v is None or is_pandas_na(v) or v != v for v in y):
+        raise ValueError(
+            "y has missing values (None, NaN or NA). Write -1 where there is no label."
+        )
     labelled = is_labelled(y)
     if not labelled.any() and classes is None:
         raise ValueError(
@@ -68,8 +73,8 @@ def check_labels(y, X, name, classes=None):
     if classes is None:
         if len(found) < 2:
             raise ValueError(
-                f"y has only one class, {found[0]}, but a classifier needs at least two. (-1 is "
-                "not a class: it means unlabelled.)"
+                f"y has only one class, {found[0]}, but {name} needs at least two. (-1 is not a "
+                "class: it means unlabelled.)"
             )
         classes = found
     elif not np.isin(found, classes).all():

@@ -1,6 +1,14 @@
 """What estimators that hold another one share."""
 
+from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
+
+
+def take_input_tags(tags, inner):
+    """Take over which X the estimator inside can do with."""
+    found = get_tags(inner).input_tags
+    tags.input_tags.sparse, tags.input_tags.allow_nan = found.sparse, found.allow_nan
+    return tags
 
 
 def keep_feature_names(meta, fitted):

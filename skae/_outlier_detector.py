@@ -4,12 +4,11 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_context, clone
-from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._autoencoder import AutoencoderTransformer
-from skae._meta import keep_feature_names, weights_for
+from skae._meta import keep_feature_names, take_input_tags, weights_for
 
 MAX_COMPONENTS = 10
 
@@ -31,6 +30,8 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         ``AutoencoderTransformer`` with a quarter as many components as features, at most 10.
     contamination : float, default=0.1
         The share of outliers in the training rows, in (0, 0.5].
+    random_state : int, RandomState instance or None, default=None
+        Of the default autoencoder; one that is given has its own.
 
     Attributes
     ----------
@@ -72,16 +73,19 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
     _parameter_constraints: dict = {
         "autoencoder": [HasMethods(["fit", "score_samples"]), None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
     }
 
-    def __init__(self, autoencoder=None, *, contamination=0.1):
+    def __init__(self, autoencoder=None, *, contamination=0.1, random_state=None):
         self.autoencoder = autoencoder
         self.contamination = contamination
+        self.random_state = random_state
 
     def _default_autoencoder(self, n_features=4):
         if self.autoencoder is not None:
             return self.autoencoder
-        return AutoencoderTransformer(max(1, min(MAX_COMPONENTS, n_features // 4)))
+        n_components = max(1, min(MAX_COMPONENTS, n_features // 4))
+        return AutoencoderTransformer(n_components, random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None):
@@ -165,6 +169,4 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = get_tags(self._default_autoencoder()).input_tags.sparse
-        return tags
+        return take_input_tags(super().__sklearn_tags__(), self._default_autoencoder())

@@ -21,6 +21,14 @@ class NormalPrior:
         return self.scale * torch.randn(n_samples, n_components)
 
 
+def _check_plane(n_components, prior):
+    if n_components < 2:
+        raise ValueError(
+            f"prior={prior!r} lies in a plane and needs n_components of at least 2, not "
+            f"{n_components}. Take prior='normal', or one of your own."
+        )
+
+
 @dataclass(frozen=True)
 class MixturePrior:
     """Ten normal blobs, the petals of a flower in the first two components.
@@ -34,6 +42,7 @@ class MixturePrior:
 
     def draw(self, n_samples, n_components):
         """Codes, from torch's generator."""
+        _check_plane(n_components, "mixture")
         z = torch.randn(n_samples, n_components)
         angle = torch.randint(self.n_blobs, (n_samples,)) * (2 * math.pi / self.n_blobs)
         along, across = 3.2 + 0.5 * z[:, 0], 0.1 * z[:, 1]
@@ -53,6 +62,7 @@ class SwissRollPrior:
 
     def draw(self, n_samples, n_components):
         """Codes, from torch's generator."""
+        _check_plane(n_components, "swiss_roll")
         z = torch.randn(n_samples, n_components)
         # The square root makes the spiral as dense outside as inside.
         radius = torch.rand(n_samples).sqrt()

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skae._priors import EmpiricalDensity
 from skae._reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
 from skae.modules import Autoencoder, KeepLargest, UnitAtoms, logistic_offset
 from skae.objectives import KSparseReconstruction, SparseReconstruction
@@ -238,6 +239,9 @@ class SparseAutoencoder(DensityAutoencoder):
         elif self.penalty == "k" or self.tied_weights is True:
             tie(encoder, decoder, self.tied_weights)
         return Autoencoder(nn.Sequential(encoder, *self._make_code()), decoder, link)
+
+    def _default_density(self):
+        return EmpiricalDensity()  # draws of a smooth one are no sparse codes
 
     def _make_code(self):
         """What makes codes of the encoder's outputs."""

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._base import TORCH_DTYPES, BaseAutoencoder
+from skae._batches import CHUNK_ROWS
 from skae._columns import check_ranges, detect_columns, resolve_columns
 from skae._conditional import ConditionalOnRequest
 from skae._device import forked_seed, plain_torch
@@ -174,14 +175,21 @@ class VariationalBase(BaseAutoencoder):
             told = (torch.full((len(x),), k, device=x.device) for k in range(module.n_classes))
             scores = torch.stack([importance_log_likelihood(module, x, noise, y) for y in told])
             scores = (scores + module.log_shares[:, None]).logsumexp(dim=0)
-        return scores - self._log_volume()
+        return scores - self._log_volume(x)
 
-    def _log_volume(self):
-        """Logarithm of the volume that scaling divides by: densities are per unit of X."""
-        return self.scaling_.scale.log().expand(self.n_features_in_).sum().item()
+    def _log_volume(self, x):
+        """Logarithm of the volume that scaling divides by: densities are per unit of X.
+
+        Of the values that were observed, in each row.
+        """
+        of_each = self.scaling_.scale.log().to(x.device, torch.float64).expand(x.shape[1])
+        return (~x.isnan()).to(torch.float64) @ of_each
 
     def _describe_training(self, rows, terms):
-        self.reconstruction_err_ = terms["reconstruction"] + self._log_volume()
+        # Where nothing is missing it is that of any row.
+        some = torch.arange(len(rows) if self.allow_nan else 1, device=rows.device)
+        volumes = torch.cat([self._log_volume(rows[part][0]) for part in some.split(CHUNK_ROWS)])
+        self.reconstruction_err_ = terms["reconstruction"] + volumes.mean().item()
         shape = (self.n_score_samples, self._n_features_out)
         self._score_noise = self._rng.standard_normal(shape)
 

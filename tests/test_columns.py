@@ -30,6 +30,17 @@ def test_blocks_are_found(container):
     ]
 
 
+def test_a_column_that_was_never_observed_belongs_to_no_block():
+    flags = np.random.default_rng(0).integers(0, 2, 50).astype(float)
+    X = np.column_stack([np.full(50, np.nan), flags, np.full(50, np.nan), flags, 1 - flags])
+    X[::5] = np.nan
+    assert as_lists(detect_columns(X)) == [
+        ("gaussian", [0, 2]),
+        ("bernoulli", [1]),
+        ("categorical", [3, 4]),
+    ]
+
+
 @pytest.mark.parametrize("columns", [[1, 3], slice(1, None, 2), ["b", "d"], [False, True] * 2])
 def test_columns_are_given_as_to_a_column_transformer(columns):
     pairs = [("gaussian", [0, 2]), ("poisson", columns)]
@@ -60,10 +71,22 @@ def test_wrong_columns_are_named(pairs, message):
     [("bernoulli", 1.5), ("categorical", -0.5), ("poisson", -1.0), ("negative_binomial", -1.0)],
 )
 def test_values_that_a_likelihood_can_not_have_are_refused(name, value):
-    X = np.zeros((2000, 3))
-    parts = [("gaussian", np.array([0, 2])), (name, np.array([1]))]
+    X = np.tile([0.0, 1, 0], (2000, 1))
+    parts = [("gaussian", np.array([0])), (name, np.array([1, 2]))]
     X[1999, 0] = value
     check_ranges(X, parts)
     X[1999, 1] = value
     with pytest.raises(ValueError, match=f"likelihood='{name}' needs values in"):
         check_ranges(X, parts)
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"), [([0.0, 0, 0], [0, 1]), ([0, 1, 1], [1, 2]), ([0, 1, 0], [1])]
+)
+def test_categories_that_are_not_one_hot_are_refused(row, columns):
+    X = np.tile([0.0, 1, 0], (20, 1))
+    X[3] = np.nan
+    check_ranges(X, [("categorical", np.array([1, 2]))])
+    X[7] = row
+    with pytest.raises(ValueError, match="one-hot categories"):
+        check_ranges(X, [("categorical", np.array(columns))])

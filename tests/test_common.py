@@ -42,10 +42,14 @@ TRANSFORMER_CHECKS = [
 ]
 
 
+# Settings that change what X may be, or how the model starts.
+WITH_SETTINGS = [skae.AutoencoderTransformer(**QUICK, allow_nan=True)]
+
+
 def all_estimators():
     """Quick instances of all public estimators, discovered so that none is forgotten."""
     classes = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]
-    return [_quick(cls) for cls in classes]
+    return [_quick(cls) for cls in classes] + WITH_SETTINGS
 
 
 def _quick(cls):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pandas as pd
 import pytest
 
 from skae._labels import check_labels, hold_out_of_each, is_labelled
@@ -45,7 +46,8 @@ def test_known_classes_keep_their_numbers():
         ([0.5, 1.2, 3.3, 0.1, 0.2, 0.3], "Unknown label type"),
         ([0, 1, np.nan, 1, 0, 1], "contains NaN"),
         (["a", 1, "a", 1, -1, "b"], "types int, str"),
-        (["a", None, "a", "b", -1, "b"], "NoneType"),
+        (["a", None, "a", "b", -1, "b"], "Write -1 where there is no label"),
+        (["a", pd.NA, "a", "b", -1, "b"], "Write -1 where there is no label"),
     ],
 )
 def test_labels_that_do_not_work_say_why(y, message):

@@ -5,10 +5,17 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.impute import SimpleImputer
 from sklearn.utils import get_tags
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae import (
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VAETransformer,
+)
 from skae._missing import _factor_analysis
 from skae._scaling import ColumnStatistics
 from skae.losses import LIKELIHOODS, LOSSES, observed
@@ -144,8 +151,8 @@ def test_a_weight_counts_as_repeating_the_row_for_what_is_expected_of_holes():
     X, *_ = factor_rows(300, rng)
     seen, weight = rng.uniform(size=X.shape) > 0.3, rng.integers(1, 4, 300)
     rows = np.repeat(np.arange(300), weight)
-    weighted = _factor_analysis(X, seen, weight, 2)
-    repeated = _factor_analysis(X[rows], seen[rows], np.ones(len(rows)), 2)
+    weighted = _factor_analysis(X, seen, weight, 2, 10)
+    repeated = _factor_analysis(X[rows], seen[rows], np.ones(len(rows)), 2, 10)
     for found, expected in zip(weighted[:3], repeated[:3], strict=True):
         np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
 
@@ -164,6 +171,86 @@ def test_reconstructions_count_as_much_as_they_help(holes, unit_digits):
     with torch.no_grad():
         each = [wide.scaling_.inverse(estimate).numpy() for estimate in wide._estimates(x)]
     assert error(wide.impute(holes)) < min(error(filled) for filled in each)
+
+
+@pytest.mark.parametrize("kind", ["independent", "one column", "one row", "three rows", "flag"])
+def test_where_nothing_leads_to_expect_anything_the_mean_is_put(kind):
+    rng = np.random.default_rng(0)
+    X = rng.normal(2, 1, (400, 5))
+    X[rng.uniform(size=X.shape) < 0.2] = np.nan
+    X = {"one column": X[:, :1], "one row": X[:1], "three rows": X[:3]}.get(kind, X)
+    if kind == "flag":
+        X[:, 0] = X[:, 0] > 2
+    model = AutoencoderTransformer(1, **QUICK, allow_nan=True).fit(X)
+    filled = model.impute(X)
+    assert np.isfinite(filled).all()
+    if kind == "one column":
+        np.testing.assert_allclose(filled[np.isnan(X)], np.nanmean(X), rtol=1e-5)
+    assert np.isfinite(model.partial_fit(X).transform(X)).all()
+
+
+def test_rows_without_any_value_are_refused_if_there_are_no_others():
+    with pytest.raises(ValueError, match="nothing but NaN"):
+        AutoencoderTransformer(1, **QUICK, allow_nan=True).fit(np.full((5, 2), np.nan))
+
+
+def test_scores_are_densities_of_what_was_observed():
+    """In other units the density of each observed value changes by their factor, no other."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4))
+    X[rng.uniform(size=X.shape) < 0.2] = np.nan
+    rows = np.array([[1, 2, 3, 4], [1, np.nan, 3, np.nan], [np.nan] * 4])
+    model = VAETransformer(2, **QUICK, allow_nan=True, early_stopping=False)
+    plain, moved = (clone(model).fit(c * X) for c in (1, 8))
+    change = plain.score_samples(rows) - moved.score_samples(8 * rows)
+    np.testing.assert_allclose(change, np.array([4, 2, 0]) * np.log(8), atol=1e-2)
+    assert plain.score_samples(rows)[2] == pytest.approx(0, abs=0.05)
+    of_all = moved.reconstruction_err_ - plain.reconstruction_err_
+    assert of_all == pytest.approx((~np.isnan(X)).sum(axis=1).mean() * np.log(8), abs=1e-3)
+
+
+def test_the_first_rows_of_a_stream_bound_nothing():
+    rng = np.random.default_rng(0)
+    X = np.repeat(np.linspace(0, 10, 500), 3).reshape(-1, 3) + rng.normal(0, 0.1, (500, 3))
+    model = AutoencoderTransformer(1, **QUICK, allow_nan=True).partial_fit(X[:100])
+    for _ in range(5):
+        model.partial_fit(X)
+    assert model.impute([[9.0, np.nan, 9.0]])[0, 1] > 6
+
+
+def test_imputed_categories_are_probabilities():
+    rng = np.random.default_rng(0)
+    category = rng.integers(3, size=400)
+    X = np.column_stack([rng.normal(category, 0.5), np.eye(3)[category]])
+    X[rng.uniform(size=400) < 0.3, 1:] = np.nan
+    likelihood = [("gaussian", [0]), ("categorical", [1, 2, 3])]
+    model = VAETransformer(2, **QUICK, allow_nan=True, likelihood=likelihood).fit(X)
+    filled = model.impute(X)[:, 1:]
+    np.testing.assert_allclose(filled.sum(axis=1), 1)
+    holes = np.isnan(X[:, 1])
+    assert (filled[holes].argmax(axis=1) == category[holes]).mean() > 0.5
+
+
+def test_impute_needs_no_class(holes):
+    y = np.arange(len(holes)) % 2
+    model = VAETransformer(2, **{**QUICK, "max_iter": 1}, allow_nan=True, conditional=True)
+    with pytest.raises(ValueError, match="conditional=False"):
+        model.fit(holes, y).impute(holes)
+
+
+def test_estimators_that_hold_one_take_missing_values_too(holes):
+    y = load_digits().target[: len(holes)]
+    inside = AutoencoderTransformer(5, **QUICK, allow_nan=True)
+    for outer in (
+        AutoencoderClassifier(inside),
+        AutoencoderClassifier(inside, fine_tune=True, fine_tune_params={"max_iter": 10}),
+        AutoencoderOutlierDetector(inside),
+    ):
+        assert get_tags(outer).input_tags.allow_nan
+        found = outer.fit(holes, y).predict(holes)
+        if hasattr(outer, "classes_"):
+            assert (found == y).mean() > 0.6
+    assert not get_tags(AutoencoderClassifier()).input_tags.allow_nan
 
 
 def test_missing_values_are_allowed_on_request_only(holes):

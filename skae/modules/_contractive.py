@@ -26,8 +26,9 @@ class ContractiveModule(Autoencoder):
 
     def __init__(self, encoder, code, decoder, link=None):
         super().__init__(nn.Sequential(encoder, code), decoder, link)
-        layers = [layer for layer in encoder.modules() if not list(layer.children())]
-        self.is_one_layer = len(layers) == 1 and isinstance(layers[0], nn.Linear)
+        # What else a module of one's own does to its layer can not be seen.
+        layers = list(encoder) if type(encoder) is nn.Sequential else [encoder]
+        self.is_one_layer = [type(layer) for layer in layers] == [nn.Linear]
 
     def sensitivity(self, x):
         """Codes and the squared Frobenius norm of their Jacobian, ``(batch, k), (batch,)``.

@@ -44,6 +44,8 @@ class FillMissing(nn.Module):
     def _factors(self, given, observed):
         """The mean of z given what was observed: ``(batch, n_factors)``."""
         n_features, n_factors = self.loadings.shape
+        if not n_factors:
+            return given.new_zeros(len(given), 0, dtype=self.loadings.dtype)
         pairs = (self.loadings[:, :, None] * self.scaled[:, None, :]).view(n_features, -1)
         precision = (observed.to(pairs.dtype) @ pairs).view(-1, n_factors, n_factors)
         precision = precision + torch.eye(n_factors, dtype=pairs.dtype, device=pairs.device)
