@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pandas as pd
 import pytest
 
 from skae._labels import check_labels, hold_out_of_each, is_labelled
