@@ -28,7 +28,8 @@ class SparseAutoencoder(DensityAutoencoder):
         + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j};
 
     for "l1" it is the mean of :math:`|f(x)|`; "k" has none, but lets few values through [2]_. The
-    units then come to stand for parts, such as strokes, that make up a row.
+    units then come to stand for parts, such as strokes, that make up a row. Weights of rows do not
+    count in the mean activation.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class SparseAutoencoder(DensityAutoencoder):
         for counts and 0 and 1 for pixels. "identity" clips nothing; "logistic" needs X in [0, 1].
     latent_density : estimator with `fit` and `sample`, default=None
         What `sample` draws codes from, fitted to (at most 10 000) training codes when first needed.
-        None is a Gaussian mixture.
+        None draws from those codes themselves, since draws of a smooth density are not sparse.
     learning_rate : {"annealed", "constant"}, default="annealed"
         "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
         allows and falls linearly to zero in the last 70 %. "constant" stays.
@@ -241,7 +242,7 @@ class SparseAutoencoder(DensityAutoencoder):
         return Autoencoder(nn.Sequential(encoder, *self._make_code()), decoder, link)
 
     def _default_density(self):
-        return EmpiricalDensity()  # draws of a smooth one are no sparse codes
+        return EmpiricalDensity()
 
     def _make_code(self):
         """What makes codes of the encoder's outputs."""

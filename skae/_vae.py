@@ -246,10 +246,10 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         The variance of the Gaussian and Laplace likelihoods in squared units of X. None learns it
         [3]_, so that the reconstruction and the divergence are in balance whatever the units of X.
     output_activation : {"auto", "identity", "logistic"}, default="auto"
-        What ends the decoder. "auto" is what the likelihood needs; for "gaussian" and "laplace"
-        means are clipped at the bounds that the data show: where at least 5 % of the training rows
-        share the smallest (or the largest) value of a feature, that value is taken for its bound.
-        "identity" clips nothing; "logistic" needs X in [0, 1].
+        What ends the decoder. "auto" is what the likelihood needs; where all columns are "gaussian"
+        or "laplace" the means, and draws, are clipped at the bounds that the data show: where at
+        least 5 % of the training rows share the smallest (or the largest) value of a feature, that
+        value is taken for its bound. "identity" clips nothing; "logistic" needs X in [0, 1].
     conditional : bool, default=False
         Whether `fit` needs y and the decoder is told the class: :math:`p(x | z, y)`. The code is
         then left with what the class does not say, and `sample` draws from the classes asked for.

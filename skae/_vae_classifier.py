@@ -49,8 +49,9 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         given, it replaces `hidden_layer_sizes` and `activation`; its encoder is made twice, the
         classifier being one as well.
     likelihood : str or list of (str, columns), default="gaussian"
-        :math:`p(x | z)`. "gaussian" has one variance for all features, see `noise_variance`;
-        "bernoulli" needs X in [0, 1].
+        :math:`p(x | y, z)`, as in `VAETransformer`: "gaussian" has one variance for all features,
+        see `noise_variance`; "bernoulli" needs X in [0, 1]; a list has a likelihood for each group
+        of columns.
     noise_variance : float or None, default=None
         The variance of the Gaussian likelihood in squared units of X. None learns it [2]_, so that
         the reconstruction and the divergence are in balance whatever the units of X.

@@ -1,6 +1,7 @@
 """How well an estimator with `transform` and `inverse_transform` keeps the data.
 
-These take any such estimator, `PCA` and pipelines included, so that models can be compared.
+These take any such estimator, `PCA` and pipelines included, so that models can be compared; all but
+`log_likelihood`, which is for the models that have one.
 """
 
 import numpy as np

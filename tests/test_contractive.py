@@ -5,9 +5,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from skae import ContractiveAutoencoder
-from skae.architectures import MLP, ConvNet
+from skae.architectures import MLP, ConvNet, TorchArchitecture
 from skae.penalties import squared_jacobian_norm
 
 QUICK = {"max_iter": 5, "random_state": 0}
@@ -75,6 +76,24 @@ def test_tied_weights_stay_tied(architecture, digits):
     free = ContractiveAutoencoder(8, architecture=architecture, tied_weights=False, **QUICK)
     n_tied_weights = sum(layer.weight.numel() for layer in list(encoder)[::2])
     assert sum(p.numel() for p in free.fit(digits).module_.parameters()) == n_free + n_tied_weights
+
+
+class Scaled(nn.Module):
+    """One layer, and what no one sees who only counts layers."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.linear = nn.Linear(n_features, n_outputs)
+
+    def forward(self, x):
+        return 3 * self.linear(x).relu()
+
+
+def test_only_a_plain_layer_has_a_closed_form(digits):
+    model = ContractiveAutoencoder(8, architecture=TorchArchitecture(Scaled, nn.Linear), **QUICK)
+    module, x = model.fit(digits).module_, torch.rand(4, 64)
+    estimates = torch.stack([module.sensitivity(x)[1].detach() for _ in range(2000)]).mean(dim=0)
+    torch.testing.assert_close(estimates, jacobian_norm(module, x), rtol=0.2, atol=1e-6)
 
 
 def test_weights_that_can_not_be_tied_are_refused(digits):

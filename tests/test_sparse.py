@@ -105,6 +105,9 @@ def test_codes_decode_to_the_rows(digits):
     for penalty in ("kl", "l1", "k"):
         model = SparseAutoencoder(200, penalty=penalty, **QUICK).fit(digits)
         assert 1 + model.score(digits) / variance > 0.8, penalty
+        codes, drawn = model.transform(digits), model._draw_codes(50, np.random.RandomState(0))
+        assert codes.min() <= drawn.min() <= drawn.max() <= codes.max()
+        assert (drawn != 0).mean() == pytest.approx((codes != 0).mean(), rel=0.2)
         samples = model.sample(50, random_state=0)
         assert np.abs(samples.mean(axis=0) - digits.mean(axis=0)).mean() < 1.5
 

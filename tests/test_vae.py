@@ -181,6 +181,20 @@ def test_more_draws_give_a_tighter_bound():
     assert bounds[0] > bounds[1] + 0.01 > bounds[2] + 0.02
 
 
+def test_each_draw_is_told_the_class_of_its_row(monkeypatch, unit_digits):
+    y = np.arange(len(unit_digits)) % 3
+    params = {"conditional": True, "n_importance_samples": 4, "likelihood": "bernoulli"}
+    module = VAETransformer(2, **QUICK, **params).fit(unit_digits, y).module_
+    x, told = torch.from_numpy(unit_digits[:6]).float(), torch.from_numpy(y[:6])
+    monkeypatch.setattr(torch, "randn", lambda *shape, **_: torch.zeros(shape))
+    with torch.no_grad():
+        found = NegativeELBO(n_draws=4)(module, x, told)["reconstruction"]
+        expected = module.nll(x, module.output(module.encode(x), told))
+        of_others = module.nll(x, module.output(module.encode(x), (told + 1) % 3))
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(found, of_others)
+
+
 def test_importance_weighted_training_runs_and_scores(unit_digits):
     params = {**QUICK, "likelihood": "bernoulli", "n_importance_samples": 5}
     vae = VAETransformer(3, **params).fit(unit_digits)

@@ -46,16 +46,33 @@ def variational(X, seed, **settings):
     return VAETransformer(_width(X), allow_nan=True, random_state=seed, **settings)
 
 
+class FactorsAlone:
+    """What the encoder is given, which is a part of what `impute` gives."""
+
+    def __init__(self, X, seed):
+        self.model = AutoencoderTransformer(1, allow_nan=True, random_state=seed, max_iter=1)
+
+    def fit_transform(self, X):
+        """Fill in."""
+        model = self.model.fit(X)
+        rows = model.scaling_(torch.from_numpy(X).float())
+        return model.scaling_.inverse(model.module_.fill(rows)).numpy()
+
+
 METHODS = {
     "mean": lambda X, seed: SimpleImputer(keep_empty_features=True),
     "KNNImputer": lambda X, seed: KNNImputer(keep_empty_features=True),
     "IterativeImputer": lambda X, seed: IterativeImputer(
         random_state=seed, keep_empty_features=True
     ),
+    "factors alone": FactorsAlone,
     "AutoencoderTransformer": autoencoder,
     "DenoisingAutoencoder": denoising,
     "VAETransformer": variational,
 }
+
+
+BASELINES = ("mean", "KNNImputer", "IterativeImputer", "factors alone")
 
 
 def measure(name, X, share, seed, settings):
@@ -68,7 +85,7 @@ def measure(name, X, share, seed, settings):
         deviation = np.where(deviation > 0, deviation, 1.0)
         scaled = (holes - np.nanmean(holes, axis=0)) / deviation
         scaled[:, np.isnan(scaled).all(axis=0)] = 0
-        if name in ("mean", "KNNImputer", "IterativeImputer"):
+        if name in BASELINES:
             filled = METHODS[name](scaled, seed).fit_transform(scaled)
         else:
             filled = METHODS[name](scaled, seed, **settings).fit(scaled).impute(scaled)

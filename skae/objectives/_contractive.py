@@ -17,7 +17,7 @@ class ContractiveReconstruction(Reconstruction):
         Weight of the penalty.
     """
 
-    alpha: float = 0.1
+    alpha: float = 1.0
 
     def __call__(self, module, x, y=None):
         z, norm = module.sensitivity(x)
