@@ -45,8 +45,11 @@ def resolve_columns(pairs, known, n_features, feature_names=None):
                 f"likelihood has {pair!r}, but it must have pairs of a name and columns; the names "
                 f"are {sorted(known)}."
             )
-        parts.append((pair[0], _numbers(pair[1], n_features, feature_names)))
-    counts = np.bincount(np.concatenate([columns for _, columns in parts]), minlength=n_features)
+        columns = _numbers(pair[1], n_features, feature_names)
+        if len(columns):
+            parts.append((pair[0], columns))
+    named = [np.empty(0, dtype=int), *(columns for _, columns in parts)]
+    counts = np.bincount(np.concatenate(named), minlength=n_features)
     if (counts != 1).any():
         wrong = np.flatnonzero(counts != 1)
         raise ValueError(
@@ -60,6 +63,8 @@ def _numbers(columns, n_features, feature_names):
     if isinstance(columns, slice):
         return np.arange(n_features)[columns]
     columns = np.atleast_1d(np.asarray(columns))
+    if not columns.size:
+        return np.empty(0, dtype=int)
     if columns.dtype.kind in "OU":
         names = [] if feature_names is None else list(feature_names)
         missing = sorted(set(columns.tolist()) - set(names))

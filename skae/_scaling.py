@@ -131,11 +131,12 @@ class ColumnStatistics:
                 first += np.nansum(share * x, axis=0)
             observed = np.where(total > 0, total, 1)
             low, high, mean = np.nan_to_num(low), np.nan_to_num(high), first / observed
+            unit = _unit(np.stack([low, high]))
             for x, share in read():
-                second += np.nansum(share * (x - mean) ** 2, axis=0)
+                second += np.nansum(share * ((x - mean) / unit) ** 2, axis=0)
                 low_share += (share * (x == low)).sum(axis=0)
                 high_share += (share * (x == high)).sum(axis=0)
-        deviation = np.where(low == high, 0, np.sqrt(second / observed))
+        deviation = np.where(low == high, 0, unit * np.sqrt(second / observed))
         shares = low_share / observed, high_share / observed
         return cls(len(subset), np.where(low == high, low, mean), deviation, low, high, *shares)
 

@@ -28,7 +28,8 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
     .. math:: \min_{f_l, g_l} \frac{1}{n} \sum_i \mathbb{E}_c\, L(h_i, g_l(f_l(c(h_i)))).
 
     From there all layers are trained as those of a :class:`DenoisingAutoencoder`. As the
-    transformer of an ``AutoencoderClassifier(..., fine_tune=True)`` it is the classifier of [1]_.
+    transformer of an ``AutoencoderClassifier(..., fine_tune=True)`` it is the classifier of [1]_,
+    but for the code, which is linear here: count the hidden layers only.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         value of their feature in the training rows, by a fair coin.
     noise_level : float, default=0.25
         For "gaussian" the standard deviation, in units of X. Otherwise the share of the values that
-        is replaced, in [0, 1]. Of the layers' values the
-        noise is as large a share as of the rows' (for "gaussian", of their spread).
+        is replaced, in [0, 1]. Of the layers' values the noise is as large a share as of the rows'
+        (for "gaussian", of their spread).
     clip : bool or (float, float), default=False
         Whether corrupted values are clipped, as a camera would: True to the range of each feature
         in the training rows, a pair to that range for all features. The pair is also what salt and

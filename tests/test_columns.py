@@ -48,11 +48,17 @@ def test_columns_are_given_as_to_a_column_transformer(columns):
     assert as_lists(parts) == [("gaussian", [0, 2]), ("poisson", [1, 3])]
 
 
+def test_groups_without_columns_are_left_out():
+    parts = resolve_columns([("bernoulli", []), ("gaussian", slice(None))], LIKELIHOODS, 2)
+    assert as_lists(parts) == [("gaussian", [0, 1])]
+
+
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
         ([("gaussian", [0, 1])], r"columns \[2\] have \[0\] likelihoods"),
         ([("gaussian", [0, 1]), ("poisson", [1, 2])], r"columns \[1\] have \[2\]"),
+        ([], r"columns \[0, 1, 2\] have \[0, 0, 0\] likelihoods"),
         ([("cauchy", [0, 1, 2])], "the names are"),
         ([("gaussian", [0, 1, 3])], "X has columns 0 to 2"),
         ([("gaussian", [0, 1, -1])], "X has columns 0 to 2"),

@@ -253,6 +253,15 @@ def test_estimators_that_hold_one_take_missing_values_too(holes):
     assert not get_tags(AutoencoderClassifier()).input_tags.allow_nan
 
 
+@pytest.mark.parametrize("factor", [1e-170, 1e150])
+def test_statistics_do_not_depend_on_the_unit(factor):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.uniform(size=(50, 3)) < 0.2, np.nan, rng.normal(size=(50, 3)))
+    plain = ColumnStatistics.measure_observed(X, np.arange(50))
+    found = ColumnStatistics.measure_observed(factor * X, np.arange(50))
+    np.testing.assert_allclose(found.deviation, factor * plain.deviation)
+
+
 def test_missing_values_are_allowed_on_request_only(holes):
     assert not get_tags(AutoencoderTransformer()).input_tags.allow_nan
     assert get_tags(MODELS[0]).input_tags.allow_nan

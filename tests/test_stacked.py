@@ -30,7 +30,29 @@ def test_a_start_layer_by_layer_is_nearer_than_a_random_one(digits):
     assert stacked.loss_curve_[0] < 0.8 * plain.loss_curve_[0]
 
 
-def test_a_layer_moves_itself_only_and_its_target_is_clean():
+def test_a_layer_moves_itself_only(digits, monkeypatch):
+    moved = []
+    original = StackedDenoisingAutoencoder._train_layer
+
+    def spy(self, module, loss, rows):
+        parts = module.below, module.encoder
+        before = [[p.detach().clone() for p in part.parameters()] for part in parts]
+        curve = original(self, module, loss, rows)
+        moved.append(
+            [
+                any(not torch.equal(p, q) for p, q in zip(part.parameters(), old, strict=True))
+                for part, old in zip(parts, before, strict=True)
+            ]
+        )
+        return curve
+
+    monkeypatch.setattr(StackedDenoisingAutoencoder, "_train_layer", spy)
+    sizes = {"hidden_layer_sizes": (16, 12), "layer_max_iter": 1, "max_iter": 1}
+    StackedDenoisingAutoencoder(4, **sizes, random_state=0).fit(digits)
+    assert moved == [[False, True]] * 3
+
+
+def test_the_target_of_a_layer_is_clean():
     class Layer(nn.Module):
         below = staticmethod(lambda x: 2 * x)
         corrupt = staticmethod(lambda h: h + 100)
@@ -40,7 +62,6 @@ def test_a_layer_moves_itself_only_and_its_target_is_clean():
     x = torch.rand(4, 3)
     terms = LayerDenoising("squared_error").reconstruct(Layer, x)
     torch.testing.assert_close(terms["reconstruction"], squared_error(2 * x, 2 * x + 1))
-    assert LayerDenoising.phases == {"reconstruct": ("encoder", "decoder")}
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
