@@ -40,7 +40,7 @@ def absolute_error(x, output):
 
 def log_loss(x, logits):
     """Mean over the features of the binary cross-entropy between x and logistic(logits)."""
-    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none").mean(dim=1)
+    return _cross_entropy(x, logits).mean(dim=1)
 
 
 def gaussian_nll(x, mean, log_variance):
@@ -48,6 +48,7 @@ def gaussian_nll(x, mean, log_variance):
 
     `log_variance` is one number, or one for each feature.
     """
+    # As a product with the precisions it takes one table less than the sum of `_gaussian`.
     log_variance = log_variance.to(x.dtype).expand(x.shape[1])
     squares = (x - mean).square() @ torch.exp(-log_variance)
     return 0.5 * (squares + (log_variance + math.log(2 * math.pi)).sum())
@@ -55,8 +56,7 @@ def gaussian_nll(x, mean, log_variance):
 
 def laplace_nll(x, mean, log_variance):
     """``-log Laplace(x; mean, sqrt(exp(log_variance) / 2))`` in nats, summed over the features."""
-    log_scale = 0.5 * (log_variance.to(x.dtype).expand(x.shape[1]) - math.log(2))
-    return (x - mean).abs() @ torch.exp(-log_scale) + (log_scale + math.log(2)).sum()
+    return _laplace(x, mean, log_variance.to(x.dtype)).sum(dim=1)
 
 
 def bernoulli_nll(x, logits, parameter=None):
@@ -65,7 +65,7 @@ def bernoulli_nll(x, logits, parameter=None):
     Between 0 and 1 the value is the cross-entropy, the usual relaxation. `parameter` is ignored,
     here and below, so that all likelihoods are called alike.
     """
-    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+    return _cross_entropy(x, logits).sum(dim=1)
 
 
 def categorical_nll(x, logits, parameter=None):
