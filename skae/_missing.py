@@ -10,7 +10,7 @@ from skae._batches import CHUNK_ROWS, dense_block, standardized
 from skae.modules import FillMissing
 
 # What holes are filled by is learned from so many values, or rows if they have more values.
-MAX_FILL_VALUES, MIN_FILL_ROWS = 2**17, 1000
+MAX_FILL_VALUES, MIN_FILL_ROWS = 2**16, 1000
 # Numbers of factors to try, the share of the values to try them on, and how often at least.
 FACTORS, TRIED_SHARE, MIN_TRIED = (1, 2, 4, 8, 16, 32), 0.1, 1000
 # More steps hardly change what is expected of holes, and begin to fit the noise. A few tell how
