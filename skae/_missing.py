@@ -49,7 +49,8 @@ class MissingValuesMixin:
     def _share_of_reconstructions(self, rows):
         """How far to go from linear estimates to reconstructions to come nearest to hidden ones."""
         generator = torch.Generator().manual_seed(0)
-        kept = torch.randperm(len(rows), generator=generator)[: MAX_FILL_VALUES // rows.n_features]
+        n_rows = max(1, MAX_FILL_VALUES // rows.n_features)
+        kept = torch.randperm(len(rows), generator=generator)[:n_rows]
         n_times = 1 + int(MIN_TRIED / (TRIED_SHARE * len(kept) * rows.n_features))
         product = square = 0.0
         with torch.inference_mode():
