@@ -7,8 +7,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_c
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skae._autoencoder import AutoencoderTransformer
 from skae._meta import keep_feature_names, take_input_tags, weights_for
+from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
 
@@ -27,7 +27,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
     ----------
     autoencoder : estimator with `fit` and `score_samples`, default=None
         Any autoencoder of skae, or a Pipeline that ends in one. None means an
-        ``AutoencoderTransformer`` with a quarter as many components as features, at most 10.
+        `VAETransformer` with a quarter as many components as features, at most 10.
     contamination : float, default=0.1
         The share of outliers in the training rows, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
@@ -46,7 +46,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
 
     See Also
     --------
-    VAETransformer : Scores by a likelihood.
+    AutoencoderTransformer : Scores by the error of the reconstruction.
     sklearn.ensemble.IsolationForest : Fast, and does not mind the scales of features.
 
     Notes
@@ -85,7 +85,7 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         if self.autoencoder is not None:
             return self.autoencoder
         n_components = max(1, min(MAX_COMPONENTS, n_features // 4))
-        return AutoencoderTransformer(n_components, random_state=self.random_state)
+        return VAETransformer(n_components, random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None):
