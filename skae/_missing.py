@@ -116,7 +116,8 @@ class MissingValuesMixin:
             expected = self.scaling_.inverse(expected.double()).numpy().clip(*self._range)
             for name, columns in getattr(self, "_parts", ()):
                 if name == "categorical":  # one category, however little is known of which
-                    expected[:, columns] /= expected[:, columns].sum(axis=1, keepdims=True)
+                    block = expected[:, columns] + np.finfo(np.float32).tiny  # if all are 0
+                    expected[:, columns] = block / block.sum(axis=1, keepdims=True)
             filled[missing] = expected[missing[rows]]
         return filled
 

@@ -175,15 +175,15 @@ class VariationalBase(BaseAutoencoder):
             told = (torch.full((len(x),), k, device=x.device) for k in range(module.n_classes))
             scores = torch.stack([importance_log_likelihood(module, x, noise, y) for y in told])
             scores = (scores + module.log_shares[:, None]).logsumexp(dim=0)
-        return scores - self._log_volume(x)
+        return scores - self._log_volume(x).to(scores)
 
     def _log_volume(self, x):
         """Logarithm of the volume that scaling divides by: densities are per unit of X.
 
         Of the values that were observed, in each row.
         """
-        of_each = self.scaling_.scale.log().to(x.device, torch.float64).expand(x.shape[1])
-        return (~x.isnan()).to(torch.float64) @ of_each
+        of_each = self.scaling_.scale.cpu().double().log().expand(x.shape[1])
+        return (~x.isnan()).cpu().double() @ of_each
 
     def _describe_training(self, rows, terms):
         # Where nothing is missing it is that of any row.
