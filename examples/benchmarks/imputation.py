@@ -70,8 +70,6 @@ METHODS = {
     "DenoisingAutoencoder": denoising,
     "VAETransformer": variational,
 }
-
-
 BASELINES = ("mean", "KNNImputer", "IterativeImputer", "factors alone")
 
 

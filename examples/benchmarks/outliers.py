@@ -31,17 +31,14 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer, VAETransfor
 SHIPPED = ("breast_cancer", "digits", "iris", "wine")
 
 
-def autoencoder(n_features, seed, **settings):
-    """The default of the detector, with a seed."""
-    n_components = max(1, min(10, n_features // 4))
-    inside = AutoencoderTransformer(n_components, random_state=seed, **settings)
-    return AutoencoderOutlierDetector(inside)
+def detector_of(cls):
+    """Scores by an autoencoder as wide as in the detector's default, a `VAETransformer`."""
 
+    def make(n_features, seed, **settings):
+        ours = {"n_components": max(1, min(10, n_features // 4)), "random_state": seed}
+        return AutoencoderOutlierDetector(cls(**{**ours, **settings}))
 
-def variational(n_features, seed, **settings):
-    """A likelihood in place of an error."""
-    n_components = max(1, min(10, n_features // 4))
-    return AutoencoderOutlierDetector(VAETransformer(n_components, random_state=seed, **settings))
+    return make
 
 
 def pyod(name):
@@ -58,8 +55,8 @@ def pyod(name):
 METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
-    "skae": autoencoder,
-    "skae VAE": variational,
+    "skae": detector_of(AutoencoderTransformer),
+    "skae VAE": detector_of(VAETransformer),
     "pyod AutoEncoder": pyod("AutoEncoder"),
     "pyod VAE": pyod("VAE"),
 }

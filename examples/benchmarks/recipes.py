@@ -418,7 +418,7 @@ RECIPES = {
             196,
             target_activation=0.1,
             alpha=50,
-            # Without it pixels that are always dark have weights like those of the noise.
+            # Without it weights of pixels that are always dark stay as they were drawn.
             net_params={"optimizer__weight_decay": 1e-4},
             batch_size=250,
             early_stopping=False,
