@@ -157,6 +157,29 @@ def test_a_weight_counts_as_repeating_the_row_for_what_is_expected_of_holes():
         np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
 
 
+def test_a_masked_value_is_a_missing_one(holes):
+    params = {**QUICK, "max_iter": 1, "noise": "masking", "noise_level": 0.5}
+    plain = DenoisingAutoencoder(3, **params).fit(np.nan_to_num(holes)).module_
+    model = DenoisingAutoencoder(3, **params, allow_nan=True).fit(holes).module_
+    x = torch.rand(200, 64)
+    assert model.corrupt(x).isnan().float().mean() == pytest.approx(0.5, abs=0.03)
+    assert not plain.corrupt(x).isnan().any()
+
+
+@pytest.mark.parametrize(("early_stopping", "n_judged"), [(True, 40), (False, 400)])
+def test_held_out_rows_weigh_the_estimates(early_stopping, n_judged, holes, monkeypatch):
+    judged = []
+    original = AutoencoderTransformer._share_of_reconstructions
+    monkeypatch.setattr(
+        AutoencoderTransformer,
+        "_share_of_reconstructions",
+        lambda self, rows: judged.append(len(rows)) or original(self, rows),
+    )
+    params = {**QUICK, "max_iter": 1, "early_stopping": early_stopping, "init": "random"}
+    AutoencoderTransformer(3, **params, allow_nan=True).fit(holes)
+    assert judged == [n_judged]
+
+
 def test_reconstructions_count_as_much_as_they_help(holes, unit_digits):
     """One component has less to say about holes than all factors together."""
     narrow = AutoencoderTransformer(1, **QUICK, allow_nan=True).fit(holes)

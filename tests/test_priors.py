@@ -10,6 +10,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skae import AdversarialAutoencoder
 from skae._priors import PRIORS, SampledPrior, draw_from, seed_density
 
 
@@ -73,3 +74,9 @@ def test_all_seeds_of_a_density_are_set():
     density = make_pipeline(StandardScaler(), GaussianMixture())
     seed_density(density, 7)
     assert density.get_params()["gaussianmixture__random_state"] == 7
+
+
+@pytest.mark.parametrize("prior", ["mixture", "swiss_roll"])
+def test_a_prior_in_a_plane_needs_two_components(prior):
+    with pytest.raises(ValueError, match="needs n_components of at least 2"):
+        AdversarialAutoencoder(1, prior=prior, max_iter=1).fit(np.eye(20))
