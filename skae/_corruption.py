@@ -1,11 +1,18 @@
 """What the autoencoders that undo a corruption share."""
 
+import copy
 from numbers import Real
 
 import numpy as np
 import torch
+from scipy import sparse
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
+from skae._base import TORCH_DTYPES
+from skae._device import forked_seed, plain_torch
+from skae._validation import float_dtype
 from skae.modules import Corruption
 from skae.objectives import Denoising
 
@@ -42,6 +49,39 @@ class CorruptionMixin:
             ``inverse_transform(transform(X))``.
         """
         return self.inverse_transform(self.transform(X))
+
+    def corrupt(self, X, random_state=None):
+        """Corrupt rows as training does, to look at the noise or to measure `denoise`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Clean rows.
+        random_state : int, RandomState instance or None, default=None
+            Determines the noise. Pass an int for the same noise at each call.
+
+        Returns
+        -------
+        X_corrupted : ndarray of shape (n_samples, n_features)
+            Noisy rows, in the units and the floating dtype of X; with `allow_nan`, masked values
+            are NaN.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`: noise is measured against the training rows.
+        ValueError
+            If X is not as `fit` needs it.
+        """
+        check_is_fitted(self)
+        X = self._validate_target(X, reset=False)
+        dtype = TORCH_DTYPES[np.dtype(float_dtype(X)).name]
+        x = torch.from_numpy(X.toarray() if sparse.issparse(X) else np.array(X)).to(dtype)
+        seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
+            corruption = copy.deepcopy(self.module_.corrupt).cpu()
+            corrupted = corruption(self.scaling_(x)).to(x.dtype)
+            return self.scaling_.inverse(corrupted, clip=False).numpy()
 
     def _make_corruption(self, statistics):
         if self.noise != "gaussian" and self.noise_level > 1:

@@ -49,11 +49,11 @@ class Scaling(nn.Module):
             return torch.addcmul((-self.mean / self.scale).float(), x, (1 / self.scale).float())
         return (x - self.mean.to(x.dtype)).div_(self.scale.to(x.dtype)).float()
 
-    def inverse(self, x):
-        """Back to the units of the data, in the dtype of x."""
+    def inverse(self, x, *, clip=True):
+        """Back to the units of the data, in the dtype of x; if `clip`, within the bounds."""
         if not self.is_identity:
             x = x * self.scale.to(x.dtype) + self.mean.to(x.dtype)
-        if self.bounds is not None:
+        if clip and self.bounds is not None:
             x = x.clamp(*(torch.from_numpy(bound).to(x.dtype) for bound in self.bounds))
         return x
 

@@ -23,7 +23,7 @@ ORDER = [
         "_meta",
         "_priors",
     ],
-    ["model_selection"],
+    ["model_selection", "plotting"],
     ["_batches"],
     ["_scaling", "_net", "architectures", "objectives"],
     ["modules"],

@@ -23,9 +23,8 @@ def test_denoiser_removes_noise_that_a_plain_autoencoder_keeps(digits):
 def corrupt(digits, n_repeats=50, **params):
     """Clean rows, and what the model makes of them before it encodes, in units of X."""
     model = DenoisingAutoencoder(2, early_stopping=False, **QUICK, **params).fit(digits)
-    x, scaling = torch.from_numpy(digits).repeat(n_repeats, 1), model.scaling_
-    scaling.bounds = None  # of reconstructions, not of noise
-    return x.numpy(), scaling.inverse(model.module_.corrupt(scaling(x)).double()).numpy()
+    x = np.tile(digits, (n_repeats, 1))
+    return x, model.corrupt(x, random_state=0)
 
 
 def test_gaussian_noise_has_its_level_in_units_of_X(digits):

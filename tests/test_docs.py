@@ -13,6 +13,7 @@ import skae
 import skae.architectures
 import skae.metrics
 import skae.model_selection
+import skae.plotting
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,22 +45,32 @@ def test_commands_of_a_page_name_files_that_exist(path):
 
 
 def public_objects():
-    for module in (skae, skae.architectures, skae.metrics, skae.model_selection):
+    for module in (
+        skae,
+        skae.architectures,
+        skae.metrics,
+        skae.model_selection,
+        skae.plotting,
+    ):
         for name in module.__all__:
             yield getattr(module, name)
+
+
+def is_method(member):
+    return inspect.isfunction(member) or inspect.ismethod(member)
 
 
 def public_methods():
     for thing in public_objects():
         if inspect.isclass(thing):
-            for name, method in inspect.getmembers(thing, inspect.isfunction):
+            for name, method in inspect.getmembers(thing, is_method):
                 if not name.startswith("_") and method.__module__.startswith("skae."):
                     yield pytest.param(method, id=f"{thing.__name__}.{name}")
 
 
 def documented(parameters):
     """Names of a numpydoc section; ``a, b : int`` documents both."""
-    return [name for parameter in parameters for name in parameter.name.split(", ")]
+    return [name.strip("*") for parameter in parameters for name in parameter.name.split(", ")]
 
 
 def accepted(function):

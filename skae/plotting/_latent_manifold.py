@@ -1,0 +1,276 @@
+"""What codes decode to."""
+
+import inspect
+import math
+import warnings
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae.plotting._axes import (
+    check_image_shape,
+    figure_and_axes,
+    final_step,
+    finite_range,
+    names_of_features,
+    show_mosaic,
+)
+
+# How many rows are drawn to see where codes lie, and which shares of those are left out.
+N_DRAWN, TAIL = 500, 0.02
+
+
+class LatentManifoldDisplay:
+    """What a grid of codes decodes to; with classes, each style as each class.
+
+    Images are shown as such, side by side. Of other rows there is one picture for each of the
+    features that vary most, with a colour for each point of the grid.
+
+    Use `from_estimator` to create it.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_down, n_across, n_features)
+        What the points of the grid decode to, from the top.
+    down, across : ndarray of shape (n_down,) and (n_across,)
+        The points: components of the code, numbers of styles, or classes.
+    axis_labels : tuple of str
+        What goes across, and what goes down.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels); None is a table.
+    feature_names : list of str, default=None
+        Of a table.
+    max_features : int, default=9
+        How many features of a table to show.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes; of a table, those that hold the others.
+    axes_ : list of matplotlib Axes
+        The axes of each picture.
+    figure_ : matplotlib Figure
+        The figure.
+    images_ : list of matplotlib AxesImage
+        The pictures.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import VAETransformer
+    >>> from skae.plotting import LatentManifoldDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = VAETransformer(2, max_iter=3, random_state=0).fit(X)
+    >>> display = LatentManifoldDisplay.from_estimator(model, image_shape=(8, 8))
+    >>> display.rows.shape
+    (15, 15, 64)
+    """
+
+    def __init__(
+        self,
+        *,
+        rows,
+        down,
+        across,
+        axis_labels,
+        image_shape=None,
+        feature_names=None,
+        max_features=9,
+    ):
+        self.rows = rows
+        self.down = down
+        self.across = across
+        self.axis_labels = axis_labels
+        self.image_shape = image_shape
+        self.feature_names = feature_names
+        self.max_features = max_features
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X=None,
+        *,
+        image_shape=None,
+        components=(0, 1),
+        n_steps=15,
+        max_features=9,
+        random_state=0,
+        ax=None,
+        **kwargs,
+    ):
+        """Decode codes and draw what comes out.
+
+        Where the decoder is told the class, there is a line for each of some styles and a column
+        for each class. Otherwise two components go from one end of the codes to the other, and any
+        others stay at their medians.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted, with `transform` and `inverse_transform`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Rows that say where codes lie. By default the estimator's own samples do.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels). By default that of a convolutional
+            architecture; rows are a table where there is none.
+        components : tuple of two int, default=(0, 1)
+            Which components to go through: the first across, the second from bottom to top.
+        n_steps : int, default=15
+            How many points of each of the two, or how many styles.
+        max_features : int, default=9
+            How many features of a table to show.
+        random_state : int, RandomState instance or None, default=0
+            Determines the samples.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs
+            Passed on to `plot`.
+
+        Returns
+        -------
+        display : LatentManifoldDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If a parameter is not as described, or if X is needed: pipelines, say, have no
+            `sample`.
+        """
+        check_is_fitted(estimator)
+        codes = _typical_codes(estimator, X, random_state)
+        classes = _told_classes(estimator)
+        if classes is None:
+            grid, down, across, labels = _plane(codes, components, n_steps)
+            decoded = estimator.inverse_transform(grid)
+        else:
+            styles = codes[np.linspace(0, len(codes) - 1, min(n_steps, len(codes))).astype(int)]
+            down, across = np.arange(len(styles)), classes
+            grid, labels = styles.repeat(len(classes), axis=0), ("class", "style")
+            decoded = estimator.inverse_transform(grid, np.tile(classes, len(styles)))
+        names = names_of_features(estimator, decoded, np.shape(decoded)[1])
+        rows = np.asarray(decoded).reshape(len(down), len(across), -1)
+        display = cls(
+            rows=rows,
+            down=down,
+            across=across,
+            axis_labels=labels,
+            image_shape=check_image_shape(image_shape, rows.shape[2], estimator),
+            feature_names=names,
+            max_features=max_features,
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw what was decoded.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs
+            Passed on to `matplotlib.axes.Axes.imshow`.
+
+        Returns
+        -------
+        display : LatentManifoldDisplay
+            The display itself.
+        """
+        if self.image_shape is None:
+            self._plot_table(ax, kwargs)
+        else:
+            self._plot_images(ax, kwargs)
+        return self
+
+    def _plot_images(self, ax, kwargs):
+        height, width = self.image_shape[:2]
+        n_down, n_across = self.rows.shape[:2]
+        longest = max(n_down * height, n_across * width)
+        size = (7 * n_across * width / longest + 1, 7 * n_down * height / longest + 1)
+        self.figure_, self.ax_ = figure_and_axes(ax, "LatentManifoldDisplay.plot", size)
+        limits = finite_range(self.rows)
+        self.axes_ = [self.ax_]
+        self.images_ = [show_mosaic(self.ax_, self.rows, self.image_shape, limits, **kwargs)]
+        self._name_axes(self.ax_, height, width, 0.5)
+
+    def _plot_table(self, ax, kwargs):
+        spread = np.ptp(self.rows, axis=(0, 1)) / (np.abs(self.rows).max(axis=(0, 1)) + 1e-12)
+        shown = np.sort(np.argsort(-spread, kind="stable")[: self.max_features])
+        n_across = math.ceil(math.sqrt(len(shown)))
+        n_down = math.ceil(len(shown) / n_across)
+        size = (2.8 * n_across + 0.6, 2.4 * n_down + 0.4)
+        self.figure_, self.ax_ = figure_and_axes(ax, "LatentManifoldDisplay.plot", size)
+        self.ax_.set_axis_off()
+        places = self.ax_.get_subplotspec().subgridspec(n_down, n_across)
+        names = self.feature_names or [f"x{i}" for i in range(self.rows.shape[2])]
+        self.axes_, self.images_ = [], []
+        for number, feature in enumerate(shown):
+            inner = self.figure_.add_subplot(places[divmod(number, n_across)])
+            settings = {"aspect": "auto", "interpolation": "none", **kwargs}
+            image = inner.imshow(self.rows[:, :, feature], **settings)
+            inner.set_title(names[feature], fontsize="medium")
+            self._name_axes(inner, 1, 1, 0.0)
+            self.figure_.colorbar(image, ax=inner)
+            self.axes_.append(inner)
+            self.images_.append(image)
+
+    def _name_axes(self, ax, height, width, middle):
+        """Ticks at the middle of some steps: all classes, else the ends and what is between."""
+        for axis, points, step in (("x", self.across, width), ("y", self.down, height)):
+            is_number = np.asarray(points).dtype.kind == "f"
+            ticks = np.arange(len(points))
+            if len(points) == 1:
+                ticks = ticks[:0]
+            elif is_number:
+                ticks = np.unique(np.linspace(0, len(points) - 1, 3).astype(int))
+            texts = [f"{points[i]:.2g}" if is_number else str(points[i]) for i in ticks]
+            getattr(ax, f"set_{axis}ticks")(step * (ticks + middle), texts)
+        ax.tick_params(length=0)
+        ax.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
+
+
+def _typical_codes(estimator, X, random_state):
+    if X is None:
+        if not hasattr(estimator, "sample"):
+            raise ValueError(
+                f"{type(estimator).__name__} has no sample. Give X, rows that say where codes lie."
+            )
+        X = estimator.sample(N_DRAWN, random_state=random_state)
+    with warnings.catch_warnings():  # samples have no names, but are columns of the same order
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        return np.asarray(estimator.transform(X))
+
+
+def _told_classes(estimator):
+    """The classes, or clusters, that the decoder is told, or None."""
+    step = final_step(estimator)
+    if "y" not in inspect.signature(step.inverse_transform).parameters:
+        return None
+    if hasattr(step, "cluster_heads_"):
+        return np.arange(len(step.cluster_heads_))
+    return getattr(step, "classes_", None)
+
+
+def _plane(codes, components, n_steps):
+    """Codes of a grid, the values down and across, and what they are."""
+    n_components = codes.shape[1]
+    if n_components == 1:
+        components = (0,)
+    elif len(components) != 2 or not all(0 <= i < n_components for i in components):
+        raise ValueError(
+            f"components={components!r} must be two numbers from 0 to {n_components - 1}."
+        )
+    lines = [np.linspace(*np.quantile(codes[:, i], [TAIL, 1 - TAIL]), n_steps) for i in components]
+    across, up = lines if len(lines) == 2 else (lines[0], np.zeros(1))
+    down = up[::-1]
+    grid = np.tile(np.median(codes, axis=0), (len(down) * len(across), 1))
+    grid[:, components[0]] = np.tile(across, len(down))
+    if len(components) == 2:
+        grid[:, components[1]] = down.repeat(len(across))
+    labels = [f"component {i}" for i in components] + [""] * (len(components) == 1)
+    return grid.astype(codes.dtype), down, across, labels
