@@ -91,7 +91,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         random state of torch is never touched; that of numpy only by None, as everywhere in
         scikit-learn.
     verbose : int, default=0
-        Whether to print a line for each epoch.
+        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
 
     Attributes
     ----------

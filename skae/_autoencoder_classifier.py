@@ -14,6 +14,7 @@ from skae._base import BaseAutoencoder
 from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
 from skae._meta import keep_feature_names, take_input_tags, weights_for
+from skae._progress import CallbackSupportMixin, fit_of_steps
 
 
 def _classifier_has(method):
@@ -24,7 +25,9 @@ def _classifier_has(method):
     return available_if(has)
 
 
-class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AutoencoderClassifier(
+    ClassifierMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator
+):
     """A representation that is learned from all rows, and a classifier on it of the labelled ones.
 
     The plain way to use unlabelled rows, and a fast one; `LadderClassifier` learns both at once.
@@ -160,16 +163,21 @@ class AutoencoderClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "learns from X alone. Set conditional=False where that is why, or give it fitted, "
                 "in a FrozenEstimator."
             )
-        self.transformer_.fit(X, None, **weights_for(self.transformer_, sample_weight))
-        if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight)[labelled]
-        known = self.classes_[labels[labelled]]
-        if self.fine_tune:
-            tuner = self._make_tuner()
-            tuner.fit(_safe_indexing(X, labelled), known, sample_weight)
-        codes = _safe_indexing(self.transformer_.transform(X), labelled)
-        self.classifier_ = clone(self._default("classifier"))
-        self.classifier_.fit(codes, known, **weights_for(self.classifier_, sample_weight))
+        with fit_of_steps(self, 2 + self.fine_tune, X, y) as step:
+            with step("fit-transformer", self.transformer_):
+                self.transformer_.fit(X, None, **weights_for(self.transformer_, sample_weight))
+            if sample_weight is not None:
+                sample_weight = np.asarray(sample_weight)[labelled]
+            known = self.classes_[labels[labelled]]
+            if self.fine_tune:
+                tuner = self._make_tuner()
+                with step("fine-tune", tuner):
+                    tuner.fit(_safe_indexing(X, labelled), known, sample_weight)
+            codes = _safe_indexing(self.transformer_.transform(X), labelled)
+            self.classifier_ = clone(self._default("classifier"))
+            with step("fit-classifier", self.classifier_):
+                weights = weights_for(self.classifier_, sample_weight)
+                self.classifier_.fit(codes, known, **weights)
         keep_feature_names(self, self.transformer_)
         return self
 

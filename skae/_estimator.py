@@ -18,6 +18,15 @@ from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardiz
 from skae._device import forked_seed, plain_torch, resolve_device
 from skae._labels import hold_out_of_each
 from skae._net import TrainingDiverged, make_net, restore, snapshot, train
+from skae._progress import (
+    HAS_CALLBACKS,
+    Bar,
+    CallbackSupportMixin,
+    FitTask,
+    Lines,
+    can_show_bar,
+    curves,
+)
 from skae._scaling import ColumnStatistics, Scaling
 from skae._validation import (
     check_finite,
@@ -54,7 +63,7 @@ _MAY_CHANGE = {
 }
 
 
-class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
+class NeuralEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base class of the estimators: how a torch module is trained on rows, and applied to them.
 
     A model fills in `_make_module` and `_make_objective`; the rest is here.
@@ -181,6 +190,9 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 floor = self._make_floor(all_rows, statistics)
                 if X_val is None:
                     rows_val = _not_by_heart(floor, all_rows, rows_val)
+            task = None
+            if HAS_CALLBACKS:
+                task = FitTask(self, self.max_iter * max(1, len(starts)), X, labels)
             self._train(
                 rows,
                 nets=[partial(self._new_net, start, rows, statistics) for start in starts],
@@ -190,7 +202,10 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 learning_rate=self.learning_rate,
                 patience=self.n_iter_no_change if self.early_stopping else None,
                 tol=self.tol,
+                task=task,
             )
+            if task is not None:
+                task.ends(self.net_)
         return self
 
     def _partial_fit(self, X, y=None, sample_weight=None):
@@ -317,7 +332,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
         self._rng.set_state(before)
         return floor
 
-    def _train(self, rows, *, nets, floor=None, **settings):
+    def _train(self, rows, *, nets, floor=None, task=None, **settings):
         """Train the net there is, or else what each of `nets` makes; keep the best.
 
         Where none is surely better than `floor`, a net that is not trained, that is kept.
@@ -336,7 +351,7 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                             rows,
                             lr=self.learning_rate_init,
                             floor=floor,
-                            verbose=int(self.verbose),
+                            listeners=self._listeners(settings["max_epochs"], task),
                             **settings,
                         )
                 except TrainingDiverged as error:
@@ -369,12 +384,15 @@ class NeuralEstimator(BaseEstimator, metaclass=ABCMeta):
                 restore(self.net_, before)
                 self._rng.set_state(self._rng_before)
             raise
-        history = self.net_.history
         self.best_loss_ = terms["loss"]
-        self.loss_curve_ = [row["train_loss"] for row in history if "train_loss" in row]
-        self.n_iter_ = len(self.loss_curve_)
-        scores = [-row["valid_loss"] for row in history if "valid_loss" in row]
-        self.validation_scores_ = scores or None
+        vars(self).update(curves(self.net_.history))
+
+    def _listeners(self, n_epochs, task=None):
+        """Who hears of the epochs of a training."""
+        listeners = [] if task is None else [task]
+        if self.verbose:
+            listeners.append((Bar if can_show_bar() else Lines)(type(self).__name__, n_epochs))
+        return listeners
 
     # Inference.
 

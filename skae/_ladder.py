@@ -77,7 +77,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         Determines the start, the batches, the held-out rows and the noise. The global random state
         of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
     verbose : int, default=0
-        Whether to print a line for each epoch.
+        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
 
     Attributes
     ----------

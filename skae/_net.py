@@ -9,7 +9,7 @@ import warnings
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler, PrintLog
+from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -96,7 +96,7 @@ class ObjectiveNet(NeuralNet):
         self.steps_per_epoch_ = len(self.get_iterator(X, training=True))
         # A weight of the objective's own may depend on how far training is.
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
-        own = (EpochTimer, PrintLog, KeepBest)
+        own = (EpochTimer, KeepBest, Tell)
         self.reports_batches_ = not all(isinstance(cb, own) for _, cb in self.callbacks_)
 
     def notify(self, method_name, **kwargs):
@@ -356,6 +356,29 @@ class KeepBest(Callback):
             self.best_weights_ = None
 
 
+class Tell(Callback):
+    """Tell others of each epoch; any of them may ask for the end.
+
+    Parameters
+    ----------
+    listeners : list
+        Objects with ``epoch_begins(net)``, ``epoch_ends(net) -> bool`` and ``close()``.
+    """
+
+    def __init__(self, listeners):
+        self.listeners = listeners
+
+    def on_epoch_begin(self, net, **kwargs):
+        """An epoch begins."""
+        for listener in self.listeners:
+            listener.epoch_begins(net)
+
+    def on_epoch_end(self, net, **kwargs):
+        """An epoch has ended."""
+        wishes = [listener.epoch_ends(net) for listener in self.listeners]
+        net.stops_ = net.stops_ or any(wishes)
+
+
 def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
     """An initialized net.
 
@@ -386,6 +409,7 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
         "train_split": None,
         "use_caching": False,  # there are no outputs of batches to score twice
         "callbacks": list(callbacks or []),
+        "verbose": 0,  # who wants to hear of epochs listens: see `train`
         **settings,
         **net_params,
     }
@@ -440,7 +464,7 @@ def train(
     patience=None,
     tol=0.0,
     floor=None,
-    verbose=0,
+    listeners=(),
 ):
     """Train an initialized net on `rows` for at most `max_epochs`.
 
@@ -461,8 +485,8 @@ def train(
     floor : ObjectiveNet or None
         What an epoch must surely be better than on `rows_val` to be kept. If none is, the terms are
         those of the floor, and it is for the caller to take it.
-    verbose : int
-        Whether to print a line for each epoch.
+    listeners : list
+        Who hears of each epoch: see `Tell`.
 
     Returns
     -------
@@ -470,19 +494,20 @@ def train(
         The mean terms of the kept model, on `rows_val` if there are any.
     """
     net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
-    net.verbose = verbose
     _check_schedule(net)
     net.train_split = None if rows_val is None else predefined_split(rows_val)
     keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol, floor)
     # First, so that it sees an epoch after which a callback of the user's ends training.
     first = [] if keep_best is None else [("keep_best", keep_best)]
-    last = [("print_log", PrintLog().initialize())] if verbose else []
+    last = [("tell", Tell(listeners))] if listeners else []
     users = net.callbacks_
     try:
         net.callbacks_ = [*first, *users, *last]
         net.partial_fit(rows)
     finally:
         net.callbacks_, net.train_split, net.row_losses_ = users, None, None
+        for listener in listeners:
+            listener.close()
     if net.last_terms_ is None:  # skorch ends training quietly on an interruption
         raise KeyboardInterrupt("Interrupted before the first epoch ended.")
     if net.interrupted_:

@@ -8,12 +8,15 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._meta import keep_feature_names, take_input_tags, weights_for
+from skae._progress import CallbackSupportMixin, fit_of_steps
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
 
 
-class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+class AutoencoderOutlierDetector(
+    OutlierMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator
+):
     r"""Detects rows that an autoencoder of the other rows does not know.
 
     The score of a row is that of the autoencoder: minus the error of its reconstruction, or the
@@ -116,7 +119,11 @@ class AutoencoderOutlierDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         autoencoder = self._default_autoencoder(shape[1] if len(shape) == 2 else 4)
         self.autoencoder_ = clone(autoencoder)
-        self.autoencoder_.fit(X, **weights_for(self.autoencoder_, sample_weight))
+        with (
+            fit_of_steps(self, 1, X, y) as step,
+            step("fit-autoencoder", self.autoencoder_),
+        ):
+            self.autoencoder_.fit(X, **weights_for(self.autoencoder_, sample_weight))
         keep_feature_names(self, self.autoencoder_)
         scores = self.autoencoder_.score_samples(X)
         self.offset_ = float(np.percentile(scores, 100 * self.contamination))

@@ -100,7 +100,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         started, so not on a warm start. The global random state
         of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
     verbose : int, default=0
-        Whether to print a line for each epoch.
+        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
 
     Attributes
     ----------
@@ -274,7 +274,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
                 lr=self.learning_rate_init,
                 learning_rate=self.learning_rate,
                 max_epochs=self.layer_max_iter,
-                verbose=int(self.verbose),
+                listeners=self._listeners(self.layer_max_iter),
             )
         if net.interrupted_:  # a model with layers that have learned nothing is none
             raise KeyboardInterrupt("Interrupted before all layers were trained.")

@@ -22,6 +22,7 @@ ORDER = [
         "_labels",
         "_meta",
         "_priors",
+        "_progress",
     ],
     ["model_selection", "plotting"],
     ["_batches"],

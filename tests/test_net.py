@@ -35,7 +35,7 @@ def make_model(seed=0):
 
 
 def net_of(model, **params):
-    settings = {"lr": 0.01, "batch_size": 8, "device": "cpu", "verbose": 0, **params}
+    settings = {"lr": 0.01, "batch_size": 8, "device": "cpu", **params}
     return make_net(model, Reconstruction(), **settings)
 
 
@@ -341,7 +341,7 @@ def test_validation_draws_the_same_noise_in_every_epoch():
         def __call__(self, module, x, y=None):
             return {"reconstruction": module.encode(x).sum(1) * 0 + torch.rand(len(x))}
 
-    net = make_net(make_model(), Noisy(), lr=0.01, batch_size=8, device="cpu", verbose=0)
+    net = make_net(make_model(), Noisy(), lr=0.01, batch_size=8, device="cpu")
     train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=3, learning_rate="constant")
     assert len(set(net.history[:, "valid_loss"])) == 1
     assert len(set(net.history[:, "train_loss"])) == 3

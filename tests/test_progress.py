@@ -1,0 +1,184 @@
+"""What callbacks and readers hear of training."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skae
+from skae import AutoencoderClassifier, AutoencoderTransformer, LadderClassifier
+from skae._progress import HAS_CALLBACKS, Bar, can_show_bar
+from skae._reconstruction import DeterministicAutoencoder
+
+from .test_common import all_estimators
+
+needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn 1.9 has callbacks")
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+
+
+class Listener:
+    """Writes down the tasks that it hears of; asks to stop after `n_epochs`."""
+
+    max_propagation_depth = None
+
+    def __init__(self, n_epochs=None):
+        self.n_epochs, self.begun, self.ended = n_epochs, [], []
+        self.n_setups = self.n_teardowns = 0
+
+    def setup(self, estimator, context):
+        self.n_setups += 1
+
+    def teardown(self, estimator, context):
+        self.n_teardowns += 1
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append((type(estimator).__name__, context.task_name))
+
+    def on_fit_task_end(self, estimator, context):
+        torch.rand(1)  # what a callback draws must not change what is trained
+        self.ended.append((type(estimator).__name__, context.task_name))
+        return context.task_name == "epoch" and len(self.ended) == self.n_epochs
+
+
+class Scorer:
+    """Scores the estimator as it is after each epoch."""
+
+    def __init__(self, score):
+        self.score, self.found = score, []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator, X, y):
+        self.found.append((fitted_estimator, self.score(fitted_estimator, X, y)))
+
+
+@needs_callbacks
+@pytest.mark.parametrize("estimator", all_estimators(), ids=lambda e: type(e).__name__)
+def test_every_estimator_tells_of_its_epochs(estimator, digits):
+    listener, y = Listener(), np.arange(len(digits)) % 3 - 1
+    estimator.set_callbacks(listener).fit(digits, y)
+    assert sorted(listener.begun) == sorted(listener.ended)
+    assert (listener.n_setups, listener.n_teardowns) == (1, 1)
+    assert listener.ended[-1] == (type(estimator).__name__, "fit")
+    n_epochs = sum(name == "epoch" for _, name in listener.ended)
+    inner = next((value for value in vars(estimator).values() if hasattr(value, "net_")), estimator)
+    n_starts = 2 if isinstance(inner, DeterministicAutoencoder) else 1
+    assert n_epochs == n_starts * inner.n_iter_
+
+
+@needs_callbacks
+def test_listening_changes_nothing_and_a_wish_ends_training(digits):
+    alone = AutoencoderTransformer(2, init="random", **QUICK).fit(digits)
+    heard = AutoencoderTransformer(2, init="random", **QUICK).set_callbacks(Listener()).fit(digits)
+    np.testing.assert_array_equal(alone.transform(digits), heard.transform(digits))
+    stopped = AutoencoderTransformer(2, init="random", **QUICK).set_callbacks(Listener(2))
+    stopped.fit(digits)  # without a warning: it is no interruption
+    assert stopped.n_iter_ == 2
+    assert stopped.loss_curve_ == alone.loss_curve_[:2]
+
+
+@needs_callbacks
+def test_monitors_see_the_model_of_each_epoch(digits):
+    scorer = Scorer(lambda model, X, y: model.score(X) + 0 * y.sum())
+    model = AutoencoderTransformer(2, init="random", early_stopping=False, **QUICK)
+    model.set_callbacks(scorer).fit(digits)
+    *epochs, _whole = scorer.found
+    scores = [score for _, score in epochs]
+    assert len(set(scores)) == 3  # not three times the same module
+    assert scores[-1] == pytest.approx(model.score(digits))
+    for number, (snapshot, score) in enumerate(epochs, 1):
+        assert snapshot.n_iter_ == number
+        assert snapshot.loss_curve_ == model.loss_curve_[:number]
+        assert snapshot.score(digits) == score  # also after training has gone on
+
+
+@needs_callbacks
+def test_classifiers_are_monitored_on_their_labelled_rows():
+    X, y = load_digits(return_X_y=True)
+    known = np.where(np.arange(len(y)) < 100, y, -1)
+    scorer = Scorer(lambda model, X, y: (len(y), model.score(X, y)))
+    model = LadderClassifier(hidden_layer_sizes=(16,), max_iter=2, random_state=0)
+    model.set_callbacks(scorer).fit(X, known)
+    assert scorer.found[-1][1] == (100, model.score(X[:100], y[:100]))
+
+
+@needs_callbacks
+def test_callbacks_reach_into_pipelines_searches_and_meta_estimators(digits):
+    model = AutoencoderTransformer(2, init="random", **QUICK)
+    pipeline = make_pipeline(StandardScaler(), model)
+    search = GridSearchCV(pipeline, {"autoencodertransformer__n_components": [1, 2]}, cv=2)
+    listener = Listener()
+    search.set_callbacks(listener).fit(digits)
+    epochs = [name for name, task in listener.ended if task == "epoch"]
+    assert epochs == ["AutoencoderTransformer"] * 3 * 5  # four candidates' splits and the refit
+    tuned = AutoencoderClassifier(model, LogisticRegression(), fine_tune=True)
+    listener = Listener()
+    tuned.set_callbacks(listener).fit(digits, np.arange(len(digits)) % 2)
+    fits = [name for name, task in listener.ended if task == "fit"]
+    trained = ["AutoencoderTransformer", "FineTuner"]
+    assert fits == [*trained, "LogisticRegression", "AutoencoderClassifier"]
+    epochs = [name for name, task in listener.ended if task == "epoch"]
+    assert sorted(set(epochs)) == trained
+
+
+@needs_callbacks
+def test_scikit_learns_own_callbacks(digits, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar, ScoringMonitor
+
+    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
+    AutoencoderTransformer(2, **QUICK).set_callbacks(ProgressBar(), monitor).fit(digits)
+    assert "AutoencoderTransformer - fit" in capsys.readouterr().out
+    assert monitor.get_logs()
+
+
+def test_without_callbacks_training_is_the_same(digits, monkeypatch):
+    """As on scikit-learn before 1.9."""
+    expected = AutoencoderTransformer(2, **QUICK).fit(digits).transform(digits)
+    for module in ("skae._estimator", "skae._progress"):
+        monkeypatch.setattr(sys.modules[module], "HAS_CALLBACKS", False)
+    found = AutoencoderTransformer(2, **QUICK).fit(digits).transform(digits)
+    np.testing.assert_array_equal(found, expected)
+    detector = skae.AutoencoderOutlierDetector(AutoencoderTransformer(2, **QUICK)).fit(digits)
+    assert detector.autoencoder_.n_iter_ == 3
+
+
+def test_a_terminal_shows_a_bar_and_a_file_lines(digits, monkeypatch, capsys):
+    model = AutoencoderTransformer(2, init="random", verbose=1, **QUICK)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert can_show_bar()
+    model.fit(digits)
+    shown = capsys.readouterr()
+    assert "3/3" in shown.err
+    assert f"loss={model.loss_curve_[-1]:.4g}" in shown.err
+    assert not shown.out
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    model.fit(digits)
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 3
+    assert not shown.err
+
+
+def test_the_bar_is_closed_when_training_fails(digits, monkeypatch, capsys):
+    closed = []
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(Bar, "close", lambda self: closed.append(self.bar.close()))
+    model = AutoencoderTransformer(
+        2, init="random", verbose=1, learning_rate_init=1e30, learning_rate="constant", **QUICK
+    )
+    with pytest.raises(ValueError, match="diverged"):
+        model.fit(digits)
+    assert len(closed) == 1
