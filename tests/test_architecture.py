@@ -49,6 +49,7 @@ ORDER = [
         "_autoencoder_classifier",
         "_outlier_detector",
         "_vae_classifier",
+        "export",
     ],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -11,6 +11,7 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 
 import skae
 import skae.architectures
+import skae.export
 import skae.metrics
 import skae.model_selection
 import skae.plotting
@@ -48,6 +49,7 @@ def public_objects():
     for module in (
         skae,
         skae.architectures,
+        skae.export,
         skae.metrics,
         skae.model_selection,
         skae.plotting,
