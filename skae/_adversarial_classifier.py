@@ -113,7 +113,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         The reconstruction loss in units of X, on held-out rows if there are any.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings.
 
     See Also

@@ -118,7 +118,7 @@ class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
         there are more features than rows.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings.
     latent_density_ : estimator
         The density that `sample` draws codes from.

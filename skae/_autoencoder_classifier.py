@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._autoencoder import AutoencoderTransformer
 from skae._base import BaseAutoencoder
+from skae._documented import Documented
 from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
 from skae._meta import keep_feature_names, take_input_tags, weights_for
@@ -26,7 +27,7 @@ def _classifier_has(method):
 
 
 class AutoencoderClassifier(
-    ClassifierMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator
+    ClassifierMixin, MetaEstimatorMixin, Documented, CallbackSupportMixin, BaseEstimator
 ):
     """A representation that is learned from all rows, and a classifier on it of the labelled ones.
 
@@ -63,7 +64,7 @@ class AutoencoderClassifier(
         The labels, without -1.
     n_features_in_ : int
         Number of features, if the transformer knows it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings and the transformer keeps them.
 
     See Also

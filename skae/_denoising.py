@@ -123,7 +123,7 @@ class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAut
         components of all rows were kept and there are more features than rows.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings.
     latent_density_ : estimator
         The density that `sample` draws codes from.

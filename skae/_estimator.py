@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
 from skae._device import forked_seed, plain_torch, resolve_device
+from skae._documented import Documented
 from skae._labels import hold_out_of_each
 from skae._net import TrainingDiverged, make_net, restore, snapshot, train
 from skae._progress import (
@@ -63,7 +64,7 @@ _MAY_CHANGE = {
 }
 
 
-class NeuralEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base class of the estimators: how a torch module is trained on rows, and applied to them.
 
     A model fills in `_make_module` and `_make_objective`; the rest is here.

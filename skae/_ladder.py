@@ -99,7 +99,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         That cross-entropy in the kept epoch, or the training loss of the last one.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings.
 
     See Also

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_c
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skae._documented import Documented
 from skae._meta import keep_feature_names, take_input_tags, weights_for
 from skae._progress import CallbackSupportMixin, fit_of_steps
 from skae._vae import VAETransformer
@@ -15,7 +16,7 @@ MAX_COMPONENTS = 10
 
 
 class AutoencoderOutlierDetector(
-    OutlierMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator
+    OutlierMixin, MetaEstimatorMixin, Documented, CallbackSupportMixin, BaseEstimator
 ):
     r"""Detects rows that an autoencoder of the other rows does not know.
 
@@ -44,7 +45,7 @@ class AutoencoderOutlierDetector(
         What `decision_function` subtracts from the scores.
     n_features_in_ : int
         Number of features, if the autoencoder knows it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings and the autoencoder keeps them.
 
     See Also

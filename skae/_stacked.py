@@ -124,7 +124,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         The reconstruction loss of the kept epoch in units of X, on held-out rows if there are any.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings.
     latent_density_ : estimator
         The density that `sample` draws codes from.

@@ -322,7 +322,7 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         The labels, without -1; only with `conditional`.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X has names that are all strings.
 
     See Also

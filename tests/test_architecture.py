@@ -17,6 +17,7 @@ ORDER = [
         "penalties",
         "metrics",
         "_device",
+        "_documented",
         "_optimizer",
         "_validation",
         "_labels",

@@ -29,7 +29,9 @@ def test_code_of_a_page_runs(path):
 
 @page
 def test_no_figure_of_a_page_is_left_to_fill_in(path):
-    text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(), flags=re.DOTALL)
+    text = re.sub(
+        r"```.*?```|`[^`]*`|:::+\{[\w-]+\}|\{doc\}", "", path.read_text(), flags=re.DOTALL
+    )
     assert not re.findall(r"\{\w+\}|TODO|XXX", text)
 
 
@@ -88,6 +90,24 @@ def test_docstring_and_signature_agree(thing):
         default = inspect.signature(thing).parameters[parameter.name.split(", ")[0]].default
         if default is not inspect.Parameter.empty:
             assert ast.literal_eval(parameter.type.split("default=")[1]) == default, parameter
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [thing for thing in public_objects() if hasattr(thing, "get_params")],
+    ids=lambda t: t.__name__,
+)
+def test_html_representation_links_to_the_page_of_the_class(cls):
+    page = cls.__new__(cls)._get_doc_link().rpartition("/")[2]
+    name = page.removeprefix("skae.").removesuffix(".html")
+    listed = (ROOT / "docs" / "api.rst").read_text()
+    assert re.search(rf"^   {re.escape(name)}$", listed, re.MULTILINE)
+
+
+def test_every_public_name_is_listed():
+    listed = (ROOT / "docs" / "api.rst").read_text()
+    for thing in public_objects():
+        assert re.search(rf"^   (\w+\.)?{thing.__name__}$", listed, re.MULTILINE), thing
 
 
 @pytest.mark.parametrize("method", list(public_methods()))

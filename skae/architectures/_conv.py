@@ -7,6 +7,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from skae._documented import Documented
 from skae.architectures._activations import dense_layers, make_activation
 from skae.architectures._mlp import layer_sizes
 
@@ -16,7 +17,7 @@ _CHOICES = {
 }
 
 
-class ConvNet(BaseEstimator):
+class ConvNet(Documented, BaseEstimator):
     """Convolutions that shrink an image to a code, and their mirror.
 
     Each level of the encoder convolves and shrinks the image by its stride (sizes round up); dense

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from skae._documented import Documented
 from skae.architectures._activations import dense_layers
 
 
@@ -20,7 +21,7 @@ def layer_sizes(hidden_layer_sizes):
     return sizes
 
 
-class MLP(BaseEstimator):
+class MLP(Documented, BaseEstimator):
     """Fully connected layers; the decoder mirrors the encoder.
 
     Parameters

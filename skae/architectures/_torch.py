@@ -3,8 +3,10 @@
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from skae._documented import Documented
 
-class TorchArchitecture(BaseEstimator):
+
+class TorchArchitecture(Documented, BaseEstimator):
     """Torch modules of your own as encoder and decoder.
 
     Parameters
