@@ -7,6 +7,7 @@ from sklearn.base import ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 
 from skae._adversarial import AdversarialClassesBase
+from skae._tensors import tensors_welcome
 from skae.objectives import AdversarialClustering
 
 
@@ -212,6 +213,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         self.n_clusters = n_clusters
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Learn clusters and styles, and label the rows of X.
 
@@ -261,6 +263,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         vars(self).pop("labels_", None)
         return super()._partial_fit(X, None, sample_weight)
 
+    @tensors_welcome
     def predict(self, X):
         """Find the cluster of each row.
 

@@ -16,6 +16,7 @@ from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
 from skae._meta import keep_feature_names, take_input_tags, weights_for
 from skae._progress import CallbackSupportMixin, fit_of_steps
+from skae._tensors import tensors_welcome
 
 
 def _classifier_has(method):
@@ -124,6 +125,7 @@ class AutoencoderClassifier(
         return AutoencoderTransformer(min(10, n_features), random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @tensors_welcome
     def fit(self, X, y, sample_weight=None):
         """Learn the representation from X, and the classes from the rows with a label.
 
@@ -197,6 +199,7 @@ class AutoencoderClassifier(
         check_is_fitted(self)
         return self.transformer_.transform(X)
 
+    @tensors_welcome
     def predict(self, X):
         """Predict the class of each row.
 
@@ -214,6 +217,7 @@ class AutoencoderClassifier(
         return self.classifier_.predict(codes)
 
     @_classifier_has("predict_proba")
+    @tensors_welcome
     def predict_proba(self, X):
         """Estimate the probability of each class.
 
@@ -231,6 +235,7 @@ class AutoencoderClassifier(
         return self.classifier_.predict_proba(codes)
 
     @_classifier_has("decision_function")
+    @tensors_welcome
     def decision_function(self, X):
         """Give the classifier's decision function.
 

@@ -15,6 +15,7 @@ from torch import nn
 from skae._batches import chunks, dense_tensor
 from skae._device import plain_torch
 from skae._estimator import NeuralEstimator
+from skae._tensors import tensors_welcome
 from skae._validation import check_finite, check_network, float_dtype
 from skae.architectures import MLP
 from skae.losses import LINKS
@@ -58,6 +59,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
     # Training.
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Learn to encode and decode X.
 
@@ -93,6 +95,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         return self._fit(X, y, sample_weight, X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
     def partial_fit(self, X, y=None, sample_weight=None):
         """Take one more pass over X with the constant learning rate `learning_rate_init`.
 
@@ -184,6 +187,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
 
     # Inference.
 
+    @tensors_welcome
     def transform(self, X):
         """Encode X.
 
@@ -214,6 +218,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         """The dtype of the codes of X."""
         return float_dtype(X)
 
+    @tensors_welcome
     def inverse_transform(self, X):
         """Decode codes.
 
@@ -255,6 +260,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
                 decoded[chunk] = self.scaling_.inverse(x).numpy()
         return check_finite(decoded, "inverse_transform")
 
+    @tensors_welcome
     def score_samples(self, X):
         """Score each row; higher is better.
 
@@ -285,6 +291,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         scores = self._map_rows(X, lambda x: function(module, x.to(dtype)))
         return check_finite(scores.astype(np.float64, copy=False), "score_samples")
 
+    @tensors_welcome
     def score(self, X, y=None):
         """Mean of `score_samples`.
 

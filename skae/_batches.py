@@ -210,16 +210,21 @@ class BatchIterator:
         self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
         self.n_labelled, self.loader_params = n_labelled, loader_params
 
+    @staticmethod
+    def deal(batches):
+        """What a process takes of the batches of a pass; `SharedNet` puts another in its place."""
+        return batches
+
     def __len__(self):
         n_rows = len(self.rows)
         n_batches = -(-n_rows // self.batch_size)
         return n_batches if self.batch_size == 1 else max(1, min(n_batches, n_rows // 2))
 
     def __iter__(self):
-        batches = self._order().tensor_split(len(self))
+        batches = self.deal(self._order().tensor_split(len(self)))
         n_labelled = repeat(None)
         if self.n_labelled is not None:
-            labelled = self._labelled()
+            labelled = self.deal(self._labelled())
             n_labelled = [len(part) for part in labelled]
             batches = [torch.cat(parts) for parts in zip(batches, labelled, strict=True)]
         for (x, (y, weight)), n in zip(self._read(batches), n_labelled, strict=False):

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state, check_scalar, column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skae._labels import check_labels, is_labelled
+from skae._tensors import tensors_welcome
 
 
 class ConditionalMixin:
@@ -22,6 +23,7 @@ class ConditionalMixin:
         """The labels that the decoder knows."""
         return self.classes_
 
+    @tensors_welcome
     def inverse_transform(self, X, y=None):
         """Decode codes; where the decoder is told the class, as rows of the given classes.
 
@@ -136,6 +138,7 @@ class ConditionalOnRequest(ConditionalMixin):
         self.conditional = conditional
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Learn to encode and decode X.
 

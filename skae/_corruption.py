@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._base import TORCH_DTYPES
 from skae._device import forked_seed, plain_torch
+from skae._tensors import tensors_welcome
 from skae._validation import float_dtype
 from skae.modules import Corruption
 from skae.objectives import Denoising
@@ -50,6 +51,7 @@ class CorruptionMixin:
         """
         return self.inverse_transform(self.transform(X))
 
+    @tensors_welcome
     def corrupt(self, X, random_state=None):
         """Corrupt rows as training does, to look at the noise or to measure `denoise`.
 

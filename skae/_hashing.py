@@ -8,6 +8,7 @@ from torch import nn
 
 from skae._priors import EmpiricalDensity
 from skae._reconstruction import DensityAutoencoder
+from skae._tensors import tensors_welcome
 from skae.modules import Autoencoder, NoisyBits
 from skae.objectives import Reconstruction
 
@@ -196,6 +197,7 @@ class SemanticHashing(DensityAutoencoder):
         )
         self.noise_level = noise_level
 
+    @tensors_welcome
     def pack(self, X):
         """Encode X as bytes, eight bits in each.
 

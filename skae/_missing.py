@@ -7,6 +7,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from skae._batches import CHUNK_ROWS, dense_block, standardized
+from skae._tensors import tensors_welcome
 from skae.modules import FillMissing
 
 # What holes are filled by is learned from so many values, or rows if they have more values.
@@ -72,6 +73,7 @@ class MissingValuesMixin:
         linear, found = self._estimates(x)
         return linear + self._share * (found - linear)
 
+    @tensors_welcome
     def impute(self, X):
         """Fill in what was not observed.
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._documented import Documented
 from skae._meta import keep_feature_names, take_input_tags, weights_for
 from skae._progress import CallbackSupportMixin, fit_of_steps
+from skae._tensors import tensors_welcome
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
@@ -92,6 +93,7 @@ class AutoencoderOutlierDetector(
         return VAETransformer(n_components, random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @tensors_welcome
     def fit(self, X, y=None, sample_weight=None):
         """Fit the autoencoder, and find the score below which rows are outliers.
 
@@ -130,6 +132,7 @@ class AutoencoderOutlierDetector(
         self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
+    @tensors_welcome
     def score_samples(self, X):
         """Score each row; the lower, the more it is an outlier.
 
@@ -146,6 +149,7 @@ class AutoencoderOutlierDetector(
         check_is_fitted(self)
         return self.autoencoder_.score_samples(X)
 
+    @tensors_welcome
     def decision_function(self, X):
         """Score each row; outliers are below zero.
 
@@ -161,6 +165,7 @@ class AutoencoderOutlierDetector(
         """
         return self.score_samples(X) - self.offset_
 
+    @tensors_welcome
     def predict(self, X):
         """Tell outliers.
 

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._estimator import NeuralEstimator
 from skae._labels import check_labels, is_labelled
+from skae._tensors import tensors_welcome
 
 # Labelled rows in a batch, at most, where the user leaves it to us.
 MAX_LABELLED = 100
@@ -34,6 +35,7 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         self.labelled_batch_size = labelled_batch_size
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
     def fit(self, X, y, sample_weight=None):
         """Learn from rows with and without labels.
 
@@ -67,6 +69,7 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         return self._fit(X, y, sample_weight)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one more pass over X with the constant learning rate `learning_rate_init`.
 
@@ -104,6 +107,7 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         finally:
             del self._declared_classes
 
+    @tensors_welcome
     def predict(self, X):
         """Predict the class of each row.
 
@@ -128,6 +132,7 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         places = self.predict_proba(X).argmax(axis=1)
         return self.classes_.take(places)
 
+    @tensors_welcome
     def predict_proba(self, X):
         """Estimate the probability of each class.
 

@@ -24,6 +24,7 @@ ORDER = [
         "_meta",
         "_priors",
         "_progress",
+        "_tensors",
     ],
     ["model_selection", "plotting"],
     ["_batches"],
