@@ -31,8 +31,8 @@ class AutoencoderOutlierDetector(
     Parameters
     ----------
     autoencoder : estimator with `fit` and `score_samples`, default=None
-        Any autoencoder of skae, or a Pipeline that ends in one. None means an
-        `VAETransformer` with a quarter as many components as features, at most 10.
+        Any autoencoder of skae, or a Pipeline that ends in one. None means a `VAETransformer` with
+        ``noise_variance="mean"`` and a quarter as many components as features, at most 10.
     contamination : float, default=0.1
         The share of outliers in the training rows, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
@@ -90,7 +90,7 @@ class AutoencoderOutlierDetector(
         if self.autoencoder is not None:
             return self.autoencoder
         n_components = max(1, min(MAX_COMPONENTS, n_features // 4))
-        return VAETransformer(n_components, random_state=self.random_state)
+        return VAETransformer(n_components, noise_variance="mean", random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
     @tensors_welcome

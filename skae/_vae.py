@@ -44,7 +44,7 @@ class VariationalBase(BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "likelihood": [StrOptions({*LIKELIHOODS, "mixed"}), list],
-        "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
+        "noise_variance": [Interval(Real, 0, None, closed="neither"), StrOptions({"mean"}), None],
         "n_score_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -112,7 +112,7 @@ class VariationalBase(BaseAutoencoder):
         return encoder, decoder, likelihood
 
     def _make_outputs(self, statistics):
-        likelihood = self._make_likelihood()
+        likelihood = self._make_likelihood(statistics)
         if self._is_one() and self.likelihood in CONTINUOUS:
             return super()._make_outputs(statistics)[0], likelihood
         if self.likelihood == "bernoulli":
@@ -127,21 +127,25 @@ class VariationalBase(BaseAutoencoder):
                 offset[columns] = np.log(mean)
         return Offset(_tensor(offset)), likelihood
 
-    def _make_likelihood(self):
+    def _make_likelihood(self, statistics):
         parts = []
         for name, columns in self._parts:
             parameter, learned = None, True
             if name in CONTINUOUS and self.noise_variance is not None:
-                parameter, learned = self._log_noise_variance(columns), False
+                parameter, learned = self._log_noise_variance(columns, statistics), False
             elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
                 parameter = torch.zeros(len(columns))
             likelihood = Likelihood(name, parameter, learned, self.allow_nan)
             parts.append((likelihood, torch.from_numpy(columns)))
         return parts[0][0] if self._is_one() else MixedLikelihood(parts)
 
-    def _log_noise_variance(self, columns):
+    def _log_noise_variance(self, columns, statistics):
         """Logarithm of the noise variance for standardized rows."""
         scale = self.scaling_.scale
+        if self.noise_variance == "mean":
+            if scale.ndim:  # columns are standardized on their own
+                return torch.zeros(len(columns))
+            return 2 * (statistics.scaling().scale / scale).log().float()
         log_variance = math.log(self.noise_variance) - 2 * scale.log()
         if scale.ndim:
             log_variance = log_variance[columns]
@@ -242,9 +246,12 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         Whether NaN in X is taken for "not observed": the encoder is given what a linear model (of
         factors) expects there, and the likelihood is that of the observed values. `impute` then
         fills in the others.
-    noise_variance : float or None, default=None
+    noise_variance : float, "mean" or None, default=None
         The variance of the Gaussian and Laplace likelihoods in squared units of X. None learns it
         [3]_, so that the reconstruction and the divergence are in balance whatever the units of X.
+        "mean" is the mean variance of the features (of mixed columns the variance of each): codes
+        then tell only what varies more than an average feature does, and rows far from the others
+        are unlikely however well they could be reproduced: `AutoencoderOutlierDetector` takes that.
     output_activation : {"auto", "identity", "logistic"}, default="auto"
         What ends the decoder. "auto" is what the likelihood needs; where all columns are "gaussian"
         or "laplace" the means, and draws, are clipped at the bounds that the data show: where at

@@ -89,6 +89,21 @@ def test_a_given_variance_is_kept_in_units_of_X(digits):
     assert found == pytest.approx(9.0)
 
 
+@pytest.mark.parametrize("output_activation", ["auto", "logistic"])
+def test_the_mean_variance_of_the_features(unit_digits, output_activation):
+    params = {**QUICK, "noise_variance": "mean", "output_activation": output_activation}
+    vae = VAETransformer(2, early_stopping=False, **params).fit(unit_digits)
+    found = vae.module_.link.parameter.exp().item() * vae.scaling_.scale.item() ** 2
+    assert found == pytest.approx(unit_digits.var(axis=0).mean(), rel=1e-5)
+    mixed = VAETransformer(2, likelihood=[("gaussian", [0, 1]), ("laplace", [2])], **QUICK)
+    mixed.set_params(noise_variance="mean").fit(5 * unit_digits[:, 2:5])
+    for part, columns in zip(mixed.module_.link.likelihoods, ([2, 3], [4]), strict=True):
+        scale = mixed.scaling_.scale.numpy()[np.subtract(columns, 2)]
+        variances = part.parameter.exp().numpy() * scale**2
+        expected = (5 * unit_digits[:, columns]).var(axis=0)
+        np.testing.assert_allclose(variances, expected, rtol=0.2)  # a tenth is held out
+
+
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
 def test_scores_are_repeatable_and_rise_with_the_number_of_draws(likelihood, unit_digits):
     settings = {**QUICK, "likelihood": likelihood, "max_iter": 20}  # enough to use the code

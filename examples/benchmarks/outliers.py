@@ -31,12 +31,12 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer, VAETransfor
 SHIPPED = ("breast_cancer", "digits", "iris", "wine")
 
 
-def detector_of(cls):
-    """Scores by an autoencoder as wide as in the detector's default, a `VAETransformer`."""
+def detector_of(cls, **ours):
+    """Scores by an autoencoder as wide as that of the detector's default."""
 
     def make(n_features, seed, **settings):
-        ours = {"n_components": max(1, min(10, n_features // 4)), "random_state": seed}
-        return AutoencoderOutlierDetector(cls(**{**ours, **settings}))
+        width = max(1, min(10, n_features // 4))
+        return AutoencoderOutlierDetector(cls(width, **{**ours, "random_state": seed, **settings}))
 
     return make
 
@@ -55,8 +55,9 @@ def pyod(name):
 METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
-    "skae": detector_of(AutoencoderTransformer),
-    "skae VAE": detector_of(VAETransformer),
+    "skae": detector_of(VAETransformer, noise_variance="mean"),  # as it comes
+    "skae, noise learned": detector_of(VAETransformer),
+    "skae, errors": detector_of(AutoencoderTransformer),
     "pyod AutoEncoder": pyod("AutoEncoder"),
     "pyod VAE": pyod("VAE"),
 }
