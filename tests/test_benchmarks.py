@@ -1,6 +1,7 @@
 """The benchmark scripts run from end to end, on small data in place of theirs."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_the_log_likelihood_is_measured(small_mnist):
 
 
 def test_outlier_detectors_are_compared(small_mnist):
-    methods = "IsolationForest", "LocalOutlierFactor", "skae", "skae VAE"
+    methods = "IsolationForest", "LocalOutlierFactor", "skae", "skae, errors"
     arguments = "--methods", *methods, "--seeds", 0, "--set", "max_iter=2"
     table = run("outliers.py", "iris", "mnist", *arguments, "--mnist", small_mnist)
     rows = [line.split(" | ")[1:-1] for line in table.splitlines()[-3:-1]]
@@ -180,3 +181,20 @@ def test_drawn_tables_are_learned_from():
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| anes96")]
     assert [row[1] for row in rows][:2] == ["real rows", "skae"]
     assert all(0.5 < float(row[2]) <= 1 for row in rows)
+
+
+def test_the_cost_of_progress_is_measured(small_mnist):
+    pytest.importorskip("rich")
+    arguments = "--rows", "200", "--epochs", "1", "--repeats", "1"
+    table = run("progress_overhead.py", *arguments, "--mnist", small_mnist)
+    assert "| verbose=1, a bar | " in table
+
+
+def test_onnx_is_compared(small_mnist):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    arguments = "--rows", "300", "--repeats", "2"
+    table = run("onnx_speed.py", *arguments, "--mnist", small_mnist)
+    differences = re.findall(r"\| \d+ \| (\S+) \|", table)
+    assert len(differences) == 6
+    assert all(float(value) < 1e-4 for value in differences)
