@@ -35,8 +35,10 @@ def detector_of(cls, **ours):
     """Scores by an autoencoder as wide as that of the detector's default."""
 
     def make(n_features, seed, **settings):
-        width = max(1, min(10, n_features // 4))
-        return AutoencoderOutlierDetector(cls(width, **{**ours, "random_state": seed, **settings}))
+        width = {"n_components": max(1, min(10, n_features // 4))}
+        return AutoencoderOutlierDetector(
+            cls(**{**width, **ours, "random_state": seed, **settings})
+        )
 
     return make
 

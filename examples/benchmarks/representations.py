@@ -52,9 +52,7 @@ class Method:
 METHODS = {
     "pixels": Method(None, {}, "7.20 (Makhzani and Frey 2014)"),
     # The kernel is the usual one for pixels in [0, 1].
-    "svc": Method(
-        None, {}, "1.4 (LeCun et al. 1998)", classify=partial(SVC, C=5, gamma=0.05)
-    ),
+    "svc": Method(None, {}, "1.4 (LeCun et al. 1998)", classify=partial(SVC, C=5, gamma=0.05)),
     "denoising": Method(
         DenoisingAutoencoder,
         {
