@@ -32,7 +32,7 @@ class AutoencoderOutlierDetector(
     ----------
     autoencoder : estimator with `fit` and `score_samples`, default=None
         Any autoencoder of skae, or a Pipeline that ends in one. None means a `VAETransformer` with
-        ``noise_variance="mean"`` and a quarter as many components as features, at most 10.
+        a quarter as many components as features, at most 10.
     contamination : float, default=0.1
         The share of outliers in the training rows, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
@@ -59,6 +59,9 @@ class AutoencoderOutlierDetector(
     Scores are the same at each call. An autoencoder that has outliers among its training rows
     learns to reproduce them if it is wide or trained for long: take few components then.
 
+    Outliers break what features have to do with each other, or lie far from all rows. The default
+    sees the first best; ``VAETransformer(noise_variance="mean")`` gives more weight to the second.
+
     References
     ----------
     .. [1] Hawkins, He, Williams and Baxter, "Outlier detection using replicator neural networks",
@@ -68,10 +71,10 @@ class AutoencoderOutlierDetector(
     --------
     >>> import numpy as np
     >>> from skae import AutoencoderOutlierDetector
-    >>> angle = np.random.default_rng(0).uniform(0, np.pi, 500)
-    >>> X = np.stack([np.cos(angle), np.sin(angle)], axis=1)  # half a circle
-    >>> detector = AutoencoderOutlierDetector(contamination=0.01).fit(X)
-    >>> detector.predict([[0, 1], [0, 0.5]])
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 2))  # alike in both features
+    >>> detector = AutoencoderOutlierDetector(contamination=0.01, random_state=0).fit(X)
+    >>> detector.predict([[1, 1], [1, -1]])  # the values are ordinary, together they are not
     array([ 1, -1])
     """
 
@@ -90,7 +93,7 @@ class AutoencoderOutlierDetector(
         if self.autoencoder is not None:
             return self.autoencoder
         n_components = max(1, min(MAX_COMPONENTS, n_features // 4))
-        return VAETransformer(n_components, noise_variance="mean", random_state=self.random_state)
+        return VAETransformer(n_components, random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
     @tensors_welcome

@@ -39,6 +39,13 @@ def test_rows_off_the_surface_are_outliers(autoencoder, bow):
     np.testing.assert_array_equal(detector.score_samples(inside), inner)
 
 
+def test_the_default_sees_a_broken_relation_of_ordinary_values():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 2))
+    detector = AutoencoderOutlierDetector(contamination=0.01, random_state=0).fit(alike)
+    np.testing.assert_array_equal(detector.predict([[1, 1], [1, -1], [-1, 1]]), [1, -1, -1])
+
+
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
 def test_so_many_training_rows_are_outliers_as_asked(contamination, bow):
     train, inside, _ = bow

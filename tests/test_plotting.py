@@ -28,6 +28,7 @@ from skae.plotting import (
 )
 
 matplotlib = pytest.importorskip("matplotlib")
+pyplot = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.usefixtures("_no_window")
 
 DISPLAYS = [LatentManifoldDisplay, LatentSpaceDisplay, LossCurveDisplay, ReconstructionDisplay]
@@ -39,7 +40,7 @@ def _no_window():
     backend = matplotlib.get_backend()
     matplotlib.use("Agg")
     yield
-    matplotlib.pyplot.close("all")
+    pyplot.close("all")
     matplotlib.use(backend)
 
 
@@ -60,7 +61,7 @@ def draw(display, estimator, X):
 
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_displays_draw_where_they_are_told(display, vae, digits):
-    figure, ax = matplotlib.pyplot.subplots()
+    figure, ax = pyplot.subplots()
     drawn = draw(display, vae, digits)
     assert drawn.ax_.figure is drawn.figure_ is not figure
     assert drawn.plot(ax=ax) is drawn

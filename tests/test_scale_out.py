@@ -170,7 +170,7 @@ def test_a_directory_of_parquet_files_is_transformed_file_by_file(tmp_path):
     files = sorted((tmp_path / "codes").glob("*.parquet"))
     assert [len(pd.read_parquet(file)) for file in files] == [100, 150, 150]
     found = pd.read_parquet(tmp_path / "codes")
-    pd.testing.assert_frame_equal(found, model.transform(frame), atol=1e-5)
+    pd.testing.assert_frame_equal(found, model.transform(frame), check_names=False, atol=1e-5)
 
 
 # One fit in several processes.
@@ -216,27 +216,27 @@ def train_together(folder):
     X, y = load_digits(return_X_y=True)
     X, y, found = X[:400], np.where(np.arange(400) % 4, -1, y[:400]), {}
 
-    model = clone(small(callbacks=[Count()], **SHARED, **together)).fit(X, sample_weight=WEIGHT)
+    model = clone(small(**SHARED, **together)).fit(X, sample_weight=WEIGHT)
     found["weights"] = [weights(model)]
     found["curves"] = [model.loss_curve_, model.validation_scores_]
-    found["n_rows"] = model.callbacks[0].n_rows
     model.fit(X, sample_weight=WEIGHT)
     found["weights"].append(weights(model))
     joblib.dump(model, folder / f"model{which}.joblib")
     model.net_.save_params(f_params=folder / f"params{which}.pt")
 
-    count = Count()
+    counts = Count(), Count()
     others = [
-        VAETransformer(2, hidden_layer_sizes=(8,), max_iter=2, callbacks=[count], **together),
+        VAETransformer(2, hidden_layer_sizes=(8,), max_iter=2, callbacks=[counts[0]], **together),
         AdversarialAutoencoder(2, hidden_layer_sizes=(8,), max_iter=2, **together),
         LadderClassifier(hidden_layer_sizes=(8,), max_iter=2, **together),  # with running means
-        small(early_stopping=False, random_state=None, **together),  # from different starts
+        # From different starts.
+        small(early_stopping=False, random_state=None, callbacks=[counts[1]], **together),
     ]
     for other in others:
         if "random_state" in other.get_params() and other is not others[-1]:
             other.set_params(random_state=0)
         found["weights"].append(weights(other.fit(X, y)))
-    found["next"] = count.next
+    found["next"], found["n_rows"] = counts[0].next, counts[1].n_rows
     found["n_iter"] = small(max_iter=9, callbacks=[StopInOne()], **together).fit(X).n_iter_
     for name, rows, settings in (
         ("own rows", X[which::2], {}),
@@ -297,8 +297,8 @@ def test_a_second_fit_is_shared_as_well_and_the_model_is_an_ordinary_one(
 def test_each_process_learns_from_its_part(two_processes):
     _, found = two_processes
     n_rows = [one["n_rows"] for one in found]
-    assert sum(n_rows) == 5 * 360
-    assert min(n_rows) > 5 * 160
+    assert sum(n_rows) == 3 * 400
+    assert min(n_rows) > 3 * 180
 
 
 def test_all_processes_have_the_same_model(two_processes):

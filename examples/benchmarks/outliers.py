@@ -57,8 +57,8 @@ def pyod(name):
 METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
-    "skae": detector_of(VAETransformer, noise_variance="mean"),  # as it comes
-    "skae, noise learned": detector_of(VAETransformer),
+    "skae": detector_of(VAETransformer),  # as it comes
+    "skae, mean noise": detector_of(VAETransformer, noise_variance="mean"),
     "skae, errors": detector_of(AutoencoderTransformer),
     "pyod AutoEncoder": pyod("AutoEncoder"),
     "pyod VAE": pyod("VAE"),
