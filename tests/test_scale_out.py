@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -26,12 +27,44 @@ from skae import (
     VAETransformer,
 )
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 GRID = {"n_components": [2, 3], "learning_rate_init": [1e-3, 1e-2]}
 
 
 def small(**params):
     settings = {"hidden_layer_sizes": (16,), "max_iter": 3, "init": "random", "random_state": 0}
     return AutoencoderTransformer(4, **{**settings, **params})
+
+
+@pytest.mark.parametrize(
+    ("needed", "script", "arguments", "figure"),
+    [
+        (
+            "optuna_integration",
+            "scale_out/optuna_search",
+            "--workers 1 --trials 2 --passes 2",
+            "trials",
+        ),
+        ("distributed", "scale_out/dask_search", "--workers 1 --epochs 1", "best score"),
+        ("ray", "scale_out/ray_search", "--workers 1 --epochs 1", "best score"),
+        ("dask", "scale_out/dask_transform", "--workers 1 --copies 20", "35940 rows"),
+        ("accelerate", "scale_out/accelerate_fit", "--epochs 1", "explained variance"),
+        ("mlflow", "mlflow_logging", "--epochs 1", "valid_loss"),
+    ],
+)
+def test_examples_run(needed, script, arguments, figure, tmp_path):
+    if importlib.util.find_spec(needed) is None:
+        pytest.skip(f"needs {needed}")
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{script}.py", *arguments.split()],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert figure in done.stdout
 
 
 # Searches.
