@@ -56,4 +56,3 @@ for name, ax in zip(NAMES, planes, strict=True):
     ax.set(title=name, xticks=[], yticks=[])
 planes[1].legend(*scatter.legend_elements(), fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 fig.tight_layout()
-fig.savefig("pca_comparison.png", dpi=90)

@@ -14,6 +14,7 @@ from skae._sparse import SparseAutoencoder
 from skae._stacked import StackedDenoisingAutoencoder
 from skae._vae import VAETransformer
 from skae._vae_classifier import VAEClassifier
+from skae.persistence import load, save
 
 __version__ = "0.1.0.dev0"
 
@@ -32,4 +33,6 @@ __all__ = [
     "StackedDenoisingAutoencoder",
     "VAEClassifier",
     "VAETransformer",
+    "load",
+    "save",
 ]

@@ -208,7 +208,8 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         )
 
     def _make_module(self, rows, statistics, start):
-        self._count_classes(rows)
+        if rows is not None:
+            self._count_classes(rows)
         return super()._make_module(rows, statistics, start)
 
     def _make_objective(self):

@@ -304,8 +304,9 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         return self._order[super()._class_numbers(y)]
 
     def _make_module(self, rows, statistics, start):
-        self._order = self._ranks = np.arange(self.n_clusters)
-        self._class_shares = np.full(self.n_clusters, 1 / self.n_clusters)
+        if rows is not None:
+            self._order = self._ranks = np.arange(self.n_clusters)
+            self._class_shares = np.full(self.n_clusters, 1 / self.n_clusters)
         return super()._make_module(rows, statistics, start)
 
     def _make_objective(self):

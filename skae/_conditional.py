@@ -181,8 +181,9 @@ class ConditionalOnRequest(ConditionalMixin):
         """How many classes the decoder of a new model is told."""
         if not self.conditional:
             return 0
-        self._count_classes(rows)
-        self._decodes_unlabelled = bool((rows.labels < 0).any())
+        if rows is not None:
+            self._count_classes(rows)
+            self._decodes_unlabelled = bool((rows.labels < 0).any())
         return len(self.classes_)
 
     def _labels(self, y, X, *, fresh):

@@ -40,21 +40,26 @@ def available_devices():
     return [*names, "cpu"]
 
 
+def is_available(device):
+    """Whether `resolve_device` knows it."""
+    if device == "auto":
+        return True
+    try:
+        name = str(torch.device(device))
+    except RuntimeError:
+        return False
+    available = available_devices()
+    return name in available or f"{name}:0" in available
+
+
 def resolve_device(device):
     """Turn the parameter `device` into a `torch.device` that exists here."""
-    available = available_devices()
-    if device == "auto":
-        return torch.device(available[0])
-    try:
-        resolved = torch.device(device)
-    except RuntimeError:
-        resolved = None
-    name = str(resolved)
-    if resolved is None or not (name in available or f"{name}:0" in available):
+    if not is_available(device):
         raise ValueError(
-            f"device={device!r} is not available here. Choose 'auto' or one of {available}."
+            f"device={device!r} is not available here. Choose 'auto' or one of "
+            f"{available_devices()}."
         )
-    return resolved
+    return torch.device(available_devices()[0] if device == "auto" else device)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """The estimator that trains a torch module: validation, training and inference, written once."""
 
+import copy
 import warnings
 from abc import ABCMeta, abstractmethod
+from dataclasses import asdict
 from functools import partial
 from numbers import Integral, Real
 
@@ -15,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn import functional
 
 from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
-from skae._device import forked_seed, plain_torch, resolve_device
+from skae._device import forked_seed, is_available, plain_torch, resolve_device
 from skae._documented import Documented
 from skae._labels import hold_out_of_each
-from skae._net import TrainingDiverged, make_net, restore, snapshot, train
+from skae._net import ObjectiveNet, TrainingDiverged, make_net, train
+from skae._net_state import pack, restore, snapshot, unpack
 from skae._progress import (
     HAS_CALLBACKS,
     Bar,
@@ -141,7 +144,11 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
 
     @abstractmethod
     def _make_module(self, rows, statistics, start):
-        """The torch module, for standardized rows; `rows` are those that `fit` was given."""
+        """The torch module, for standardized rows.
+
+        `rows` are those that `fit` was given. None of them means that the module is to be as it was
+        when it began, with any weights: those of a fitted one follow.
+        """
 
     @abstractmethod
     def _make_objective(self):
@@ -177,6 +184,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             subset, n_train = self._split(subset, labels)
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight) if fresh else None
+            self._goes_on = self.warm_start
             all_rows = self._rows(X, subset, weight, labels)
             if X_val is not None:
                 rows, rows_val = all_rows, self._rows(X_val)
@@ -216,6 +224,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         subset, weight = check_weights(X, sample_weight)
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
+            self._goes_on = True
             rows = self._rows(X, subset, weight, labels)
             starts = self._starts(len(rows), False) if fresh else []
             nets = [partial(self._new_net, start, rows, statistics) for start in starts]
@@ -286,7 +295,13 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         self.scaling_ = self._make_scaling(statistics)
         self._range = statistics.low, statistics.high
         self._dtype = float_dtype(X)
+        self._statistics = statistics
         self._started_with = self._built_in_params()
+        self._parts_of_start = {
+            name: copy.deepcopy(value)
+            for name, value in self.get_params(deep=False).items()
+            if name not in _MAY_CHANGE
+        }
         return statistics
 
     def _n_batch_rows(self, rows):
@@ -302,24 +317,29 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
 
     def _new_net(self, start, rows, statistics):
         """A net that starts where `start` says, given `rows`."""
-        n_labelled = self._n_labelled(rows)
+        sizes = self._n_batch_rows(rows), self._n_labelled(rows)
+        with self._seeded():
+            return self._assemble_net(start, rows, statistics, *sizes)
+
+    def _assemble_net(self, start, rows, statistics, batch_size, n_labelled):
+        module = self._make_module(rows, statistics, start)
+        if self.allow_nan:
+            module.fill = self._make_fill()
         added = {}
         if n_labelled is not None:
             added = {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}
-        with self._seeded():
-            module = self._make_module(rows, statistics, start)
-            if self.allow_nan:
-                module.fill = self._make_fill()
-            return make_net(
-                module,
-                self._make_objective(),
-                lr=self.learning_rate_init,
-                batch_size=self._n_batch_rows(rows),
-                device=str(self._device()),
-                callbacks=self.callbacks,
-                **added,
-                net_params=self.net_params,
-            )
+        net = make_net(
+            module,
+            self._make_objective(),
+            lr=self.learning_rate_init,
+            batch_size=batch_size,
+            device=str(self._device()),
+            callbacks=self.callbacks,
+            **added,
+            net_params=self.net_params,
+        )
+        net.start_, net.n_labelled_ = start, n_labelled
+        return net
 
     def _make_floor(self, all_rows, statistics):
         """A net that is not trained: the principal components of all rows.
@@ -436,6 +456,36 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         X = self._validate_target(X, reset=False)
         logits = check_finite(self._map_rows(X, self.module_.classify), "predict_proba")
         return torch.from_numpy(logits).double().softmax(dim=1).numpy()
+
+    # Carrying it away: as settings, numbers and plain arrays.
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if isinstance(state.get("net_"), ObjectiveNet):
+            state["net_"] = pack(self.net_, with_optimizers=self._goes_on)
+            state["scaling_"] = self.scaling_.arguments()
+            state["_statistics"] = asdict(self._statistics)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if isinstance(vars(self).get("net_"), dict):
+            packed = vars(self).pop("net_")
+            self.scaling_ = Scaling(**self.scaling_)
+            self._statistics = ColumnStatistics(**self._statistics)
+            self.net_ = self._unpack_net(packed)
+
+    def _unpack_net(self, packed):
+        # Parameters may have been set since; the module is that of the ones from before.
+        then = type(self)(**{**self.get_params(deep=False), **self._parts_of_start})
+        vars(then).update({k: v for k, v in vars(self).items() if k not in vars(then)})
+        if not is_available(then.device):
+            then.device = "cpu"
+        sizes = packed["batch_size"], packed["n_labelled_"]
+        with plain_torch(grad=True), forked_seed(then._device(), 0):
+            net = then._assemble_net(packed["start_"], None, self._statistics, *sizes)
+            unpack(net, packed)
+        return net
 
     # What scikit-learn asks of an estimator.
 

@@ -1,7 +1,5 @@
 """Values that were not observed."""
 
-import copy
-
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -40,7 +38,7 @@ class MissingValuesMixin:
         return statistics
 
     def _make_fill(self):
-        return copy.deepcopy(self._fill)
+        return FillMissing(*map(torch.tensor, self._fill))
 
     def _train(self, rows, *, rows_val=None, **settings):
         super()._train(rows, rows_val=rows_val, **settings)
@@ -130,7 +128,7 @@ class MissingValuesMixin:
 
 
 def _learn_to_fill(X, subset, weight, scaling, statistics, bounds):
-    """The `FillMissing` for these rows: as many factors as fill hidden values best."""
+    """The arguments of `FillMissing`: as many factors as fill hidden values best."""
     rng = np.random.default_rng(0)
     n_rows = max(MIN_FILL_ROWS, MAX_FILL_VALUES // X.shape[1])
     rows = np.sort(rng.permutation(subset)[:n_rows])
@@ -158,8 +156,7 @@ def _learn_to_fill(X, subset, weight, scaling, statistics, bounds):
         offset, loadings, noise = np.zeros_like(mean), np.zeros((len(mean), 0)), np.ones_like(mean)
     else:
         offset, loadings, noise, _ = _factor_analysis(x, seen, weight, best[0], EM_STEPS)
-    values = (mean + offset, loadings, 1 / noise, low, high)
-    return FillMissing(*(torch.from_numpy(value).float() for value in values))
+    return [value.astype(np.float32) for value in (mean + offset, loadings, 1 / noise, low, high)]
 
 
 def _factor_analysis(x, seen, weight, n_factors, n_steps):

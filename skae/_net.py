@@ -552,20 +552,3 @@ def train(
             stacklevel=2,
         )
     return (keep_best and keep_best.best_terms_) or net.last_terms_
-
-
-def snapshot(net):
-    """What `restore` needs to take a net back to where it is now."""
-    optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
-    states = net.module_.state_dict(), optimizers, net.lowest_
-    return copy.deepcopy(states), len(net.history)
-
-
-def restore(net, state):
-    """Undo the trainings since `snapshot`."""
-    (module, optimizers, net.lowest_), n_epochs = state
-    net.module_.load_state_dict(module)
-    for optimizer, optimizer_state in zip(net.optimizers_.values(), optimizers, strict=True):
-        optimizer.load_state_dict(optimizer_state)
-    net.module_.eval()
-    del net.history[n_epochs:]

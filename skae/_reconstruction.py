@@ -147,12 +147,16 @@ class DeterministicAutoencoder(DensityAutoencoder):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
         if start in ("pca", "floor"):
             self._check_pca_start(encoder, decoder)
-            few = start == "pca" or is_memory_mapped(rows.X)
-            n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
-            fill = self._make_fill() if self.allow_nan else nn.Identity()
-            encoder, decoder = _pca_start(
-                encoder, decoder, rows, fill, self.n_components, self.random_state, n_values
-            )
+            components = torch.zeros(self.n_components, self.n_features_in_)
+            mean, spread = torch.zeros(self.n_features_in_), 1.0
+            if rows is not None:
+                few = start == "pca" or is_memory_mapped(rows.X)
+                n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
+                fill = self._make_fill() if self.allow_nan else nn.Identity()
+                components, mean, spread = _principal_components(
+                    rows, fill, self.n_components, self.random_state, n_values
+                )
+            encoder, decoder = _around(encoder, decoder, components, mean, spread)
         output, link = self._make_outputs(statistics)
         decoder = decoder if output is None else nn.Sequential(decoder, output)
         return self._assemble(encoder, decoder, link, statistics)
@@ -174,8 +178,8 @@ class DeterministicAutoencoder(DensityAutoencoder):
             )
 
 
-def _pca_start(encoder, decoder, rows, fill, n_components, random_state, n_values):
-    """Add linear maps that start as the principal components; the networks start at zero."""
+def _principal_components(rows, fill, n_components, random_state, n_values):
+    """The components, (n_components, n_features), the mean, and the spread along the first."""
     n_features = rows.n_features
     n_kept = max(n_components + 1, MAX_START_ROWS, n_values // n_features)
     kept = torch.randperm(len(rows))[:n_kept]
@@ -200,8 +204,12 @@ def _pca_start(encoder, decoder, rows, fill, n_components, random_state, n_value
         spread = pca.singular_values_[0] / np.sqrt(len(x))
     if not 1e-3 < spread < 1e3:  # such as 0 or NaN, where rows do not vary
         spread = 1.0
+    return torch.from_numpy(components), torch.from_numpy(mean), spread
+
+
+def _around(encoder, decoder, components, mean, spread):
+    """Add linear maps that start as the principal components; the networks start at zero."""
     # Codes that vary as the inputs of a network should. One factor for all keeps their metric.
-    components, mean = torch.from_numpy(components), torch.from_numpy(mean)
     weight = components / spread
     encoder = LinearPlusNetwork(weight, -weight @ mean, encoder)
     # Moved by single rows of many features, this map would fit those rows and no others.

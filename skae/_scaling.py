@@ -34,12 +34,16 @@ class Scaling(nn.Module):
     def __init__(self, mean, scale, bounds=None):
         super().__init__()
         self.bounds = bounds
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64))
-        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
         self.is_identity = bool((self.scale == 1).all() and not self.mean.any())
         near_zero = (self.mean.abs() <= MAX_FUSED_OFFSET * self.scale).all()
         ordinary = ((self.scale > 1e-30) & (self.scale < 1e30)).all()
         self.is_fused = bool(near_zero and ordinary)
+
+    def arguments(self):
+        """What makes one like this, in plain arrays."""
+        return {"mean": self.mean.numpy(), "scale": self.scale.numpy(), "bounds": self.bounds}
 
     def forward(self, x):
         """Standardize, ``(n, n_features)``, any floating dtype -> float32."""

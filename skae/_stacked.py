@@ -232,9 +232,14 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         if output is not None:
             decoder = nn.Sequential(decoder, output)
             down[-1].append(output)
-        corruption = self._make_corruption(statistics)
+        if rows is not None:
+            self._train_layers(up, down[::-1], rows, self._make_corruption(statistics))
+        return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
+
+    def _train_layers(self, up, down, rows, corruption):
+        """Train each layer on what those below it give, with the layer that undoes it."""
         self.layer_loss_curves_ = []
-        for number, (layer, inverse) in enumerate(zip(up, down[::-1], strict=True)):
+        for number, (layer, inverse) in enumerate(zip(up, down, strict=True)):
             below = nn.Sequential(*up[:number])
             if number:
                 corruption = self._corruption_of(below, rows)
@@ -243,7 +248,6 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
                 LayerAutoencoder(below, layer, inverse, corruption), loss, rows
             )
             self.layer_loss_curves_.append(curve)
-        return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
 
     def _corruption_of(self, below, rows):
         """Noise of the values that the layers `below` give, as large as that of the rows."""

@@ -60,6 +60,16 @@ def public_objects():
             yield getattr(module, name)
 
 
+def test_every_public_name_has_an_example():
+    gallery = "\n".join(path.read_text() for path in (ROOT / "examples").glob("plot_*.py"))
+    shown = set(re.findall(r"\w+", gallery))
+    assert not [
+        thing.__name__
+        for thing in public_objects()
+        if ">>> " not in thing.__doc__ and thing.__name__ not in shown
+    ]
+
+
 def is_method(member):
     return inspect.isfunction(member) or inspect.ismethod(member)
 

@@ -1,0 +1,334 @@
+"""Files and pickles of fitted estimators: nothing lost, nothing let in."""
+
+import io
+import json
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+import skae
+from skae import (
+    AdversarialAutoencoder,
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    LadderClassifier,
+    SparseAutoencoder,
+    VAETransformer,
+    load,
+    persistence,
+    save,
+)
+from skae.architectures import ConvNet, TorchArchitecture
+from skae.persistence import FileError
+
+pytest.importorskip("safetensors", reason="needs skae[files]")
+
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0, "layer_max_iter": 1}
+CLASSES = [getattr(skae, name) for name in skae.__all__ if isinstance(getattr(skae, name), type)]
+OUTPUTS = "transform", "predict", "predict_proba", "score_samples", "decision_function"
+
+
+def make(cls, **params):
+    known = cls().get_params()
+    return cls(**{k: v for k, v in {**QUICK, **params}.items() if k in known or k in params})
+
+
+class Bent(nn.Module):
+    """A network of the user's own, half of whose numbers are no parameters."""
+
+    def __init__(self, n_inputs, n_outputs, width=4):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(n_inputs, width), nn.Linear(width, n_outputs)
+        self.register_buffer("offset", torch.randn(width))
+
+    def forward(self, x):
+        return self.outer(torch.sin(self.inner(x) + self.offset))
+
+
+MODELS = {cls.__name__: make(cls) for cls in CLASSES} | {
+    "images": make(AutoencoderTransformer, architecture=ConvNet((8, 8), channels=(4,))),
+    "own modules": make(
+        VAETransformer,
+        architecture=TorchArchitecture(Bent, Bent, encoder_params={"width": 6}),
+    ),
+    "principal components": make(AutoencoderTransformer, init="pca", n_components=3),
+    "missing values": make(DenoisingAutoencoder, allow_nan=True),
+    "style apart": make(VAETransformer, conditional=True),
+    "mixed": make(VAETransformer, likelihood=[("gaussian", [0, 1]), ("poisson", slice(2, 64))]),
+    "atoms": make(SparseAutoencoder, penalty="l1"),
+    "one after the other": AutoencoderOutlierDetector(
+        make_pipeline(StandardScaler(), make(VAETransformer))
+    ),
+    "texts for labels": make(LadderClassifier),
+    "float32": make(AutoencoderTransformer),
+    "a swiss roll": make(AdversarialAutoencoder, prior="swiss_roll"),
+    "goes on": make(AutoencoderTransformer, warm_start=True, n_components=3),
+    "support vectors": AutoencoderClassifier(make(AutoencoderTransformer), SVC()),
+}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X, y = load_digits(return_X_y=True)
+    return X[:200], np.where(np.arange(200) % 3, -1, y[:200])
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request, rows):
+    X, y = rows
+    if request.param == "float32":
+        X = X.astype(np.float32)
+    if request.param == "missing values":
+        X = np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.1, np.nan, X)
+    if request.param == "texts for labels":
+        y = np.array([str(label) if label < 0 else f"digit {label}" for label in y])
+    return MODELS[request.param].fit(X, y)
+
+
+def through_a_file(model, folder):
+    save(model, folder / "model.safetensors")
+    return load(folder / "model.safetensors", classes=[Bent])
+
+
+def through_pickle(model, folder):
+    return pickle.loads(pickle.dumps(model))
+
+
+def through_skops(model, folder):
+    skops = pytest.importorskip("skops.io")
+    data = skops.dumps(model)
+    trusted = skops.get_untrusted_types(data=data)
+    # Nothing but the classes of estimators and networks themselves has to be trusted.
+    assert all(name.startswith(("skae.", "test_persistence.", "tests.")) for name in trusted)
+    return skops.loads(data, trusted=trusted)
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_pickle, through_skops])
+def test_what_comes_back_is_the_same_to_the_bit(way, model, rows, tmp_path):
+    copied, (X, _) = way(model, tmp_path), rows
+    outputs = [name for name in OUTPUTS if hasattr(model, name)]
+    assert outputs
+    for name in outputs:
+        np.testing.assert_array_equal(getattr(copied, name)(X), getattr(model, name)(X))
+    if hasattr(model, "sample"):
+        drawn = [one.sample(20, random_state=0) for one in (model, copied)]
+        np.testing.assert_array_equal(*drawn)
+    assert copied.n_features_in_ == 64
+    assert str(copied.get_params()) == str(model.get_params())
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_pickle])
+@pytest.mark.parametrize("cls", [c for c in CLASSES if hasattr(c, "partial_fit")])
+def test_training_goes_on_as_if_nothing_had_been(way, cls, rows, tmp_path):
+    model = make(cls).partial_fit(*rows)
+    copied = way(model, tmp_path)
+    for one in (model, copied):
+        one.partial_fit(*rows)
+    weights = [one.module_.state_dict() for one in (model, copied)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    assert copied.loss_curve_ == model.loss_curve_
+
+
+def test_parameters_set_since_do_not_change_what_was_fitted(rows, tmp_path):
+    X, _ = rows
+    model = make(AutoencoderTransformer, architecture=ConvNet((8, 8), channels=(4,))).fit(X)
+    expected = model.transform(X)
+    model.set_params(n_components=7, architecture__channels=(9,), max_iter=1, callbacks=None)
+    for way in (through_a_file, through_pickle):
+        copied = way(model, tmp_path)
+        np.testing.assert_array_equal(copied.transform(X), expected)
+        assert copied.n_components == 7
+    assert copied.fit(X).transform(X).shape == (200, 7)
+
+
+def test_pickles_are_small_unless_training_is_to_go_on(rows):
+    X, _ = rows
+    sizes = [
+        len(pickle.dumps(make(VAETransformer, max_iter=n, warm_start=warm).fit(X)))
+        for n, warm in ((1, False), (20, False), (1, True))
+    ]
+    n_bytes = 4 * sum(v.numel() for v in make(VAETransformer).fit(X).module_.parameters())
+    assert sizes[1] < sizes[0] + 10_000
+    assert sizes[2] > sizes[0] + 1.8 * n_bytes
+
+
+def test_a_model_of_a_device_that_is_not_here_works_on_the_cpu(rows, tmp_path):
+    X, _ = rows
+    model = make(AutoencoderTransformer).fit(X)
+    model.device = "cuda:77"
+    for way in (through_a_file, through_pickle):
+        copied = way(model, tmp_path)
+        assert copied.device == "cuda:77"
+        np.testing.assert_array_equal(copied.transform(X), model.transform(X))
+        with pytest.raises(ValueError, match="is not available here"):
+            copied.fit(X)
+
+
+# What is not written.
+
+
+class OwnTransformer(AutoencoderTransformer):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (AutoencoderTransformer(), NotFittedError, "not fitted"),
+        (make_pipeline(StandardScaler()), TypeError, "takes estimators of skae, not Pipeline"),
+        (OwnTransformer(), TypeError, "not OwnTransformer"),
+        (
+            make(AutoencoderTransformer, net_params={"optimizer__weight_decay": 1j}),
+            TypeError,
+            r"AutoencoderTransformer\.net_params\.optimizer__weight_decay is 1j",
+        ),
+        (
+            AutoencoderClassifier(make(AutoencoderTransformer), DecisionTreeClassifier()),
+            TypeError,
+            r"classifier_\.tree_ is",
+        ),
+    ],
+)
+def test_what_no_file_can_hold_is_named(model, error, message, rows, tmp_path):
+    if "net_params" in message:
+        fitted = make(AutoencoderTransformer).fit(rows[0])
+        model = fitted.set_params(net_params=model.net_params)
+    elif "tree_" in message:
+        model.fit(*rows)
+    with pytest.raises(error, match=message):
+        save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_save_that_fails_leaves_the_old_file_whole(failing, rows, tmp_path, monkeypatch):
+    X, _ = rows
+    path = tmp_path / "model"
+    old = make(AutoencoderTransformer).fit(X)
+    save(old, path)
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(persistence.os, failing, fail)
+    with pytest.raises(OSError, match="No space left"):
+        save(make(VAETransformer).fit(X), path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+    np.testing.assert_array_equal(load(path).transform(X), old.transform(X))
+
+
+# What is not let in.
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, rows):
+    """The bytes of a file."""
+    path = tmp_path_factory.mktemp("written") / "model"
+    save(make(VAETransformer, architecture=ConvNet((8, 8), channels=(4,))).fit(rows[0]), path)
+    return path.read_bytes()
+
+
+def load_bytes(data, folder):
+    (folder / "model").write_bytes(data)
+    return load(folder / "model")
+
+
+def changed(written, change):
+    """The file with its text changed, and a digest that is right."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    n_bytes = struct.unpack("<Q", written[:8])[0]
+    text = json.loads(written[8 : 8 + n_bytes])["__metadata__"]["skae"]
+    arrays = numpy.load(written)
+    text = change(text, arrays)
+    digest = persistence._digest(text, arrays)
+    return numpy.save(arrays, {"skae": text, "digest": digest})
+
+
+def test_a_changed_file_with_a_right_digest_loads_if_it_is_whole(written, tmp_path):
+    data = changed(written, lambda text, arrays: text.replace('"beta", 1.0', '"beta", 2.0'))
+    assert load_bytes(data, tmp_path).beta == 2.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"format": 1', '"format": 99', "update it"),
+        ('"skae.ConvNet"', '"yours.Mine"', r"load\(path, classes=\[Mine\]\)"),
+        ('"skae.ConvNet"', '"os.system"', "not skae's"),
+        ('"skae.VAETransformer"', '"builtins.eval"', "not skae's"),
+        ('"skae.VAETransformer"', '"preprocessing.StandardScaler"', "no estimator of skae|version"),
+        ('["n_components", 2]', '["n_components", 1000000000]', "larger than all"),
+        ('["n_components", 2]', '["n_components", 3]', "size mismatch"),
+        ('["channels", {"tuple": [4]}]', '["channels", {"tuple": [400000000]}]', "larger than"),
+        ('["channels", {"tuple": [4]}]', f'["channels", {{"tuple": {[4] * 9999}}}]', "larger than"),
+        ('["_dtype"', '["__class__"', "no attribute has"),
+        ('["beta", 1.0]', '["beta", {"float": "os"}]', "KeyError"),
+        ('["beta", 1.0]', '["beta", ' + "[" * 500 + "]" * 500 + "]", "nested too deeply"),
+        ('["beta", 1.0]', '["beta", ' + "[" * 10**5 + "]" * 10**5 + "]", "Recursion"),
+    ],
+)
+def test_a_hostile_file_is_refused(old, new, message, written, tmp_path):
+    def change(text, arrays):
+        assert old in text
+        return text.replace(old, new)
+
+    with pytest.raises(FileError, match=f"(?s)can not be loaded: .*({message})"):
+        load_bytes(changed(written, change), tmp_path)
+
+
+def test_other_files_are_refused(tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    pickled = io.BytesIO()
+    torch.save({"a": torch.zeros(2)}, pickled)
+    for data in (b"", b"x" * 100, pickled.getvalue(), numpy.save({"a": np.zeros(2)})):
+        with pytest.raises(FileError, match="can not be loaded"):
+            load_bytes(data, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "nothing")
+
+
+def mutate(data, rng):
+    """The bytes with one kind of damage."""
+    data, where = bytearray(data), rng.integers(len(data))
+    kind = rng.choice(["bit", "byte", "cut", "swap", "header", "insert"])
+    if kind == "bit":
+        data[where] ^= 1 << rng.integers(8)
+    elif kind == "byte":
+        data[where] = (data[where] + rng.integers(1, 256)) % 256
+    elif kind == "cut":
+        del data[where:]
+    elif kind == "swap":
+        n = rng.integers(1, 64)
+        other = rng.integers(len(data))
+        data[where : where + n], data[other : other + n] = (
+            data[other : other + n],
+            data[where : where + n],
+        )
+    elif kind == "header":
+        data[:8] = struct.pack("<Q", rng.integers(2**62) >> rng.integers(62))
+    else:
+        data[where:where] = rng.bytes(rng.integers(1, 64))
+    return bytes(data)
+
+
+def test_a_damaged_file_is_refused_or_the_same(written, rows, tmp_path):
+    rng, (X, _) = np.random.default_rng(0), rows
+    expected, n_tried = load_bytes(written, tmp_path).transform(X[:3]), 500
+    for _ in range(n_tried):
+        try:
+            found = load_bytes(mutate(written, rng), tmp_path)
+        except FileError:
+            continue
+        np.testing.assert_array_equal(found.transform(X[:3]), expected)
