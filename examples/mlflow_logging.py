@@ -50,7 +50,8 @@ def main(arguments=None):
             model,
             name="digits",
             signature=infer_signature(X_test, model.predict(X_test)),
-            serialization_format="cloudpickle",
+            serialization_format="skops",  # of plain arrays: loading it runs nothing
+            skops_trusted_types=[f"{AutoencoderTransformer.__module__}.AutoencoderTransformer"],
             pip_requirements=[f"skae=={skae.__version__}"],
         )
 

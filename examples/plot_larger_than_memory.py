@@ -44,6 +44,7 @@ del written
 X, X_test = np.load(path, mmap_mode="r"), make_rows(5000)
 print(f"the file has {path.stat().st_size / 2**20:.0f} MB")
 
+
 # %%
 # The measure is the memory of this process that no file stands behind, as Linux reports it: pages
 # of the file may come and go. A thread looks at it a hundred times a second.

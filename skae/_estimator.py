@@ -65,6 +65,8 @@ _MAY_CHANGE = {
     "verbose",
     "warm_start",
 }
+# What a net has that is no part of its module: one that is unpacked has it anew.
+_AROUND = ("callbacks", "net_params")
 
 
 class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -300,7 +302,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         self._parts_of_start = {
             name: copy.deepcopy(value)
             for name, value in self.get_params(deep=False).items()
-            if name not in _MAY_CHANGE
+            if name not in _MAY_CHANGE and name not in _AROUND
         }
         return statistics
 
@@ -465,6 +467,8 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             state["net_"] = pack(self.net_, with_optimizers=self._goes_on)
             state["scaling_"] = self.scaling_.arguments()
             state["_statistics"] = asdict(self._statistics)
+            started = self._started_with.items()
+            state["_started_with"] = {k: v for k, v in started if k not in _AROUND}
         return state
 
     def __setstate__(self, state):
@@ -473,6 +477,8 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             packed = vars(self).pop("net_")
             self.scaling_ = Scaling(**self.scaling_)
             self._statistics = ColumnStatistics(**self._statistics)
+            around = {name: copy_containers(getattr(self, name)) for name in _AROUND}
+            self._started_with = {**self._started_with, **around}
             self.net_ = self._unpack_net(packed)
 
     def _unpack_net(self, packed):

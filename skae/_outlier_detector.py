@@ -56,6 +56,10 @@ class AutoencoderOutlierDetector(
 
     Notes
     -----
+    The autoencoder knows the training rows better than new ones, so more than the share
+    `contamination` of new rows are called outliers; of few rows with many features, far more. Take
+    a quantile of `score_samples` on held-out rows for a threshold where that matters.
+
     Scores are the same at each call. An autoencoder that has outliers among its training rows
     learns to reproduce them if it is wide or trained for long: take few components then.
 

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from skorch.callbacks import EpochTimer
 from torch import nn
 
 import skae
@@ -151,6 +152,16 @@ def test_parameters_set_since_do_not_change_what_was_fitted(rows, tmp_path):
         np.testing.assert_array_equal(copied.transform(X), expected)
         assert copied.n_components == 7
     assert copied.fit(X).transform(X).shape == (200, 7)
+
+
+def test_callbacks_that_are_gone_leave_nothing_behind(rows, tmp_path):
+    X, _ = rows
+    model = make(
+        VAETransformer, callbacks=[EpochTimer()], net_params={"optimizer": torch.optim.SGD}
+    ).fit(X)
+    model.set_params(callbacks=None, net_params=None, warm_start=True)
+    for way in (through_a_file, through_pickle, through_skops):
+        assert way(model, tmp_path).fit(X).n_iter_ == 4
 
 
 def test_pickles_are_small_unless_training_is_to_go_on(rows):
