@@ -45,10 +45,11 @@ def is_available(device):
     if device == "auto":
         return True
     try:
-        name = str(torch.device(device))
+        device = torch.device(device)
     except RuntimeError:
         return False
-    available = available_devices()
+    # There is one CPU, which accelerate calls the first.
+    name, available = "cpu" if device.type == "cpu" else str(device), available_devices()
     return name in available or f"{name}:0" in available
 
 

@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import operator
+import os
 import warnings
 
 import torch
@@ -458,6 +459,12 @@ def _check_accelerator(accelerator, device):
         raise ValueError(
             "net_params has an accelerator with mixed_precision or gradient_accumulation_steps, "
             "but it is for training in several processes only. Leave these settings out."
+        )
+    n_started = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes == 1 < n_started:
+        raise ValueError(
+            f"The accelerator knows of one process, but {n_started} were started: each would train "
+            "for itself. Where there is no GPU accelerate must be told so: Accelerator(cpu=True)."
         )
     own, device = accelerator.device, torch.device(device)
     if own.type != device.type or (None not in (own.index, device.index) and own != device):

@@ -371,6 +371,19 @@ def test_one_process_with_an_accelerator_is_an_ordinary_fit(digits):
     assert all(torch.equal(value, expected[name]) for name, value in found.items())
 
 
+def test_the_cpu_of_an_accelerator_is_the_cpu(digits):
+    device = torch.device("cpu", 0)
+    params = {"accelerator": accelerator(device=device)}
+    expected, found = small().fit(digits), small(device=device, net_params=params).fit(digits)
+    np.testing.assert_array_equal(found.transform(digits), expected.transform(digits))
+
+
+def test_an_accelerator_that_does_not_see_the_others_is_refused(digits, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="knows of one process, but 2 were started"):
+        small(net_params={"accelerator": accelerator()}).fit(digits)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

@@ -41,7 +41,7 @@ def main(arguments=None):
     parser.add_argument("--cpu", action="store_true", help="even where there are GPUs")
     options = parser.parse_args(arguments)
 
-    accelerator = Accelerator(cpu=options.cpu)
+    accelerator = Accelerator(cpu=options.cpu or not torch.cuda.is_available())
     torch.set_num_threads(1)  # so that one process does not use the cores of two
     X_train, X_test = load(options.mnist)
     model = AutoencoderTransformer(
