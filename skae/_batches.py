@@ -212,7 +212,7 @@ class BatchIterator:
 
     @staticmethod
     def deal(batches):
-        """What a process takes of the batches of a pass; `SharedNet` puts another in its place."""
+        """What a process takes of the batches of a pass; `SharingMixin` has another."""
         return batches
 
     def __len__(self):

@@ -17,6 +17,7 @@ from torch import nn
 from skae._batches import BatchIterator
 from skae._device import forked_seed
 from skae._optimizer import FusedAdam
+from skae._shared_net import SharingMixin
 
 # Settings of the net that are parameters of the estimators under another name.
 RESERVED = {
@@ -297,6 +298,10 @@ class ObjectiveNet(NeuralNet):
         return terms
 
 
+class SharedNet(SharingMixin, ObjectiveNet):
+    """A net that several processes train together."""
+
+
 class KeepBest(Callback):
     """Keep the weights of the best validation loss, the start's included; stop on a plateau.
 
@@ -448,8 +453,6 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
     if accelerator is not None:
         _check_accelerator(accelerator, settings["device"])
         if accelerator.num_processes > 1:
-            from skae._shared_net import SharedNet  # which is built on this file
-
             return SharedNet(module, accelerator=accelerator, **settings).initialize()
     return ObjectiveNet(module, **settings).initialize()
 

@@ -201,7 +201,7 @@ def test_the_best_class_scores(digits):
 
 
 def test_every_optimizer_goes_on_after_a_round_trip(digits):
-    model = AdversarialAutoencoder(2, **QUICK).fit(digits)
+    model = AdversarialAutoencoder(2, warm_start=True, **QUICK).fit(digits)
     copied = pickle.loads(pickle.dumps(model))
     for one in (model, copied):
         one.partial_fit(digits)

@@ -22,12 +22,14 @@ ORDER = [
         "_validation",
         "_labels",
         "_meta",
+        "_net_state",
         "_priors",
         "_progress",
         "_tensors",
     ],
     ["model_selection", "plotting"],
     ["_batches"],
+    ["_shared_net"],
     ["_scaling", "_net", "architectures", "objectives"],
     ["modules"],
     ["_estimator"],
@@ -52,6 +54,7 @@ ORDER = [
         "_outlier_detector",
         "_vae_classifier",
         "export",
+        "persistence",
     ],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -34,7 +34,7 @@ from skae._base import BaseAutoencoder
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 from skae.metrics import explained_variance
 
-ESTIMATORS = [getattr(skae, name) for name in skae.__all__]
+ESTIMATORS = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]
 ESTIMATORS = [cls for cls in ESTIMATORS if issubclass(cls, BaseAutoencoder)]
 ESTIMATORS = [cls for cls in ESTIMATORS if not is_classifier(cls())]
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}

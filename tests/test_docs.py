@@ -128,7 +128,9 @@ def test_method_docstring_and_signature_agree(method):
 
 
 @pytest.mark.parametrize(
-    "cls", [getattr(skae, name) for name in skae.__all__], ids=lambda cls: cls.__name__
+    "cls",
+    [getattr(skae, name) for name in skae.__all__ if name[0].isupper()],
+    ids=lambda cls: cls.__name__,
 )
 def test_fitted_attributes_are_documented(cls, digits):
     quick = {"hidden_layer_sizes": (4,), "max_iter": 1, "conditional": True}

@@ -35,7 +35,11 @@ def quick(cls, **params):
 
 
 MODELS = [
-    *(quick(getattr(skae, name)) for name in skae.__all__ if name not in META),
+    *(
+        quick(getattr(skae, name))
+        for name in skae.__all__
+        if name[0].isupper() and name not in META
+    ),
     quick(AdversarialAutoencoder, conditional=True),
     quick(VAETransformer, likelihood="bernoulli", conditional=True),
     quick(VAETransformer, likelihood="poisson"),

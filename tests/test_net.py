@@ -16,7 +16,8 @@ from skorch.callbacks import (
 from torch import nn
 
 from skae._batches import BatchIterator, Rows
-from skae._net import COOL_DOWN, WARM_UP, make_net, restore, snapshot, train
+from skae._net import COOL_DOWN, WARM_UP, make_net, train
+from skae._net_state import restore, snapshot
 from skae._scaling import Scaling
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction

@@ -18,7 +18,7 @@ from skae._net import train
 from skae._semi_supervised import SemiSupervisedClassifier
 from skae.model_selection import SemiSupervisedSplit
 
-CLASSES = [getattr(skae, name) for name in skae.__all__]
+CLASSES = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]
 CLASSES = [cls for cls in CLASSES if issubclass(cls, SemiSupervisedClassifier)]
 QUICK = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
 TARGET = load_digits().target[:400]
