@@ -9,7 +9,9 @@ the pixels shuffled, which only the convolutions mind.
 # %%
 # Three kinds of network
 # ----------------------
-# An architecture makes an encoder and a decoder for the widths that the estimator asks for.
+# An architecture makes an encoder and a decoder for the widths that the estimator asks for. Rows
+# stay rows of pixels, as everywhere in scikit-learn: an image network of your own begins by giving
+# them their shape back, and its decoder ends by taking it away.
 import time
 
 import matplotlib.pyplot as plt
@@ -23,22 +25,35 @@ from skae.architectures import MLP, ConvNet, TorchArchitecture
 from skae.metrics import explained_variance
 
 
-class ResidualMLP(nn.Module):
-    """Two blocks that add to what they are given."""
+class Block(nn.Module):
+    """Two convolutions that add to the image that they are given."""
 
-    def __init__(self, n_inputs, n_outputs, width=128):
+    def __init__(self, channels):
         super().__init__()
-        self.first = nn.Linear(n_inputs, width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width)) for _ in range(2)
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
         )
-        self.last = nn.Linear(width, n_outputs)
 
-    def forward(self, x):
-        x = self.first(x)
-        for block in self.blocks:
-            x = x + block(x)
-        return self.last(x)
+    def forward(self, image):
+        return image + self.layers(image)
+
+
+def make_encoder(n_features, n_outputs, channels=16):
+    """From rows of 64 pixels to codes: an image of 8 x 8, then many of 4 x 4."""
+    halve = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)
+    layers = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, channels, 3, padding=1), Block(channels)]
+    layers += [halve, Block(2 * channels), nn.SiLU(), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(2 * channels * n_features // 4, n_outputs))
+
+
+def make_decoder(n_inputs, n_features, channels=16):
+    """The way back."""
+    double = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
+    layers = [nn.Linear(n_inputs, 2 * channels * n_features // 4), nn.SiLU()]
+    layers += [nn.Unflatten(1, (2 * channels, 4, 4)), Block(2 * channels), double, Block(channels)]
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1), nn.Flatten())
 
 
 ARCHITECTURES = {
@@ -46,7 +61,7 @@ ARCHITECTURES = {
     "MLP, the default": MLP(),
     "MLP (64,)": MLP((64,)),
     "ConvNet": ConvNet(image_shape=(8, 8), channels=(16, 32)),
-    "residual, of your own": TorchArchitecture(ResidualMLP, ResidualMLP),
+    "residual, of your own": TorchArchitecture(make_encoder, make_decoder),
 }
 
 # %%
