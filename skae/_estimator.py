@@ -467,6 +467,8 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             state["net_"] = pack(self.net_, with_optimizers=self._goes_on)
             state["scaling_"] = self.scaling_.arguments()
             state["_statistics"] = asdict(self._statistics)
+            if self._rng is np.random.mtrand._rand:  # of the process, not of the model
+                state["_rng"] = state["_rng_before"] = None
             started = self._started_with.items()
             state["_started_with"] = {k: v for k, v in started if k not in _AROUND}
         return state
@@ -479,6 +481,8 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             self._statistics = ColumnStatistics(**self._statistics)
             around = {name: copy_containers(getattr(self, name)) for name in _AROUND}
             self._started_with = {**self._started_with, **around}
+            if self._rng is None:
+                self._rng = check_random_state(None)
             self.net_ = self._unpack_net(packed)
 
     def _unpack_net(self, packed):

@@ -39,8 +39,10 @@ SKLEARN = (
     "neural_network",
     "pipeline",
     "preprocessing",
-    "svm",
 )
+# What new files may not be used for. It is read once, for it can be read only by setting it.
+UMASK = os.umask(0o077)
+os.umask(UMASK)
 # Deeper than any estimator is, and far from the depth at which Python gives up.
 MAX_DEPTH = 60
 
@@ -115,14 +117,14 @@ def save(estimator, path):
     )
     metadata = {"skae": text, "digest": _digest(text, encoder.arrays)}
     data = safetensors.numpy.save(encoder.arrays, metadata)
-    path = Path(path)
-    number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path = Path(os.path.realpath(path))  # the file that a link leads to
+    number, draft = tempfile.mkstemp(dir=path.parent, prefix=".skae-")
     try:
         with os.fdopen(number, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(draft, 0o666 & ~_umask())
+        os.chmod(draft, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~UMASK)
         os.replace(draft, path)
     except BaseException:
         with suppress(OSError):
@@ -176,7 +178,10 @@ def load(path, *, classes=()):
     path = Path(path)
     with open(path, "rb"):  # that it is there, and can be read, is no question of its content
         pass
-    classes = {thing.__name__: thing for thing in classes}
+    classes = list(classes)
+    given = {thing.__name__: thing for thing in classes}
+    if len(given) < len(classes):
+        raise ValueError("classes has two of one name. Rename one of them, or take joblib.")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -187,15 +192,16 @@ def load(path, *, classes=()):
         if _digest(text, arrays) != metadata["digest"]:
             raise FileError("its digest is not that of its content: it is damaged")
         content = json.loads(text)
-        if content["format"] > FORMAT:
+        if content["format"] != FORMAT:
             raise FileError(
                 f"it has format {content['format']}, written by skae {content['versions']['skae']};"
                 f" this is skae {skae.__version__}, which knows {FORMAT}: update it"
             )
         with _AtMost(arrays.values()):
-            estimator = _Decoder(arrays, classes)(content["estimator"])
+            estimator = _Decoder(arrays, given)(content["estimator"])
         if type(estimator) not in _own_classes().values():
             raise FileError("it holds no estimator of skae")
+        check_is_fitted(estimator)
     except Exception as error:  # whatever a hostile file leads to
         reason = error if isinstance(error, FileError) else f"{type(error).__name__}: {error}"
         raise FileError(f"{path} can not be loaded: {reason}") from error
@@ -210,12 +216,6 @@ def _safetensors():
             "save and load need safetensors: pip install 'skae[files]', or safetensors alone."
         ) from error
     return safetensors
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _digest(text, arrays):
@@ -241,7 +241,8 @@ def _name(thing):
     if thing in _own_classes().values():
         return f"skae.{thing.__name__}"
     root, package, *_ = f"{thing.__module__}..".split(".")
-    if root == "sklearn" and package in SKLEARN:
+    is_estimator = isinstance(thing, type) and issubclass(thing, BaseEstimator)
+    if root == "sklearn" and package in SKLEARN and is_estimator:
         return f"{package}.{thing.__name__}"
     return f"yours.{thing.__name__}"
 
@@ -288,7 +289,8 @@ class _Encoder:
         if isinstance(value, np.generic):
             return {"scalar": self.array(np.asarray(value), where)}
         if isinstance(value, slice):
-            return {"slice": [value.start, value.stop, value.step]}
+            parts = value.start, value.stop, value.step
+            return {"slice": [None if part is None else int(part) for part in parts]}
         if isinstance(value, np.random.RandomState):
             return {"random_state": self(value.get_state(), where)}
         if isinstance(value, torch.device):
@@ -311,8 +313,8 @@ class _Encoder:
         if value.dtype.kind in "OU":
             if not all(type(item) is str for item in value.ravel().tolist()):
                 raise TypeError(f"{where} is an array of {value.dtype} with more than texts.")
-            parts = [value.ravel().tolist(), list(value.shape), value.dtype.kind]
-            return {"texts": parts}
+            texts = [value.ravel().tolist(), list(value.shape)]
+            return {"texts": [*texts, "O" if value.dtype.kind == "O" else value.dtype.str[1:]]}
         if value.dtype.kind not in "biuf":
             raise TypeError(f"{where} is an array of {value.dtype}, which no such file can hold.")
         name = f"{len(self.arrays)} {where}"
@@ -377,15 +379,17 @@ class _Decoder:
 
     def texts(self, content):
         items, shape, kind = content
-        if not all(isinstance(item, str) for item in items) or kind not in ("O", "U"):
+        if not all(isinstance(item, str) for item in items) or kind[0] not in "OU":
             raise FileError("an array of texts has something else")
-        return np.array(items, dtype=object if kind == "O" else str).reshape(shape)
+        if kind != "O" and len(items) * int(kind[1:]) > 1000 + 100 * sum(map(len, items)):
+            raise FileError("an array of texts is wider than its texts")
+        return np.array(items, dtype=kind).reshape(shape)
 
 
 _DECODERS = {
     "float": lambda decoder, value: {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[value],
     "tuple": lambda decoder, value: tuple(value),
-    "array": lambda decoder, value: decoder.arrays[value],
+    "array": lambda decoder, value: decoder.arrays.pop(value),  # each has one place
     "scalar": lambda decoder, value: value[()],
     "texts": _Decoder.texts,
     "random_state": _Decoder.random_state,

@@ -12,7 +12,6 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from skorch.callbacks import EpochTimer
 from torch import nn
@@ -76,7 +75,7 @@ MODELS = {cls.__name__: make(cls) for cls in CLASSES} | {
     "float32": make(AutoencoderTransformer),
     "a swiss roll": make(AdversarialAutoencoder, prior="swiss_roll"),
     "goes on": make(AutoencoderTransformer, warm_start=True, n_components=3),
-    "support vectors": AutoencoderClassifier(make(AutoencoderTransformer), SVC()),
+    "unseeded": make(AutoencoderTransformer, random_state=None),
 }
 
 
@@ -285,6 +284,12 @@ def test_a_changed_file_with_a_right_digest_loads_if_it_is_whole(written, tmp_pa
         ('["channels", {"tuple": [4]}]', '["channels", {"tuple": [400000000]}]', "larger than"),
         ('["channels", {"tuple": [4]}]', f'["channels", {{"tuple": {[4] * 9999}}}]', "larger than"),
         ('["_dtype"', '["__class__"', "no attribute has"),
+        ('["net_", {', '["net", {', "not fitted"),
+        (
+            '["_dtype", {"dtype": "float64"}]',
+            f'["a", {{"texts": [["{"x" * 9999}"], [1], "U9999999"]}}]',
+            "wider",
+        ),
         ('["beta", 1.0]', '["beta", {"float": "os"}]', "KeyError"),
         ('["beta", 1.0]', '["beta", ' + "[" * 500 + "]" * 500 + "]", "nested too deeply"),
         ('["beta", 1.0]', '["beta", ' + "[" * 10**5 + "]" * 10**5 + "]", "Recursion"),
