@@ -304,6 +304,31 @@ def test_a_hostile_file_is_refused(old, new, message, written, tmp_path):
         load_bytes(changed(written, change), tmp_path)
 
 
+def test_an_array_has_one_place(written, tmp_path):
+    def change(text, arrays):
+        first, second, *_ = [name for name in arrays if "net_.module" in name]
+        return text.replace(json.dumps(first), json.dumps(second))
+
+    with pytest.raises(FileError, match="KeyError"):
+        load_bytes(changed(written, change), tmp_path)
+
+
+def test_classes_of_one_name_are_refused(written, tmp_path):
+    (tmp_path / "model").write_bytes(written)
+    with pytest.raises(ValueError, match="two of one name"):
+        load(tmp_path / "model", classes=[nn.Linear, type("Linear", (), {})])
+
+
+def test_a_new_file_may_be_used_as_the_old_one(rows, tmp_path):
+    model, path, link = make(AutoencoderTransformer).fit(rows[0]), tmp_path / "a", tmp_path / "b"
+    save(model, path)
+    path.chmod(0o600)
+    link.symlink_to(path)
+    save(model, link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_other_files_are_refused(tmp_path):
     numpy = pytest.importorskip("safetensors.numpy")
     pickled = io.BytesIO()
