@@ -469,8 +469,10 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             state["_statistics"] = asdict(self._statistics)
             if self._rng is np.random.mtrand._rand:  # of the process, not of the model
                 state["_rng"] = state["_rng_before"] = None
+            # Settings of the optimizer are needed where it is kept.
+            gone = ("callbacks",) if self._goes_on else _AROUND
             started = self._started_with.items()
-            state["_started_with"] = {k: v for k, v in started if k not in _AROUND}
+            state["_started_with"] = {k: v for k, v in started if k not in gone}
         return state
 
     def __setstate__(self, state):
@@ -480,7 +482,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             self.scaling_ = Scaling(**self.scaling_)
             self._statistics = ColumnStatistics(**self._statistics)
             around = {name: copy_containers(getattr(self, name)) for name in _AROUND}
-            self._started_with = {**self._started_with, **around}
+            self._started_with = {**around, **self._started_with}
             if self._rng is None:
                 self._rng = check_random_state(None)
             self.net_ = self._unpack_net(packed)
@@ -489,6 +491,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         # Parameters may have been set since; the module is that of the ones from before.
         then = type(self)(**{**self.get_params(deep=False), **self._parts_of_start})
         vars(then).update({k: v for k, v in vars(self).items() if k not in vars(then)})
+        then.net_params = self._started_with["net_params"]
         if not is_available(then.device):
             then.device = "cpu"
         sizes = packed["batch_size"], packed["n_labelled_"]

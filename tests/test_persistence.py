@@ -163,6 +163,15 @@ def test_callbacks_that_are_gone_leave_nothing_behind(rows, tmp_path):
         assert way(model, tmp_path).fit(X).n_iter_ == 4
 
 
+def test_a_copy_refuses_what_the_original_refuses(rows, tmp_path):
+    X, _ = rows
+    model = make(VAETransformer, warm_start=True).fit(X)
+    model.set_params(net_params={"optimizer__weight_decay": 0.5})
+    for one in (model, through_pickle(model, tmp_path), through_a_file(model, tmp_path)):
+        with pytest.raises(ValueError, match="net_params was"):
+            one.fit(X)
+
+
 def test_pickles_are_small_unless_training_is_to_go_on(rows):
     X, _ = rows
     sizes = [
