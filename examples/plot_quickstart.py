@@ -83,3 +83,4 @@ for (name, images), row_axes in zip(rows.items(), axes, strict=True):
         ax.set(xticks=[], yticks=[])
     row_axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
 fig.tight_layout()
+fig.savefig("quickstart.png", dpi=120)
