@@ -21,7 +21,7 @@ from skae._device import forked_seed, is_available, plain_torch, resolve_device
 from skae._documented import Documented
 from skae._labels import hold_out_of_each
 from skae._net import ObjectiveNet, TrainingDiverged, make_net, train
-from skae._net_state import pack, restore, snapshot, unpack
+from skae._net_state import pack, restore, rests, snapshot, unpack, writable
 from skae._progress import (
     HAS_CALLBACKS,
     Bar,
@@ -240,6 +240,9 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             vars(self).pop("net_", None)
         if hasattr(self, "net_"):
             check_unchanged(self._started_with, self._built_in_params(), type(self).__name__)
+            if rests(self.net_):
+                packed = pack(self.net_, with_optimizers=self._goes_on)
+                self.net_ = self._unpack_net(packed, to_train=True)
         else:
             self._rng = check_random_state(self.random_state)
         self._rng_before = self._rng.get_state()
@@ -476,7 +479,8 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         return state
 
     def __setstate__(self, state):
-        super().__setstate__(state)
+        # Torch writes where it should not if an array lies in a file that was mapped to memory.
+        super().__setstate__(writable(state))
         if isinstance(vars(self).get("net_"), dict):
             packed = vars(self).pop("net_")
             self.scaling_ = Scaling(**self.scaling_)
@@ -485,19 +489,20 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             self._started_with = {**around, **self._started_with}
             if self._rng is None:
                 self._rng = check_random_state(None)
-            self.net_ = self._unpack_net(packed)
+            self.net_ = self._unpack_net(packed, to_train=False)
 
-    def _unpack_net(self, packed):
+    def _unpack_net(self, packed, *, to_train):
         # Parameters may have been set since; the module is that of the ones from before.
         then = type(self)(**{**self.get_params(deep=False), **self._parts_of_start})
         vars(then).update({k: v for k, v in vars(self).items() if k not in vars(then)})
-        then.net_params = self._started_with["net_params"]
+        then.net_params = self._started_with["net_params"] if to_train else None
+        then.callbacks = self.callbacks if to_train else None
         if not is_available(then.device):
             then.device = "cpu"
         sizes = packed["batch_size"], packed["n_labelled_"]
         with plain_torch(grad=True), forked_seed(then._device(), 0):
             net = then._assemble_net(packed["start_"], None, self._statistics, *sizes)
-            unpack(net, packed)
+            unpack(net, packed, to_train=to_train)
         return net
 
     # What scikit-learn asks of an estimator.

@@ -1,4 +1,8 @@
-"""The state of a net: kept while training may fail, or as plain arrays for pickles and files."""
+"""The state of a net: kept while training may fail, or as plain arrays for pickles and files.
+
+An unpacked net can be applied at once. What it takes to train it, the optimizer and the callbacks,
+may be of the user's own and is not made before it is asked for: until then its state rests.
+"""
 
 import copy
 
@@ -27,26 +31,43 @@ def restore(net, state):
 
 def pack(net, *, with_optimizers):
     """A trained net as plain arrays and lists; optimizers only where training is to go on."""
-    optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
     return {
         "module": _to_arrays(dict(net.module_.state_dict())),
-        "optimizers": _to_arrays(optimizers) if with_optimizers else None,
+        "training": _pack_training(net) if with_optimizers else None,
         "history": [_without_batches(row) for row in net.history],
         "batch_size": net.batch_size,
         **{name: getattr(net, name) for name in FACTS if hasattr(net, name)},
     }
 
 
-def unpack(net, state):
-    """Give a net, initialized with the same settings, what `pack` has kept."""
+def unpack(net, state, *, to_train):
+    """Give a net, initialized with the same settings, what `pack` has kept.
+
+    Only if it is `to_train` need these be those of the optimizer as well.
+    """
     net.module_.load_state_dict(_to_tensors(state["module"]))
     net.module_.eval()
-    if state["optimizers"] is not None:
-        _load_optimizers(net, _to_tensors(state["optimizers"]))
+    if not to_train:
+        net.resting_ = state["training"]
+    elif state["training"] is not None:
+        _load_optimizers(net, _to_tensors(state["training"]["optimizers"]))
+        net.lr_shares_ = state["training"]["lr_shares"]
     net.history_ = type(net.history)([{**row, "batches": []} for row in state["history"]])
     for name in FACTS:
         if name in state:
             setattr(net, name, state[name])
+
+
+def rests(net):
+    """Whether the net has been unpacked and not made ready for training since."""
+    return hasattr(net, "resting_")
+
+
+def _pack_training(net):
+    if rests(net):
+        return net.resting_
+    optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
+    return {"optimizers": _to_arrays(optimizers), "lr_shares": net.lr_shares_}
 
 
 def _load_optimizers(net, states):
@@ -59,20 +80,30 @@ def _without_batches(row):
 
 
 def _to_arrays(value):
-    if isinstance(value, dict):
-        return {key: _to_arrays(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_to_arrays, value))
-    if not isinstance(value, torch.Tensor):
-        return value
-    value = value.detach().cpu()
+    return _convert(value, torch.Tensor, _array)
+
+
+def _array(tensor):
+    tensor = tensor.detach().cpu()
     # numpy has no bfloat16; float32 has all of its numbers.
-    return (value.float() if value.dtype == torch.bfloat16 else value).numpy().copy()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy().copy()
 
 
 def _to_tensors(value):
-    if isinstance(value, dict):
-        return {key: _to_tensors(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_to_tensors, value))
-    return torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+    return _convert(value, np.ndarray, lambda array: torch.from_numpy(np.array(array)))
+
+
+def writable(value):
+    """Containers with copies of the arrays that can not be written, such as those of a file."""
+    return _convert(
+        value, np.ndarray, lambda array: array if array.flags.writeable else np.array(array)
+    )
+
+
+def _convert(value, kind, function):
+    """Containers as they are, with a function applied to what is of one kind."""
+    if type(value) is dict:
+        return {key: _convert(part, kind, function) for key, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_convert(part, kind, function) for part in value)
+    return function(value) if isinstance(value, kind) else value

@@ -93,7 +93,7 @@ class DensityAutoencoder(ReconstructionAutoencoder):
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no latent_density_ before fit.")
         if self._latent_density is None:
-            density = clone(self.latent_density, safe=False)
+            density = clone(self._density_to_fit, safe=False)
             if density is None:
                 density = self._default_density()
             codes = self._codes if len(self._codes) > 1 else np.repeat(self._codes, 2, axis=0)
@@ -114,6 +114,8 @@ class DensityAutoencoder(ReconstructionAutoencoder):
         with torch.inference_mode():
             codes = encode_rows(self.module_, rows, kept)
         self._codes, self._latent_density = codes.numpy().astype(np.float64), None
+        # As all that is fitted, it does not follow parameters that are set afterwards.
+        self._density_to_fit = clone(self.latent_density, safe=False)
         self._density_seed = int(self._rng.randint(np.iinfo(np.int32).max))
         if self.latent_density is not None:
             _ = self.latent_density_  # one that does not work should say so in fit

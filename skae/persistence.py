@@ -197,7 +197,7 @@ def load(path, *, classes=()):
                 f"it has format {content['format']}, written by skae {content['versions']['skae']};"
                 f" this is skae {skae.__version__}, which knows {FORMAT}: update it"
             )
-        with _AtMost(arrays.values()):
+        with _AtMost(arrays.values(), slack=1000 if classes else 1):
             estimator = _Decoder(arrays, given)(content["estimator"])
         if type(estimator) not in _own_classes().values():
             raise FileError("it holds no estimator of skae")
@@ -250,13 +250,14 @@ def _name(thing):
 class _AtMost(TorchDispatchMode):
     """Refuse tensors that are far more, or far larger, than what a file holds.
 
-    The layers are built anew from the sizes that the file names, and then filled from it.
+    The layers are built anew from the sizes that the file names, and then filled from it. Modules
+    of the user's own get some `slack`, for they may need more than what is in the file.
     """
 
-    def __init__(self, arrays):
+    def __init__(self, arrays, slack):
         super().__init__()
-        self.n_left = 1000 + 100 * len(arrays)
-        self.n_values = 100_000 + 10 * sum(array.size for array in arrays)
+        self.n_left = slack * (1000 + 100 * len(arrays))
+        self.n_values = slack * (100_000 + 10 * sum(array.size for array in arrays))
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         self.n_left -= 1
@@ -271,7 +272,7 @@ class _Encoder:
     """Turns an estimator into what JSON can hold, and `arrays`."""
 
     def __init__(self):
-        self.arrays = {}
+        self.arrays, self.random_states = {}, []
 
     def __call__(self, value, where):
         if value is None or type(value) in (bool, int, str):
@@ -292,7 +293,11 @@ class _Encoder:
             parts = value.start, value.stop, value.step
             return {"slice": [None if part is None else int(part) for part in parts]}
         if isinstance(value, np.random.RandomState):
-            return {"random_state": self(value.get_state(), where)}
+            # A parameter and the state of a model may be one and the same.
+            if value not in self.random_states:
+                self.random_states.append(value)
+                return {"random_state": self(value.get_state(), where)}
+            return {"same_random_state": self.random_states.index(value)}
         if isinstance(value, torch.device):
             return {"device": str(value)}
         if isinstance(value, type) and issubclass(value, np.generic):
@@ -327,7 +332,7 @@ class _Decoder:
     """The way back."""
 
     def __init__(self, arrays, classes):
-        self.arrays, self.given = arrays, classes
+        self.arrays, self.given, self.random_states = arrays, classes, []
 
     def __call__(self, value, depth=0):
         if depth > MAX_DEPTH:
@@ -375,6 +380,7 @@ class _Decoder:
     def random_state(self, state):
         made = np.random.RandomState()
         made.set_state(state)
+        self.random_states.append(made)
         return made
 
     def texts(self, content):
@@ -393,6 +399,7 @@ _DECODERS = {
     "scalar": lambda decoder, value: value[()],
     "texts": _Decoder.texts,
     "random_state": _Decoder.random_state,
+    "same_random_state": lambda decoder, value: decoder.random_states[value],
     "slice": lambda decoder, value: slice(*value),
     "device": lambda decoder, value: torch.device(value),
     "dtype": lambda decoder, value: np.dtype(value).type,

@@ -5,11 +5,13 @@ import json
 import pickle
 import struct
 
+import joblib
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -57,11 +59,24 @@ class Bent(nn.Module):
         return self.outer(torch.sin(self.inner(x) + self.offset))
 
 
+class Elaborate(Bent):
+    """One that takes much more to make than what is left of it in the end."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__(n_inputs, n_outputs)
+        for _ in range(5000):
+            self.offset += 0.001
+        self.register_buffer("table", torch.zeros(2000, 500), persistent=False)
+
+
 MODELS = {cls.__name__: make(cls) for cls in CLASSES} | {
     "images": make(AutoencoderTransformer, architecture=ConvNet((8, 8), channels=(4,))),
     "own modules": make(
         VAETransformer,
         architecture=TorchArchitecture(Bent, Bent, encoder_params={"width": 6}),
+    ),
+    "elaborate modules": make(
+        AutoencoderTransformer, architecture=TorchArchitecture(Elaborate, Bent)
     ),
     "principal components": make(AutoencoderTransformer, init="pca", n_components=3),
     "missing values": make(DenoisingAutoencoder, allow_nan=True),
@@ -99,11 +114,16 @@ def model(request, rows):
 
 def through_a_file(model, folder):
     save(model, folder / "model.safetensors")
-    return load(folder / "model.safetensors", classes=[Bent])
+    return load(folder / "model.safetensors", classes=[Bent, Elaborate])
 
 
 def through_pickle(model, folder):
     return pickle.loads(pickle.dumps(model))
+
+
+def through_a_map(model, folder):
+    joblib.dump(model, folder / "model.joblib")
+    return joblib.load(folder / "model.joblib", mmap_mode="r")
 
 
 def through_skops(model, folder):
@@ -115,7 +135,7 @@ def through_skops(model, folder):
     return skops.loads(data, trusted=trusted)
 
 
-@pytest.mark.parametrize("way", [through_a_file, through_pickle, through_skops])
+@pytest.mark.parametrize("way", [through_a_file, through_pickle, through_a_map, through_skops])
 def test_what_comes_back_is_the_same_to_the_bit(way, model, rows, tmp_path):
     copied, (X, _) = way(model, tmp_path), rows
     outputs = [name for name in OUTPUTS if hasattr(model, name)]
@@ -161,6 +181,53 @@ def test_callbacks_that_are_gone_leave_nothing_behind(rows, tmp_path):
     model.set_params(callbacks=None, net_params=None, warm_start=True)
     for way in (through_a_file, through_pickle, through_skops):
         assert way(model, tmp_path).fit(X).n_iter_ == 4
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_pickle])
+@pytest.mark.parametrize("wrong", [{"callbacks": ["none"]}, {"net_params": {"lr": 1.0}}])
+def test_what_only_training_needs_does_not_keep_a_copy_from_working(wrong, way, rows, tmp_path):
+    X, _ = rows
+    model = make(AutoencoderTransformer).fit(X).set_params(**wrong)
+    copied = way(way(model, tmp_path), tmp_path)
+    np.testing.assert_array_equal(copied.transform(X), model.transform(X))
+    with pytest.raises(ValueError, match=r"callbacks has|net_params may not have"):
+        copied.partial_fit(X)
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_pickle])
+def test_rates_that_were_set_apart_stay_apart(way, rows, tmp_path):
+    X, _ = rows
+    groups = [("model.encoder.*", {"lr": 0.0001})]
+    model = make(AutoencoderTransformer, net_params={"optimizer__param_groups": groups})
+    model.partial_fit(X).set_params(learning_rate_init=0.01)
+    copied = way(model, tmp_path)
+    for one in (model, copied):
+        one.partial_fit(X)
+    np.testing.assert_array_equal(copied.transform(X), model.transform(X))
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_pickle])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_density_is_that_of_the_fit(asked, way, rows, tmp_path):
+    X, _ = rows
+    model = make(AutoencoderTransformer, latent_density=GaussianMixture(3)).fit(X)
+    if asked:
+        model.sample(random_state=0)
+    model.set_params(latent_density=None)
+    copied = way(model, tmp_path)
+    assert copied.latent_density_.n_components == 3
+    drawn = [one.sample(5, random_state=0) for one in (model, copied)]
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_a_random_state_that_is_shared_stays_shared(rows, tmp_path):
+    X, _ = rows
+    model = make(AutoencoderTransformer, random_state=np.random.RandomState(0)).fit(X)
+    for way in (through_a_file, through_pickle):
+        copied = way(model, tmp_path)
+        assert copied._rng is copied.random_state
+        expected = model.random_state.get_state()[1]
+        np.testing.assert_array_equal(copied.random_state.get_state()[1], expected)
 
 
 def test_a_copy_refuses_what_the_original_refuses(rows, tmp_path):
