@@ -1,19 +1,9 @@
-"""Files of fitted estimators that hold numbers and texts only: nothing in them is run.
+"""Files of fitted estimators."""
 
-A file is one of safetensors. Its tensors are the arrays of the estimator; its metadata have one
-JSON text, which says where they belong, and a digest of it all.
-"""
-
-import hashlib
 import importlib
-import json
 import math
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -21,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import skae
 import skae.architectures
+from skae._files import Decoder, Encoder, FileError, import_safetensors, read, write
 
 __all__ = ["FileError", "load", "save"]
 
@@ -40,15 +31,6 @@ SKLEARN = (
     "pipeline",
     "preprocessing",
 )
-# What new files may not be used for. It is read once, for it can be read only by setting it.
-UMASK = os.umask(0o077)
-os.umask(UMASK)
-# Deeper than any estimator is, and far from the depth at which Python gives up.
-MAX_DEPTH = 60
-
-
-class FileError(ValueError):
-    """A file can not be loaded: it is damaged, or it is none that `save` has written."""
 
 
 def save(estimator, path):
@@ -99,37 +81,20 @@ def save(estimator, path):
     >>> bool((loaded.transform(X) == model.transform(X)).all())
     True
     """
-    safetensors = _safetensors()
+    import_safetensors()
     if type(estimator) not in _own_classes().values() or not isinstance(estimator, BaseEstimator):
         raise TypeError(
             f"save takes estimators of skae, not {type(estimator).__name__}. For a Pipeline take "
             "joblib or skops."
         )
     check_is_fitted(estimator)
-    encoder = _Encoder()
-    text = json.dumps(
-        {
-            "format": FORMAT,
-            "versions": {"skae": skae.__version__, "torch": torch.__version__},
-            "estimator": encoder(estimator, type(estimator).__name__),
-        },
-        allow_nan=False,
-    )
-    metadata = {"skae": text, "digest": _digest(text, encoder.arrays)}
-    data = safetensors.numpy.save(encoder.arrays, metadata)
-    path = Path(os.path.realpath(path))  # the file that a link leads to
-    number, draft = tempfile.mkstemp(dir=path.parent, prefix=".skae-")
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~UMASK)
-        os.replace(draft, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(draft)
-        raise
+    content = {
+        "format": FORMAT,
+        "skae": skae.__version__,
+        "torch": str(torch.__version__),
+        "estimator": estimator,
+    }
+    write(path, content, _EstimatorEncoder())
 
 
 def load(path, *, classes=()):
@@ -174,7 +139,7 @@ def load(path, *, classes=()):
     ...
     FileNotFoundError: [Errno 2] No such file or directory: 'nothing.safetensors'
     """
-    safetensors = _safetensors()
+    import_safetensors()
     path = Path(path)
     with open(path, "rb"):  # that it is there, and can be read, is no question of its content
         pass
@@ -183,22 +148,14 @@ def load(path, *, classes=()):
     if len(given) < len(classes):
         raise ValueError("classes has two of one name. Rename one of them, or take joblib.")
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if "skae" not in metadata:
-            raise FileError("skae.save has not written it")
-        text = metadata["skae"]
-        if _digest(text, arrays) != metadata["digest"]:
-            raise FileError("its digest is not that of its content: it is damaged")
-        content = json.loads(text)
+        content, arrays = read(path)
         if content["format"] != FORMAT:
             raise FileError(
-                f"it has format {content['format']}, written by skae {content['versions']['skae']};"
+                f"it has format {content['format']}, written by skae {content['skae']};"
                 f" this is skae {skae.__version__}, which knows {FORMAT}: update it"
             )
         with _AtMost(arrays.values(), slack=1000 if classes else 1):
-            estimator = _Decoder(arrays, given)(content["estimator"])
+            estimator = _EstimatorDecoder(arrays, given)(content["estimator"])
         if type(estimator) not in _own_classes().values():
             raise FileError("it holds no estimator of skae")
         check_is_fitted(estimator)
@@ -206,25 +163,6 @@ def load(path, *, classes=()):
         reason = error if isinstance(error, FileError) else f"{type(error).__name__}: {error}"
         raise FileError(f"{path} can not be loaded: {reason}") from error
     return estimator
-
-
-def _safetensors():
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "save and load need safetensors: pip install 'skae[files]', or safetensors alone."
-        ) from error
-    return safetensors
-
-
-def _digest(text, arrays):
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array)
-    return digest.hexdigest()
 
 
 def _own_classes():
@@ -268,40 +206,12 @@ class _AtMost(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
-class _Encoder:
-    """Turns an estimator into what JSON can hold, and `arrays`."""
+class _EstimatorEncoder(Encoder):
+    """Knows estimators, and the names of what they are made with."""
 
-    def __init__(self):
-        self.arrays, self.random_states = {}, []
-
-    def __call__(self, value, where):
-        if value is None or type(value) in (bool, int, str):
-            return value
-        if type(value) is float:
-            return value if math.isfinite(value) else {"float": repr(value)}
-        if type(value) is list:
-            return [self(part, where) for part in value]
-        if type(value) is tuple:
-            return {"tuple": [self(part, where) for part in value]}
-        if type(value) is dict:
-            return {"dict": [[self(k, where), self(v, f"{where}.{k}")] for k, v in value.items()]}
-        if isinstance(value, np.ndarray):
-            return self.array(value, where)
-        if isinstance(value, np.generic):
-            return {"scalar": self.array(np.asarray(value), where)}
-        if isinstance(value, slice):
-            parts = value.start, value.stop, value.step
-            return {"slice": [None if part is None else int(part) for part in parts]}
-        if isinstance(value, np.random.RandomState):
-            # A parameter and the state of a model may be one and the same.
-            if value not in self.random_states:
-                self.random_states.append(value)
-                return {"random_state": self(value.get_state(), where)}
-            return {"same_random_state": self.random_states.index(value)}
+    def other(self, value, where):
         if isinstance(value, torch.device):
             return {"device": str(value)}
-        if isinstance(value, type) and issubclass(value, np.generic):
-            return {"dtype": np.dtype(value).name}
         if isinstance(value, BaseEstimator):
             state = dict(value.__getstate__())
             if state.get("_latent_density") is not None:
@@ -309,48 +219,22 @@ class _Encoder:
             return {"object": _name(type(value)), "state": self(state, where)}
         if callable(value) and getattr(value, "__name__", "<lambda>") != "<lambda>":
             return {"class": _name(value)}
-        raise TypeError(
-            f"{where} is {value!r}, which a file of numbers and texts can not hold. Set it to "
-            "something else with set_params, or take joblib."
-        )
-
-    def array(self, value, where):
-        if value.dtype.kind in "OU":
-            if not all(type(item) is str for item in value.ravel().tolist()):
-                raise TypeError(f"{where} is an array of {value.dtype} with more than texts.")
-            texts = [value.ravel().tolist(), list(value.shape)]
-            return {"texts": [*texts, "O" if value.dtype.kind == "O" else value.dtype.str[1:]]}
-        if value.dtype.kind not in "biuf":
-            raise TypeError(f"{where} is an array of {value.dtype}, which no such file can hold.")
-        name = f"{len(self.arrays)} {where}"
-        value = np.ascontiguousarray(value).reshape(value.shape)
-        self.arrays[name] = value.astype(value.dtype.newbyteorder("="))
-        return {"array": name}
+        return super().other(value, where)
 
 
-class _Decoder:
-    """The way back."""
+class _EstimatorDecoder(Decoder):
+    """Finds classes by their names among what is known and what is `given`."""
 
-    def __init__(self, arrays, classes):
-        self.arrays, self.given, self.random_states = arrays, classes, []
+    def __init__(self, arrays, given):
+        super().__init__(arrays)
+        self.given = given
 
-    def __call__(self, value, depth=0):
-        if depth > MAX_DEPTH:
-            raise FileError("it is nested too deeply")
-        if isinstance(value, list):
-            return [self(part, depth + 1) for part in value]
-        if not isinstance(value, dict):
-            return value
-        if value.keys() == {"object", "state"}:
-            return self.object(value["object"], self(value["state"], depth + 1))
-        ((kind, content),) = value.items()
-        if kind == "dict":
-            return {self(k, depth + 1): self(v, depth + 1) for k, v in content}
-        if kind in ("tuple", "scalar", "random_state"):
-            content = self(content if kind != "tuple" else list(content), depth + 1)
-        return _DECODERS[kind](self, content)
+    def other(self, value, depth):
+        if value.keys() != {"object", "state"}:
+            return super().other(value, depth)
+        return self._object(value["object"], self(value["state"], depth + 1))
 
-    def find(self, name):
+    def _find(self, name):
         package, _, name = name.partition(".")
         if package == "skae" and name in _own_classes():
             return _own_classes()[name]
@@ -365,8 +249,8 @@ class _Decoder:
             f"load(path, classes=[{name}])"
         )
 
-    def object(self, name, state):
-        cls = self.find(name)
+    def _object(self, name, state):
+        cls = self._find(name)
         if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
             raise FileError(f"{name} is no estimator")
         if not isinstance(state, dict) or not all(
@@ -377,31 +261,8 @@ class _Decoder:
         made.__setstate__(state)
         return made
 
-    def random_state(self, state):
-        made = np.random.RandomState()
-        made.set_state(state)
-        self.random_states.append(made)
-        return made
-
-    def texts(self, content):
-        items, shape, kind = content
-        if not all(isinstance(item, str) for item in items) or kind[0] not in "OU":
-            raise FileError("an array of texts has something else")
-        if kind != "O" and len(items) * int(kind[1:]) > 1000 + 100 * sum(map(len, items)):
-            raise FileError("an array of texts is wider than its texts")
-        return np.array(items, dtype=kind).reshape(shape)
-
-
-_DECODERS = {
-    "float": lambda decoder, value: {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[value],
-    "tuple": lambda decoder, value: tuple(value),
-    "array": lambda decoder, value: decoder.arrays.pop(value),  # each has one place
-    "scalar": lambda decoder, value: value[()],
-    "texts": _Decoder.texts,
-    "random_state": _Decoder.random_state,
-    "same_random_state": lambda decoder, value: decoder.random_states[value],
-    "slice": lambda decoder, value: slice(*value),
-    "device": lambda decoder, value: torch.device(value),
-    "dtype": lambda decoder, value: np.dtype(value).type,
-    "class": _Decoder.find,
-}
+    kinds = {
+        **Decoder.kinds,
+        "device": lambda self, value: torch.device(value),
+        "class": _find,
+    }

@@ -18,6 +18,7 @@ ORDER = [
         "metrics",
         "_device",
         "_documented",
+        "_files",
         "_optimizer",
         "_validation",
         "_labels",

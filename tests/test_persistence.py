@@ -28,8 +28,8 @@ from skae import (
     LadderClassifier,
     SparseAutoencoder,
     VAETransformer,
+    _files,
     load,
-    persistence,
     save,
 )
 from skae.architectures import ConvNet, TorchArchitecture
@@ -278,7 +278,7 @@ class OwnTransformer(AutoencoderTransformer):
         (
             make(AutoencoderTransformer, net_params={"optimizer__weight_decay": 1j}),
             TypeError,
-            r"AutoencoderTransformer\.net_params\.optimizer__weight_decay is 1j",
+            r"estimator\.net_params\.optimizer__weight_decay is 1j",
         ),
         (
             AutoencoderClassifier(make(AutoencoderTransformer), DecisionTreeClassifier()),
@@ -308,7 +308,7 @@ def test_a_save_that_fails_leaves_the_old_file_whole(failing, rows, tmp_path, mo
     def fail(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(persistence.os, failing, fail)
+    monkeypatch.setattr(_files.os, failing, fail)
     with pytest.raises(OSError, match="No space left"):
         save(make(VAETransformer).fit(X), path)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
@@ -338,7 +338,7 @@ def changed(written, change):
     text = json.loads(written[8 : 8 + n_bytes])["__metadata__"]["skae"]
     arrays = numpy.load(written)
     text = change(text, arrays)
-    digest = persistence._digest(text, arrays)
+    digest = _files._digest(text, arrays)
     return numpy.save(arrays, {"skae": text, "digest": digest})
 
 
