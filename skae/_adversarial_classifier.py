@@ -82,6 +82,9 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
     callbacks : list of skorch callbacks, default=None
         Called during training.
+    checkpoint : str or path-like, default=None
+        A folder in which `fit` keeps its state after each epoch, until it ends. If it is killed,
+        the same `fit` goes on from there.
     net_params : dict, default=None
         Merged last into the settings of the skorch net.
     random_state : int, RandomState instance or None, default=None
@@ -175,6 +178,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         warm_start=False,
         device="auto",
         callbacks=None,
+        checkpoint=None,
         net_params=None,
         random_state=None,
         verbose=0,
@@ -197,6 +201,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
             warm_start=warm_start,
             device=device,
             callbacks=callbacks,
+            checkpoint=checkpoint,
             net_params=net_params,
             random_state=random_state,
             verbose=verbose,

@@ -1,8 +1,10 @@
 """The estimator that trains a torch module: validation, training and inference, written once."""
 
 import copy
+import os
 import warnings
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from numbers import Integral, Real
@@ -17,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn import functional
 
 from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
+from skae._checkpoint import Checkpoint, key_of_fit
 from skae._device import forked_seed, is_available, plain_torch, resolve_device
 from skae._documented import Documented
 from skae._labels import hold_out_of_each
@@ -52,6 +55,7 @@ _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
 # What may change between a `fit` and another that goes on from it; all else is built in.
 _MAY_CHANGE = {
+    "checkpoint",
     "early_stopping",
     "latent_density",
     "learning_rate",
@@ -92,6 +96,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         "warm_start": ["boolean"],
         "device": [str, torch.device],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
         "net_params": [dict, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -114,6 +119,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         warm_start,
         device,
         callbacks,
+        checkpoint,
         net_params,
         random_state,
         verbose,
@@ -131,12 +137,16 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         self.warm_start = warm_start
         self.device = device
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.net_params = net_params
         self.random_state = random_state
         self.verbose = verbose
 
     # Whether NaN is "not observed"; models that can do with it have a parameter of this name.
     allow_nan = False
+
+    # Of the present fit.
+    _checkpoint = None
 
     # What a model fills in.
 
@@ -181,10 +191,10 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                     "X_val has no labels. Leave it out: labelled rows are held out of X."
                 )
             X_val = self._validate_target(X_val, reset=False)
+        with self._kept_in_a_file(X, labels, weight, X_val), plain_torch(grad=True):
             n_train = len(subset)
-        else:
-            subset, n_train = self._split(subset, labels)
-        with plain_torch(grad=True):
+            if X_val is None:
+                subset, n_train = self._split(subset, labels)
             statistics = self._standardize(X, subset, weight) if fresh else None
             self._goes_on = self.warm_start
             all_rows = self._rows(X, subset, weight, labels)
@@ -204,7 +214,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             task = None
             if HAS_CALLBACKS:
                 task = FitTask(self, self.max_iter * max(1, len(starts)), X, labels)
-            self._train(
+            interrupted = self._train(
                 rows,
                 nets=[partial(self._new_net, start, rows, statistics) for start in starts],
                 floor=floor,
@@ -217,7 +227,21 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             )
             if task is not None:
                 task.ends(self.net_)
+            if self._checkpoint is not None and not interrupted:
+                self._checkpoint.is_over()
         return self
+
+    @contextmanager
+    def _kept_in_a_file(self, *tables):
+        """Keep the state of a fit of these tables where `checkpoint` says; take up an old one."""
+        if self.checkpoint is not None:
+            self._checkpoint = Checkpoint(self.checkpoint, key_of_fit(self, *tables))
+            self._rng = self._checkpoint.begins(self._rng)
+            self._rng_before = self._rng.get_state()
+        try:
+            yield
+        finally:
+            vars(self).pop("_checkpoint", None)
 
     def _partial_fit(self, X, y=None, sample_weight=None):
         fresh = self._prepare(anew=False)
@@ -361,13 +385,15 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
     def _train(self, rows, *, nets, floor=None, task=None, **settings):
         """Train the net there is, or else what each of `nets` makes; keep the best.
 
-        Where none is surely better than `floor`, a net that is not trained, that is kept.
+        Where none is surely better than `floor`, a net that is not trained, that is kept. Returns
+        whether training was interrupted.
         """
         before = None
         if hasattr(self, "net_"):
             before, nets = snapshot(self.net_), [lambda: self.net_]
         try:
             terms = failure = None
+            interrupted = False
             for make in nets:
                 try:
                     net = make()
@@ -378,6 +404,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                             lr=self.learning_rate_init,
                             floor=floor,
                             listeners=self._listeners(settings["max_epochs"], task),
+                            checkpoint=self._checkpoint,
                             **settings,
                         )
                 except TrainingDiverged as error:
@@ -391,10 +418,12 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                         ConvergenceWarning,
                         stacklevel=3,
                     )
+                    interrupted = True
                     break
                 if terms is None or not found["loss"] >= terms["loss"]:  # of NaN and a number, this
                     self.net_, terms = net, found
-                if net.interrupted_:
+                interrupted = net.interrupted_
+                if interrupted:
                     break
             if terms is None:
                 raise failure
@@ -412,6 +441,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             raise
         self.best_loss_ = terms["loss"]
         vars(self).update(curves(self.net_.history))
+        return interrupted
 
     def _listeners(self, n_epochs, task=None):
         """Who hears of the epochs of a training."""

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import reprlib
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ def write(path, content, encoder=None, *, sync=True):
     metadata = {"skae": text, "digest": _digest(text, encoder.arrays)}
     data = safetensors.numpy.save(encoder.arrays, metadata)
     path = Path(os.path.realpath(path))  # the file that a link leads to
-    number, draft = tempfile.mkstemp(dir=path.parent, prefix=".skae-")
+    number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(number, "wb") as file:
             file.write(data)
@@ -133,8 +134,8 @@ class Encoder:
     def other(self, value, where):
         """What a derived encoder may know."""
         raise TypeError(
-            f"{where} is {value!r}, which a file of numbers and texts can not hold. Set it to "
-            "something else with set_params, or take joblib."
+            f"{where} is {reprlib.repr(value)}, which a file of numbers and texts can not hold. "
+            "Set it to something else with set_params, or take joblib."
         )
 
     def array(self, value, where):

@@ -14,6 +14,7 @@ DEFAULTS = {"learning_rate_init": 0.001, "max_iter": 50, "early_stopping": False
 SETTINGS = set(inspect.signature(NeuralEstimator.__init__).parameters) - {
     "self",
     "activation",
+    "checkpoint",
     "hidden_layer_sizes",
     "warm_start",
 }
@@ -51,6 +52,7 @@ class FineTuner(SemiSupervisedClassifier):
             hidden_layer_sizes=(),
             activation=transformer.activation,
             warm_start=False,
+            checkpoint=None,
             **settings,
         )
         self.transformer = transformer

@@ -41,9 +41,10 @@ class MissingValuesMixin:
         return FillMissing(*map(torch.tensor, self._fill))
 
     def _train(self, rows, *, rows_val=None, **settings):
-        super()._train(rows, rows_val=rows_val, **settings)
+        interrupted = super()._train(rows, rows_val=rows_val, **settings)
         if self.allow_nan:
             self._share = self._share_of_reconstructions(rows if rows_val is None else rows_val)
+        return interrupted
 
     def _share_of_reconstructions(self, rows):
         """How far to go from linear estimates to reconstructions to come nearest to hidden ones."""

@@ -100,7 +100,7 @@ class ObjectiveNet(NeuralNet):
         self.steps_per_epoch_ = len(self.get_iterator(X, training=True))
         # A weight of the objective's own may depend on how far training is.
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
-        own = (EpochTimer, KeepBest, Tell)
+        own = (EpochTimer, Keep, KeepBest, Tell)
         self.reports_batches_ = not all(isinstance(cb, own) for _, cb in self.callbacks_)
 
     def notify(self, method_name, **kwargs):
@@ -324,17 +324,17 @@ class KeepBest(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget the last training."""
-        self.best_terms_, self.best_weights_ = None, None
+        self.best_terms_, self.best_weights_, self.floor_terms_ = None, None, None
 
     def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
         """Judge the start before the first epoch: training must not end worse."""
+        iterator = net.get_iterator(dataset_valid, training=False)
+        if self.floor is not None and self.floor_terms_ is None:
+            self.floor_terms_ = self.floor.validate(iterator)
         if self.best_weights_ is None and not self._is_warming_up(net):
-            iterator = net.get_iterator(dataset_valid, training=False)
             terms = net.validate(iterator)
             self.target_, self.waited_ = terms["loss"], 0
-            if self.floor is not None:
-                terms = self.floor.validate(iterator)
-            self._keep(net, terms, len(net.history) - 1)
+            self._keep(net, self.floor_terms_ or terms, len(net.history) - 1)
 
     def _is_warming_up(self, net):
         """Whether the objective is not yet the one that the model is judged by."""
@@ -342,7 +342,7 @@ class KeepBest(Callback):
 
     def _keep(self, net, terms, n_epochs):
         self.best_terms_, net.best_epoch_ = terms, n_epochs
-        self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        self.best_weights_ = copy.deepcopy(dict(net.module_.state_dict()))
 
     def on_epoch_end(self, net, **kwargs):
         """Compare the epoch with the best one."""
@@ -362,6 +362,11 @@ class KeepBest(Callback):
             self.waited_ += 1
         net.stops_ = self.waited_ >= self.patience
 
+    def known(self):
+        """What it knows after an epoch, as a dictionary of attributes."""
+        known = "best_terms_", "best_weights_", "target_", "waited_"
+        return {name: value for name, value in vars(self).items() if name in known}
+
     @staticmethod
     def _is_sure(gains):
         gains = gains.double()
@@ -373,6 +378,27 @@ class KeepBest(Callback):
         if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
             self.best_weights_ = None
+
+
+class Keep(Callback):
+    """Keep the state of training in a file after each epoch; begin from it, if there is one.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    keep_best : KeepBest or None
+    """
+
+    def __init__(self, checkpoint, keep_best):
+        self.checkpoint, self.keep_best = checkpoint, keep_best
+
+    def on_train_begin(self, net, **kwargs):
+        """Go to where the last one was."""
+        self.checkpoint.resume(net, self.keep_best)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write."""
+        self.checkpoint.keep(net, self.keep_best)
 
 
 class Tell(Callback):
@@ -509,6 +535,7 @@ def train(
     tol=0.0,
     floor=None,
     listeners=(),
+    checkpoint=None,
 ):
     """Train an initialized net on `rows` for at most `max_epochs`.
 
@@ -531,6 +558,8 @@ def train(
         those of the floor, and it is for the caller to take it.
     listeners : list
         Who hears of each epoch: see `Tell`.
+    checkpoint : Checkpoint or None
+        Where the state is kept after each epoch, and read if there is one.
 
     Returns
     -------
@@ -540,14 +569,24 @@ def train(
     net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
     _check_schedule(net)
     net.train_split = None if rows_val is None else predefined_split(rows_val)
+    n_epochs = max_epochs
     keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol, floor)
     # First, so that it sees an epoch after which a callback of the user's ends training.
     first = [] if keep_best is None else [("keep_best", keep_best)]
     last = [("tell", Tell(listeners))] if listeners else []
+    if checkpoint is not None:
+        if isinstance(net, SharedNet):
+            raise ValueError(
+                "checkpoint is for training in one process, but net_params has an accelerator of "
+                "several. Leave one of them out."
+            )
+        last.append(("keep", Keep(checkpoint, keep_best)))
+        n_done, stopped = checkpoint.next_training()
+        n_epochs = 0 if stopped else max_epochs - n_done
     users = net.callbacks_
     try:
         net.callbacks_ = [*first, *users, *last]
-        net.partial_fit(rows)
+        net.partial_fit(rows, epochs=n_epochs)
     finally:
         net.callbacks_, net.train_split, net.row_losses_ = users, None, None
         for listener in listeners:

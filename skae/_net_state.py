@@ -32,7 +32,7 @@ def restore(net, state):
 def pack(net, *, with_optimizers):
     """A trained net as plain arrays and lists; optimizers only where training is to go on."""
     return {
-        "module": _to_arrays(dict(net.module_.state_dict())),
+        "module": to_arrays(dict(net.module_.state_dict())),
         "training": _pack_training(net) if with_optimizers else None,
         "history": [_without_batches(row) for row in net.history],
         "batch_size": net.batch_size,
@@ -45,12 +45,12 @@ def unpack(net, state, *, to_train):
 
     Only if it is `to_train` need these be those of the optimizer as well.
     """
-    net.module_.load_state_dict(_to_tensors(state["module"]))
+    net.module_.load_state_dict(to_tensors(state["module"]))
     net.module_.eval()
     if not to_train:
         net.resting_ = state["training"]
     elif state["training"] is not None:
-        _load_optimizers(net, _to_tensors(state["training"]["optimizers"]))
+        _load_optimizers(net, to_tensors(state["training"]["optimizers"]))
         net.lr_shares_ = state["training"]["lr_shares"]
     net.history_ = type(net.history)([{**row, "batches": []} for row in state["history"]])
     for name in FACTS:
@@ -67,7 +67,7 @@ def _pack_training(net):
     if rests(net):
         return net.resting_
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
-    return {"optimizers": _to_arrays(optimizers), "lr_shares": net.lr_shares_}
+    return {"optimizers": to_arrays(optimizers), "lr_shares": net.lr_shares_}
 
 
 def _load_optimizers(net, states):
@@ -79,7 +79,8 @@ def _without_batches(row):
     return {name: value for name, value in row.items() if name != "batches"}
 
 
-def _to_arrays(value):
+def to_arrays(value):
+    """Containers with arrays for tensors."""
     return _convert(value, torch.Tensor, _array)
 
 
@@ -89,7 +90,8 @@ def _array(tensor):
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy().copy()
 
 
-def _to_tensors(value):
+def to_tensors(value):
+    """Containers with tensors for arrays."""
     return _convert(value, np.ndarray, lambda array: torch.from_numpy(np.array(array)))
 
 

@@ -116,11 +116,16 @@ def _losses(net):
     return {name: f"{loss:.4g}" for name, loss in losses.items() if loss is not None}
 
 
+def _n_done(net):
+    """How many epochs of this training there have been, those before a checkpoint included."""
+    return len(net.history) - net.epochs_before_
+
+
 class Lines:
     """A line for each epoch."""
 
     def __init__(self, title, n_epochs):
-        self.title, self.n_epochs, self.n_done = title, n_epochs, 0
+        self.title, self.n_epochs = title, n_epochs
 
     def epoch_begins(self, net):
         """Remember when."""
@@ -128,11 +133,10 @@ class Lines:
 
     def epoch_ends(self, net):
         """Print the losses and the seconds that the epoch took."""
-        self.n_done += 1
         losses = ", ".join(f"{name} {loss}" for name, loss in _losses(net).items())
         seconds = time.perf_counter() - self.start
         print(
-            f"{self.title}: epoch {self.n_done} of {self.n_epochs}, {losses}, {seconds:.2f} s",
+            f"{self.title}: epoch {_n_done(net)} of {self.n_epochs}, {losses}, {seconds:.2f} s",
             flush=True,
         )
         return False
@@ -155,7 +159,7 @@ class Bar:
     def epoch_ends(self, net):
         """One epoch further."""
         self.bar.set_postfix(_losses(net), refresh=False)
-        self.bar.update()
+        self.bar.update(_n_done(net) - self.bar.n)
         return False
 
     def close(self):

@@ -92,6 +92,9 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
     callbacks : list of skorch callbacks, default=None
         Called during training.
+    checkpoint : str or path-like, default=None
+        A folder in which `fit` keeps its state after each epoch, until it ends. If it is killed,
+        the same `fit` goes on from there.
     net_params : dict, default=None
         Merged last into the settings of the skorch net, such as
         ``{"optimizer__weight_decay": 1e-3, "compile": True}``.
@@ -187,6 +190,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         warm_start=False,
         device="auto",
         callbacks=None,
+        checkpoint=None,
         net_params=None,
         random_state=None,
         verbose=0,
@@ -213,6 +217,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
             warm_start=warm_start,
             device=device,
             callbacks=callbacks,
+            checkpoint=checkpoint,
             net_params=net_params,
             random_state=random_state,
             verbose=verbose,
@@ -279,6 +284,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
                 learning_rate=self.learning_rate,
                 max_epochs=self.layer_max_iter,
                 listeners=self._listeners(self.layer_max_iter),
+                checkpoint=self._checkpoint,
             )
         if net.interrupted_:  # a model with layers that have learned nothing is none
             raise KeyboardInterrupt("Interrupted before all layers were trained.")

@@ -19,3 +19,16 @@ def digits():
 def unit_digits(digits):
     """400 digits, 64 pixels in [0, 1]."""
     return np.asarray(digits / 16, dtype=np.float32)
+
+
+def pytest_addoption(parser):
+    """Know `--thorough`."""
+    parser.addoption(
+        "--thorough", action="store_true", help="as many tries as docs/reliability.md counts"
+    )
+
+
+@pytest.fixture
+def tries(request):
+    """``tries(few, many)``: how many a test makes; what it has made is printed at the end."""
+    return lambda few, many: many if request.config.getoption("--thorough", False) else few

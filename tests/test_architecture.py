@@ -30,7 +30,7 @@ ORDER = [
     ],
     ["model_selection", "plotting"],
     ["_batches"],
-    ["_shared_net"],
+    ["_checkpoint", "_shared_net"],
     ["_scaling", "_net", "architectures", "objectives"],
     ["modules"],
     ["_estimator"],
