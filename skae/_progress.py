@@ -171,4 +171,5 @@ def can_show_bar():
     """Whether somebody looks on: in a terminal or a notebook, not in a file."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return sys.stderr.isatty() or (shell is not None and "IPKernelApp" in shell.config)
+    is_terminal = getattr(sys.stderr, "isatty", bool)()  # there may be none, or one without it
+    return is_terminal or (shell is not None and "IPKernelApp" in shell.config)

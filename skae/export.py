@@ -12,17 +12,23 @@ import logging
 import warnings
 
 import torch
-from sklearn.base import is_clusterer
+from sklearn.base import ClassifierMixin, ClusterMixin, is_classifier, is_clusterer
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base import BaseAutoencoder
 from skae._device import plain_torch
+from skae._estimator import NeuralEstimator
 
 __all__ = ["register_skl2onnx", "to_module", "to_onnx"]
 
 # Rows of the example that a graph is traced with: one would be taken for a constant.
 N_EXAMPLES = 3
+# Those that skl2onnx knows of scikit-learn's classifiers and does itself.
+CLASSIFIER_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "nocl": [True, False],
+    "output_class_labels": [False, True],
+}
 
 
 def to_module(estimator, part="all"):
@@ -70,13 +76,10 @@ def to_module(estimator, part="all"):
     >>> exported = torch.export.export(encoder, (torch.zeros(5, 64),), dynamic_shapes=({0: rows},))
     """
     _check(estimator, part)
-    model, scaling = (
-        copy.deepcopy(module).cpu().eval() for module in (estimator.module_, estimator.scaling_)
-    )
+    model, scaling = _parts(estimator)
     # Whether the decoder is told the class.
     is_told = getattr(model, "n_classes", 0) > 0
-    # Clusters are sorted by size, which the module does not know.
-    order = torch.from_numpy(estimator._order) if is_clusterer(estimator) else None
+    order = _order(estimator)
     has_codes = hasattr(estimator, "transform")
     has_decoder = hasattr(estimator, "inverse_transform")
     if part != "all" and not (has_codes if part == "encoder" else has_decoder):
@@ -126,7 +129,8 @@ def to_onnx(estimator, part="all", *, opset_version=None):
     TypeError
         If the estimator is none of skae's with a torch module of its own.
     ValueError
-        If the estimator has no such part, or if what it does is no static graph.
+        If the estimator has no such part, if what it does is no static graph, or if torch can not
+        write that version of the operators.
 
     Examples
     --------
@@ -141,6 +145,11 @@ def to_onnx(estimator, part="all", *, opset_version=None):
     """
     module = to_module(estimator, part)
     _require("onnx", "onnxscript")
+    return _trace(module, opset_version)
+
+
+def _trace(module, opset_version):
+    """The ONNX model of one of the modules below."""
     rows = torch.export.Dim("n_samples")
     examples = module.examples()
     with plain_torch(grad=True), _quiet_exporter():
@@ -154,13 +163,23 @@ def to_onnx(estimator, part="all", *, opset_version=None):
             opset_version=opset_version,
             verbose=False,
         )
-    return program.model_proto
+    model = program.model_proto
+    written = {entry.domain: entry.version for entry in model.opset_import}[""]
+    if opset_version not in (None, written):
+        raise ValueError(
+            f"opset_version={opset_version}, but torch wrote {written} instead. Take {written}; "
+            "skl2onnx calls it target_opset."
+        )
+    return model
 
 
 def register_skl2onnx():
-    """Teach skl2onnx the transformers of skae, so that it converts pipelines with them.
+    """Teach skl2onnx the estimators of skae, so that it converts pipelines with them.
 
-    Each is converted to what `transform` does. Calling it again changes nothing.
+    Transformers become what `transform` does, classifiers what `predict` and `predict_proba` do,
+    also as a first step, and clusterers what `predict` does. Those that hold other estimators,
+    `AutoencoderClassifier` and `AutoencoderOutlierDetector`, are not converted: make a pipeline of
+    what is inside. Calling it again changes nothing.
 
     Raises
     ------
@@ -184,30 +203,84 @@ def register_skl2onnx():
     _require("onnx", "onnxscript", "skl2onnx")
     import skl2onnx
 
-    classes = [BaseAutoencoder]
+    classes = [NeuralEstimator]
     while classes:
         cls = classes.pop()
         classes += cls.__subclasses__()
         if not inspect.isabstract(cls):
             skl2onnx.update_registered_converter(
-                cls, f"Skae{cls.__name__}", _infer_shapes, _convert, overwrite=True
+                cls,
+                f"Skae{cls.__name__}",
+                _infer_shapes,
+                _convert,
+                overwrite=True,
+                parser=_parse_clusterer if issubclass(cls, ClusterMixin) else None,
+                options=CLASSIFIER_OPTIONS if issubclass(cls, ClassifierMixin) else None,
             )
 
 
-def _infer_shapes(operator):
-    from skl2onnx.common.data_types import FloatTensorType
+def _parse_clusterer(scope, model, inputs, custom_parsers=None):
+    """It has one output; skl2onnx would expect distances as well."""
+    from skl2onnx.common.data_types import Int64TensorType
 
-    n_rows = operator.inputs[0].get_first_dimension()
-    operator.outputs[0].type = FloatTensorType([n_rows, operator.raw_operator._n_features_out])
+    operator = scope.declare_local_operator(f"Skae{type(model).__name__}", model)
+    operator.inputs = inputs
+    operator.outputs.append(scope.declare_local_variable("label", Int64TensorType()))
+    return operator.outputs
+
+
+def _infer_shapes(operator):
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+
+    model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    if is_classifier(model):
+        kind = Int64TensorType if model.classes_.dtype.kind in "bifu" else StringTensorType
+        types = [kind([n_rows]), FloatTensorType([n_rows, len(model.classes_)])]
+    elif is_clusterer(model):
+        types = [Int64TensorType([n_rows])]
+    else:
+        types = [FloatTensorType([n_rows, model._n_features_out])]
+    for output, type_ in zip(operator.outputs, types, strict=True):
+        output.type = type_
 
 
 def _convert(scope, operator, container):
-    """Copy the graph of the encoder into the graph of the pipeline, under names of its own."""
+    """Add the graph of what the estimator does to the graph of the pipeline."""
+    model, outputs = operator.raw_operator, [output.full_name for output in operator.outputs]
+    _check(model, "all")
+    if is_classifier(model):
+        _paste(scope, operator, container, "probabilities", outputs[1])
+        _name_the_largest(scope, container, model.classes_, outputs[1], outputs[0])
+    else:
+        _paste(scope, operator, container, "labels" if is_clusterer(model) else "codes", outputs[0])
+
+
+def _name_the_largest(scope, container, classes, probabilities, label):
+    """Nodes from probabilities to the most probable class."""
+    from onnx import TensorProto
+
+    names = [scope.get_unique_variable_name(f"skae_{name}") for name in ("classes", "largest")]
+    if classes.dtype.kind in "bifu":
+        kind, values = TensorProto.INT64, classes.astype(int).tolist()
+    else:
+        kind, values = TensorProto.STRING, [str(name).encode() for name in classes]
+    container.add_initializer(names[0], kind, [len(values)], values)
+    for op, inputs, output, settings in (
+        ("ArgMax", [probabilities], names[1], {"axis": 1, "keepdims": 0}),
+        ("Gather", names, label, {"axis": 0}),
+    ):
+        name = scope.get_unique_operator_name(f"skae_{op}")
+        container.add_node(op, inputs, [output], name=name, **settings)
+
+
+def _paste(scope, operator, container, what, output):
+    """Copy the graph of one output of the estimator, under names of its own."""
     from onnx import helper
 
-    graph = to_onnx(operator.raw_operator, "encoder", opset_version=container.target_opset).graph
-    names = {"": ""}
-    names[graph.output[0].name] = operator.outputs[0].full_name
+    estimator = operator.raw_operator
+    module = _FromRows(*_parts(estimator), [what], _order(estimator))
+    graph = _trace(module.eval(), container.target_opset).graph
+    names = {"": "", graph.output[0].name: output}
 
     def own(name):
         if name not in names:
@@ -233,6 +306,18 @@ def _convert(scope, operator, container):
         )
         container.nodes[-1].attribute.extend(node.attribute)
         container.node_domain_version_pair_sets.add((node.domain, container.target_opset))
+
+
+def _parts(estimator):
+    """Copies of the network and of what standardizes its rows, on the CPU."""
+    return (
+        copy.deepcopy(module).cpu().eval() for module in (estimator.module_, estimator.scaling_)
+    )
+
+
+def _order(estimator):
+    """Of clusters, which are sorted by size; the network does not know it."""
+    return torch.from_numpy(estimator._order) if is_clusterer(estimator) else None
 
 
 class _FromRows(nn.Module):
@@ -283,14 +368,16 @@ class _Decoder(nn.Module):
 @contextlib.contextmanager
 def _quiet_exporter():
     """Notes of the exporter on packages that it could use are no news to who exports."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
     try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _require(*packages):

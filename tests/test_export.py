@@ -147,6 +147,48 @@ def test_two_of_skae_in_one_pipeline(rows):
     agrees(session.run(None, {"X": rows})[0], pipeline.transform(rows))
 
 
+@pytest.mark.parametrize("names", [np.array([3, 5, 9]), np.array(["a", "b", "ä"])])
+@pytest.mark.parametrize(
+    "cls", [LadderClassifier, skae.VAEClassifier, skae.AdversarialAutoencoderClassifier]
+)
+def test_a_pipeline_may_end_in_a_classifier(cls, names, rows):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    register_skl2onnx()
+    y = names[np.arange(len(rows)) % 3]
+    pipeline = make_pipeline(PCA(8), quick(cls)).fit(rows, y)
+    converted = skl2onnx.to_onnx(pipeline, rows[:1], options={"zipmap": False})
+    session = onnxruntime.InferenceSession(converted.SerializeToString())
+    labels, probabilities = session.run(None, {"X": rows})
+    np.testing.assert_array_equal(labels, pipeline.predict(rows))
+    agrees(probabilities, pipeline.predict_proba(rows))
+    zipped = onnxruntime.InferenceSession(
+        skl2onnx.to_onnx(pipeline, rows[:1]).SerializeToString()
+    ).run(None, {"X": rows[:1]})[1]
+    assert set(zipped[0]) == set(names.tolist())
+
+
+def test_a_pipeline_may_end_in_clusters(rows):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    register_skl2onnx()
+    pipeline = make_pipeline(PCA(8), quick(skae.AdversarialAutoencoderClustering)).fit(rows)
+    converted = skl2onnx.to_onnx(pipeline, rows[:1])
+    session = onnxruntime.InferenceSession(converted.SerializeToString())
+    np.testing.assert_array_equal(session.run(None, {"X": rows})[0], pipeline.predict(rows))
+
+
+def test_operators_that_torch_can_not_write_are_refused(rows):
+    pytest.importorskip("onnxscript")
+    model = quick(AutoencoderTransformer).fit(rows)
+    (standard,) = [i for i in to_onnx(model).opset_import if not i.domain]
+    assert to_onnx(model, opset_version=standard.version) == to_onnx(model)
+    with pytest.raises(ValueError, match=r"torch wrote \d+ instead"):
+        to_onnx(model, opset_version=12)
+
+
 def test_what_can_not_be_exported_says_why(rows, monkeypatch):
     model = quick(AutoencoderTransformer).fit(rows)
     with pytest.raises(NotFittedError):
