@@ -269,6 +269,26 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         return super()._partial_fit(X, None, sample_weight)
 
     @tensors_welcome
+    def fit_predict(self, X, y=None, **kwargs):
+        """Fit, and find the cluster of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : None
+            Ignored.
+        **kwargs
+            Of `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            `labels_`.
+        """
+        return super().fit_predict(X, y, **kwargs)
+
+    @tensors_welcome
     def predict(self, X):
         """Find the cluster of each row.
 

@@ -181,7 +181,7 @@ class AutoencoderClassifier(
             with step("fit-classifier", self.classifier_):
                 weights = weights_for(self.classifier_, sample_weight)
                 self.classifier_.fit(codes, known, **weights)
-        keep_feature_names(self, self.transformer_)
+            keep_feature_names(self, self.transformer_)
         return self
 
     def _make_tuner(self):

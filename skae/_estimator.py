@@ -146,7 +146,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
     allow_nan = False
 
     # Of the present fit.
-    _checkpoint = None
+    _checkpoint = _task = None
 
     # What a model fills in.
 
@@ -191,7 +191,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                     "X_val has no labels. Leave it out: labelled rows are held out of X."
                 )
             X_val = self._validate_target(X_val, reset=False)
-        with self._kept_in_a_file(X, labels, weight, X_val), plain_torch(grad=True):
+        with self._one_fit(X, labels, weight, X_val), plain_torch(grad=True):
             n_train = len(subset)
             if X_val is None:
                 subset, n_train = self._split(subset, labels)
@@ -211,9 +211,8 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                 floor = self._make_floor(all_rows, statistics)
                 if X_val is None:
                     rows_val = _not_by_heart(floor, all_rows, rows_val)
-            task = None
             if HAS_CALLBACKS:
-                task = FitTask(self, self.max_iter * max(1, len(starts)), X, labels)
+                self._task = FitTask(self, self._n_epochs(max(1, len(starts))), X, labels)
             interrupted = self._train(
                 rows,
                 nets=[partial(self._new_net, start, rows, statistics) for start in starts],
@@ -223,17 +222,16 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                 learning_rate=self.learning_rate,
                 patience=self.n_iter_no_change if self.early_stopping else None,
                 tol=self.tol,
-                task=task,
             )
-            if task is not None:
-                task.ends(self.net_)
+            if self._task is not None:
+                self._task.ends(self.net_)
             if self._checkpoint is not None and not interrupted:
                 self._checkpoint.is_over()
         return self
 
     @contextmanager
-    def _kept_in_a_file(self, *tables):
-        """Keep the state of a fit of these tables where `checkpoint` says; take up an old one."""
+    def _one_fit(self, *tables):
+        """What there is during one fit of these tables only; a checkpoint is taken up."""
         if self.checkpoint is not None:
             self._checkpoint = Checkpoint(self.checkpoint, key_of_fit(self, *tables))
             self._rng = self._checkpoint.begins(self._rng)
@@ -241,7 +239,12 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         try:
             yield
         finally:
-            vars(self).pop("_checkpoint", None)
+            for name in ("_checkpoint", "_task"):
+                vars(self).pop(name, None)
+
+    def _n_epochs(self, n_starts):
+        """How many epochs `fit` has at most, or None where that is not known."""
+        return n_starts * self.max_iter
 
     def _partial_fit(self, X, y=None, sample_weight=None):
         fresh = self._prepare(anew=False)
@@ -382,7 +385,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         self._rng.set_state(before)
         return floor
 
-    def _train(self, rows, *, nets, floor=None, task=None, **settings):
+    def _train(self, rows, *, nets, floor=None, **settings):
         """Train the net there is, or else what each of `nets` makes; keep the best.
 
         Where none is surely better than `floor`, a net that is not trained, that is kept. Returns
@@ -403,7 +406,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                             rows,
                             lr=self.learning_rate_init,
                             floor=floor,
-                            listeners=self._listeners(settings["max_epochs"], task),
+                            listeners=self._listeners(settings["max_epochs"]),
                             checkpoint=self._checkpoint,
                             **settings,
                         )
@@ -423,7 +426,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                 if terms is None or not found["loss"] >= terms["loss"]:  # of NaN and a number, this
                     self.net_, terms = net, found
                 interrupted = net.interrupted_
-                if interrupted:
+                if interrupted or (self._task is not None and self._task.wants_end):
                     break
             if terms is None:
                 raise failure
@@ -443,9 +446,9 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         vars(self).update(curves(self.net_.history))
         return interrupted
 
-    def _listeners(self, n_epochs, task=None):
+    def _listeners(self, n_epochs):
         """Who hears of the epochs of a training."""
-        listeners = [] if task is None else [task]
+        listeners = [] if self._task is None else [self._task]
         if self.verbose:
             listeners.append((Bar if can_show_bar() else Lines)(type(self).__name__, n_epochs))
         return listeners

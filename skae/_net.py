@@ -78,6 +78,8 @@ class ObjectiveNet(NeuralNet):
 
     # Whether there is a callback of the user's that may want to hear of each batch.
     reports_batches_ = False
+    # Whether what is trained is only a part of a model, such as a layer.
+    is_part_ = False
     # Of the noise in validation.
     validation_seed_ = 0
 

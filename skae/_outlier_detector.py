@@ -129,14 +129,12 @@ class AutoencoderOutlierDetector(
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         autoencoder = self._default_autoencoder(shape[1] if len(shape) == 2 else 4)
         self.autoencoder_ = clone(autoencoder)
-        with (
-            fit_of_steps(self, 1, X, y) as step,
-            step("fit-autoencoder", self.autoencoder_),
-        ):
-            self.autoencoder_.fit(X, **weights_for(self.autoencoder_, sample_weight))
-        keep_feature_names(self, self.autoencoder_)
-        scores = self.autoencoder_.score_samples(X)
-        self.offset_ = float(np.percentile(scores, 100 * self.contamination))
+        with fit_of_steps(self, 1, X, y) as step:
+            with step("fit-autoencoder", self.autoencoder_):
+                self.autoencoder_.fit(X, **weights_for(self.autoencoder_, sample_weight))
+            keep_feature_names(self, self.autoencoder_)
+            scores = self.autoencoder_.score_samples(X)
+            self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
     @tensors_welcome

@@ -26,8 +26,8 @@ class FitTask:
     Parameters
     ----------
     estimator : NeuralEstimator
-    n_epochs : int
-        How many there may be.
+    n_epochs : int or None
+        How many there may be, if that is known.
     X, labels : array
         Training rows, and class numbers or None.
     """
@@ -39,6 +39,7 @@ class FitTask:
             self.rows = {"X": lambda: X[known], "y": lambda: estimator.classes_[labels[known]]}
         else:
             self.rows = {"X": X, "y": X}  # monitors want a target: it is what is reconstructed
+        self.wants_end = False
         self.task = estimator._init_callback_context(max_subtasks=n_epochs)
         self.task.call_on_fit_task_begin(estimator=estimator, **self.rows)
 
@@ -48,13 +49,13 @@ class FitTask:
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.rows)
 
     def epoch_ends(self, net):
-        """End the subtask; returns whether a callback asks to stop."""
+        """End the subtask; returns whether a callback asks, or has asked before, to stop."""
+        # While a part of the model is trained there is no model that could be scored.
+        state = {} if net.is_part_ else {"reconstruction_attributes": lambda: _state(net)}
         with torch.random.fork_rng(devices=[]):  # what they draw changes nothing
-            return self.epoch.call_on_fit_task_end(
-                estimator=self.estimator,
-                reconstruction_attributes=lambda: _state(net),
-                **self.rows,
-            )
+            wish = self.epoch.call_on_fit_task_end(estimator=self.estimator, **state, **self.rows)
+        self.wants_end = self.wants_end or bool(wish)
+        return self.wants_end
 
     def ends(self, net):
         """End the whole task."""
@@ -93,7 +94,8 @@ def fit_of_steps(meta, n_steps, X, y):
     if not HAS_CALLBACKS:
         yield lambda name, estimator: contextlib.nullcontext()
         return
-    rows = {"estimator": meta, "X": X, "y": y}
+    # Monitors want a target: where there is none, it is the rows.
+    rows = {"estimator": meta, "X": X, "y": X if y is None else y}
     task = meta._init_callback_context(max_subtasks=n_steps)
     task.call_on_fit_task_begin(**rows)
 
@@ -107,7 +109,8 @@ def fit_of_steps(meta, n_steps, X, y):
             part.call_on_fit_task_end(**rows)
 
     yield step
-    task.call_on_fit_task_end(**rows)
+    fitted = lambda: {k: v for k, v in vars(meta).items() if k[0] != "_" and k[-1] == "_"}  # noqa: E731
+    task.call_on_fit_task_end(reconstruction_attributes=fitted, **rows)
 
 
 def _losses(net):
@@ -171,5 +174,6 @@ def can_show_bar():
     """Whether somebody looks on: in a terminal or a notebook, not in a file."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    is_terminal = getattr(sys.stderr, "isatty", bool)()  # there may be none, or one without it
-    return is_terminal or (shell is not None and "IPKernelApp" in shell.config)
+    # There may be no stream, or one without it.
+    streams = [getattr(stream, "isatty", bool)() for stream in (sys.stdout, sys.stderr)]
+    return all(streams) or (shell is not None and "IPKernelApp" in shell.config)

@@ -241,6 +241,12 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
             self._train_layers(up, down[::-1], rows, self._make_corruption(statistics))
         return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
 
+    def _n_epochs(self, n_starts):
+        if self.architecture is not None:  # which has as many layers as it likes
+            return None
+        n_layers = len(self.hidden_layer_sizes) + 1
+        return n_layers * self.layer_max_iter + super()._n_epochs(n_starts)
+
     def _train_layers(self, up, down, rows, corruption):
         """Train each layer on what those below it give, with the layer that undoes it."""
         self.layer_loss_curves_ = []
@@ -276,6 +282,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
             device=str(self._device()),
             net_params=self.net_params,
         )
+        net.is_part_ = True
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             train(
                 net,

@@ -7,6 +7,8 @@ These take any such estimator, `PCA` and pipelines included, so that models can 
 import numpy as np
 from sklearn.utils import check_array
 
+from skae._tensors import as_numpy
+
 __all__ = ["explained_variance", "log_likelihood", "reconstruction_error"]
 
 
@@ -124,11 +126,11 @@ def log_likelihood(estimator, X, *, n_samples=1000, random_state=0):
             f"{type(estimator).__name__} has no likelihood. Give a VAETransformer or a "
             "VAEClassifier."
         )
-    return float(estimator._estimate_log_likelihoods(X, n_samples, random_state).mean())
+    return float(estimator._estimate_log_likelihoods(as_numpy(X), n_samples, random_state).mean())
 
 
 def _dense(X):
-    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    X = check_array(as_numpy(X), accept_sparse="csr", dtype=np.float64)
     return X.toarray() if hasattr(X, "toarray") else X
 
 

@@ -7,6 +7,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
 
 from skae._labels import is_labelled
+from skae._tensors import as_numpy
 
 __all__ = ["SemiSupervisedSplit"]
 
@@ -92,12 +93,12 @@ class SemiSupervisedSplit:
             If no row has a label, or if `cv` refuses to split the labelled ones.
         """
         cv, labelled, parts = self._of_labelled(X, y, groups)
-        unlabelled = np.setdiff1d(np.arange(len(column_or_1d(y))), labelled)
+        unlabelled = np.setdiff1d(np.arange(len(y)), labelled)
         for train, test in cv.split(*parts):
             yield np.sort(np.concatenate([unlabelled, labelled[train]])), labelled[test]
 
     def _of_labelled(self, X, y, groups):
-        X, y, groups = indexable(X, y, groups)
+        X, y, groups = indexable(*map(as_numpy, (X, y, groups)))
         labelled = np.flatnonzero(is_labelled(column_or_1d(y)))
         if not len(labelled):
             raise ValueError("y has no label, only -1: there is nothing to test on.")

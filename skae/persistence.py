@@ -214,6 +214,7 @@ class _EstimatorEncoder(Encoder):
             return {"device": str(value)}
         if isinstance(value, BaseEstimator):
             state = dict(value.__getstate__())
+            state.pop("_skl_callbacks", None)  # who heard of the training
             if state.get("_latent_density") is not None:
                 state["_latent_density"] = None  # fitted again, with the same seed, when needed
             return {"object": _name(type(value)), "state": self(state, where)}

@@ -15,7 +15,6 @@ ORDER = [
     [
         "losses",
         "penalties",
-        "metrics",
         "_device",
         "_documented",
         "_files",
@@ -28,7 +27,7 @@ ORDER = [
         "_progress",
         "_tensors",
     ],
-    ["model_selection", "plotting"],
+    ["metrics", "model_selection", "plotting"],
     ["_batches"],
     ["_checkpoint", "_shared_net"],
     ["_scaling", "_net", "architectures", "objectives"],

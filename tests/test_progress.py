@@ -1,6 +1,7 @@
 """What callbacks and readers hear of training."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,7 +63,8 @@ class Scorer:
         pass
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator, X, y):
-        self.found.append((fitted_estimator, self.score(fitted_estimator, X, y)))
+        if fitted_estimator is not None:  # it is None while steps of it are fitted
+            self.found.append((fitted_estimator, self.score(fitted_estimator, X, y)))
 
 
 @needs_callbacks
@@ -76,7 +78,8 @@ def test_every_estimator_tells_of_its_epochs(estimator, digits):
     n_epochs = sum(name == "epoch" for _, name in listener.ended)
     inner = next((value for value in vars(estimator).values() if hasattr(value, "net_")), estimator)
     n_starts = 2 if isinstance(inner, DeterministicAutoencoder) else 1
-    assert n_epochs == n_starts * inner.n_iter_
+    n_layer_epochs = sum(map(len, getattr(inner, "layer_loss_curves_", [])))
+    assert n_epochs == n_starts * inner.n_iter_ + n_layer_epochs
 
 
 @needs_callbacks
@@ -88,6 +91,27 @@ def test_listening_changes_nothing_and_a_wish_ends_training(digits):
     stopped.fit(digits)  # without a warning: it is no interruption
     assert stopped.n_iter_ == 2
     assert stopped.loss_curve_ == alone.loss_curve_[:2]
+
+
+@needs_callbacks
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, skae.StackedDenoisingAutoencoder])
+def test_one_wish_ends_all_of_a_fit(cls, digits):
+    """Of two starts the second is not tried, and each layer that is left has one epoch."""
+    listener, y = Listener(2), np.arange(len(digits)) % 3
+    model = cls(2, **QUICK).set_callbacks(listener).fit(digits, y)
+    names = [name for _, name in listener.ended]
+    n_layers = len(getattr(model, "layer_loss_curves_", []))
+    assert names.count("epoch") == (2 + n_layers if n_layers else 2)
+    assert np.isfinite(model.transform(digits)).all()
+
+
+@needs_callbacks
+@pytest.mark.parametrize("cls", [AutoencoderClassifier, skae.AutoencoderOutlierDetector])
+def test_meta_estimators_are_scored_when_they_are_fitted(cls, digits):
+    scorer = Scorer(lambda model, X, y: (len(X), len(y), model.predict(X).tolist()))
+    model = cls(AutoencoderTransformer(2, **QUICK)).set_callbacks(scorer)
+    model.fit(digits, np.arange(len(digits)) % 2)
+    assert scorer.found[-1][1] == (400, 400, model.predict(digits).tolist())
 
 
 @needs_callbacks
@@ -142,7 +166,7 @@ def test_scikit_learns_own_callbacks(digits, capsys):
     monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
     AutoencoderTransformer(2, **QUICK).set_callbacks(ProgressBar(), monitor).fit(digits)
     assert "AutoencoderTransformer - fit" in capsys.readouterr().out
-    assert monitor.get_logs()
+    assert len(monitor.get_logs().data) == 7  # two starts with three epochs, and the whole
 
 
 def test_without_callbacks_training_is_the_same(digits, monkeypatch):
@@ -156,16 +180,33 @@ def test_without_callbacks_training_is_the_same(digits, monkeypatch):
     assert detector.autoencoder_.n_iter_ == 3
 
 
-def test_a_terminal_shows_a_bar_and_a_file_lines(digits, monkeypatch, capsys):
+def look_on(monkeypatch):
+    """Let both streams be a terminal's."""
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+
+
+def test_a_notebook_shows_a_bar_and_a_process_without_streams_none(monkeypatch):
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, None)
+    assert not can_show_bar()
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    ipython = SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    assert can_show_bar()
+
+
+@pytest.mark.parametrize("redirected", ["stdout", "stderr"])
+def test_a_terminal_shows_a_bar_and_a_file_lines(redirected, digits, monkeypatch, capsys):
     model = AutoencoderTransformer(2, init="random", verbose=1, **QUICK)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    look_on(monkeypatch)
     assert can_show_bar()
     model.fit(digits)
     shown = capsys.readouterr()
     assert "3/3" in shown.err
     assert f"loss={model.loss_curve_[-1]:.4g}" in shown.err
     assert not shown.out
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    monkeypatch.setattr(getattr(sys, redirected), "isatty", lambda: False, raising=False)
     model.fit(digits)
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 3
@@ -174,7 +215,7 @@ def test_a_terminal_shows_a_bar_and_a_file_lines(digits, monkeypatch, capsys):
 
 def test_the_bar_is_closed_when_training_fails(digits, monkeypatch, capsys):
     closed = []
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    look_on(monkeypatch)
     monkeypatch.setattr(Bar, "close", lambda self: closed.append(self.bar.close()))
     model = AutoencoderTransformer(
         2, init="random", verbose=1, learning_rate_init=1e30, learning_rate="constant", **QUICK

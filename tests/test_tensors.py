@@ -76,7 +76,9 @@ from sklearn import config_context
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-from skae import AutoencoderClassifier, AutoencoderTransformer
+from skae import AdversarialAutoencoderClustering, AutoencoderClassifier, AutoencoderTransformer
+from skae.metrics import explained_variance, reconstruction_error
+from skae.model_selection import SemiSupervisedSplit
 
 torch.set_num_threads(1)
 X, y = load_digits(return_X_y=True)
@@ -96,6 +98,13 @@ with config_context(array_api_dispatch=True):
     assert isinstance(model.transform(X.numpy()), np.ndarray)
     pipeline = make_pipeline(MinMaxScaler(), model).fit(X)
     assert isinstance(pipeline.transform(X), torch.Tensor)
+    clustering = AdversarialAutoencoderClustering(3, hidden_layer_sizes=(8,), max_iter=2)
+    assert isinstance(clustering.fit_predict(X), torch.Tensor)
+    for metric in (explained_variance, reconstruction_error):
+        assert np.isfinite(metric(model, X))
+    partly = torch.where(torch.arange(200) % 3 > 0, -1, y)
+    train, test = next(SemiSupervisedSplit(2).split(X, partly))
+    assert len(train) + len(test) == 200 and (partly[test] >= 0).all()
 """
 
 

@@ -1,38 +1,64 @@
-"""What the displays share: axes, images side by side, tables as colours."""
+"""What the displays share: axes, colour bars, images side by side."""
 
 import math
+from numbers import Integral
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
-# With more features their names could not be read.
-MAX_NAMED_FEATURES = 40
+# With more features, or classes, their names could not be read.
+MAX_NAMED_FEATURES, MAX_NAMED_CLASSES = 40, 60
 
 
-def figure_and_axes(ax, caller, figsize=None):
-    """The figure of `ax`, and `ax` itself; new ones if it is None."""
+def begin(display, ax, figsize=None):
+    """Set the `ax_` and `figure_` of a display: new ones if `ax` is None.
+
+    What the display drew on these axes before, listed in `_drawn`, goes.
+    """
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib, which is not installed. Install it with "
-            "`pip install matplotlib` or `pip install 'skae[plot]'`."
+            f"{type(display).__name__}.plot needs matplotlib, which is not installed. Install it "
+            "with `pip install matplotlib` or `pip install 'skae[plot]'`."
         ) from error
     if ax is None:
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    return ax.figure, ax
+    elif ax is getattr(display, "ax_", None):
+        for artist in display._drawn:
+            # Unless somebody has cleared the axes or the figure since.
+            if artist.axes is ax or artist in ax.figure.axes:
+                artist.remove()
+    display.ax_, display.figure_, display._drawn = ax, ax.figure, []
 
 
-def final_step(estimator):
-    """The estimator itself, or the last step of a pipeline."""
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+def colour_bar(display, mappable, **kwargs):
+    """Draw a colour bar beside the axes, where the display has drawn one there, in its place."""
+    places = vars(display).setdefault("_colour_bars", {})
+    place = places.get(display.ax_)
+    if place in display.figure_.axes:
+        place.clear()
+    else:
+        place = None
+    bar = display.figure_.colorbar(mappable, ax=display.ax_, cax=place, **kwargs)
+    places[display.ax_] = bar.ax
+
+
+def check_components(components, n_components):
+    """Refuse what is no pair of two components."""
+    numbers = list(components) if np.iterable(components) else []
+    allowed = all(isinstance(i, Integral) and 0 <= i < n_components for i in numbers)
+    if not allowed or len(numbers) != 2 or numbers[0] == numbers[1]:
+        raise ValueError(
+            f"components={components!r} must be two numbers from 0 to {n_components - 1} that "
+            "differ."
+        )
+    return numbers
 
 
 def check_image_shape(image_shape, n_features, estimator=None):
     """The image shape as a tuple, that of the architecture by default; None is a table."""
-    if image_shape is None and estimator is not None:
-        architecture = getattr(final_step(estimator), "architecture", None)
-        image_shape = getattr(architecture, "image_shape", None)
+    if image_shape is None:
+        image_shape = getattr(getattr(estimator, "architecture", None), "image_shape", None)
     if image_shape is None:
         return None
     shape = tuple(int(size) for size in image_shape)
@@ -78,7 +104,3 @@ def finite_range(*arrays):
     return float(np.nanmin(values)), float(np.nanmax(values))
 
 
-def names_of_features(estimator, X, n_features):
-    """Those of a table, or x0, x1, ..."""
-    names = getattr(X, "columns", getattr(estimator, "feature_names_in_", None))
-    return [f"x{i}" for i in range(n_features)] if names is None else [str(name) for name in names]

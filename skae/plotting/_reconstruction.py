@@ -1,20 +1,22 @@
 """Rows beside their reconstructions."""
 
+from numbers import Integral
+
 import numpy as np
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_scalar
 
 from skae.plotting._axes import (
     MAX_NAMED_FEATURES,
+    begin,
     check_image_shape,
-    figure_and_axes,
+    colour_bar,
     finite_range,
-    names_of_features,
     show_mosaic,
 )
+from skae.plotting._steps import Steps, as_table
 
-# Colours of a table stand for so many standard deviations, up or down.
-MAX_DEVIATIONS = 3
+# Colours of a table stand for so many standard deviations, up or down. This is none of them.
+MAX_DEVIATIONS, NO_VALUE = 3, "0.6"
 
 
 class ReconstructionDisplay:
@@ -23,7 +25,8 @@ class ReconstructionDisplay:
     Images are shown as such, one below the other. Other rows are shown as a table of colours: a
     line for each row, a column for each feature, as standard deviations of that feature from its
     mean, and below them what the reconstruction misses. The share of the variance that is explained
-    stands beside each feature's name.
+    stands beside each feature's name. Grey is NaN, or a feature that does not vary, which has no
+    share either. A single row has no deviations: it is shown in units of X.
 
     Use `from_estimator` to create it.
 
@@ -87,6 +90,7 @@ class ReconstructionDisplay:
         cls,
         estimator,
         X,
+        y=None,
         *,
         X_corrupted=None,
         image_shape=None,
@@ -97,6 +101,9 @@ class ReconstructionDisplay:
     ):
         """Reconstruct rows and draw them.
 
+        Where a step before the last of a pipeline can not be undone, such as `ColumnTransformer`,
+        or gives texts, rows are compared as the last step is given them.
+
         Parameters
         ----------
         estimator : object
@@ -104,6 +111,9 @@ class ReconstructionDisplay:
             models can be compared.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows; the first are shown.
+        y : array-like of shape (n_samples,), default=None
+            Their classes, where the decoder is told them; other estimators are not given them. By
+            default those that the estimator predicts, if it does.
         X_corrupted : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             What to reconstruct in place of X. By default denoising autoencoders are given X with
             the noise that they were trained with.
@@ -128,16 +138,23 @@ class ReconstructionDisplay:
         ------
         NotFittedError
             Before `fit`.
+        TypeError
+            If the estimator does not encode and decode.
         ValueError
-            If X is not as the estimator needs it, or if `image_shape` does not fit.
+            If X or y is not as the estimator needs it, or if `image_shape` or `n_shown` does not
+            fit.
         """
-        check_is_fitted(estimator)
-        given = X if X_corrupted is None else X_corrupted
-        if X_corrupted is None and hasattr(estimator, "corrupt"):
-            given = estimator.corrupt(X, random_state=random_state)
-        reconstructed = np.asarray(estimator.inverse_transform(estimator.transform(given)))
-        names = names_of_features(estimator, X, reconstructed.shape[1])
-        original = _dense(X)
+        steps = Steps(estimator, "transform", "inverse_transform")
+        original, reconstructed, corrupted = _reconstruct(steps, X, X_corrupted, y, random_state)
+        outside = steps.leave(reconstructed)
+        if outside is None:
+            original, reconstructed = as_table(original), as_table(reconstructed)
+            names = steps.names_inside(original.shape[1])
+        else:
+            original, reconstructed = as_table(X), outside
+            names = steps.names(original.shape[1], X)
+            if corrupted is not None:
+                corrupted = steps.leave(corrupted) if X_corrupted is None else X_corrupted
         if original.shape != reconstructed.shape:
             raise ValueError(
                 f"X has shape {original.shape}, but the reconstructions {reconstructed.shape}: "
@@ -146,8 +163,8 @@ class ReconstructionDisplay:
         display = cls(
             X=original,
             X_reconstructed=reconstructed,
-            X_corrupted=None if given is X else _dense(given),
-            image_shape=check_image_shape(image_shape, original.shape[1], estimator),
+            X_corrupted=None if corrupted is None else as_table(corrupted),
+            image_shape=check_image_shape(image_shape, original.shape[1], steps.last),
             feature_names=names,
             n_shown=n_shown,
         )
@@ -168,6 +185,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             The display itself.
         """
+        check_scalar(self.n_shown, "n_shown", Integral, min_val=1)
         blocks = {"original": self.X, "reconstructed": self.X_reconstructed}
         if self.X_corrupted is not None:
             blocks = {
@@ -184,45 +202,50 @@ class ReconstructionDisplay:
         rows = np.stack(list(shown.values()))
         height, width = self.image_shape[:2]
         size = (0.8 * rows.shape[1] + 1, 0.8 * len(rows) * height / width + 0.2)
-        self.figure_, self.ax_ = figure_and_axes(ax, "ReconstructionDisplay.plot", size)
+        begin(self, ax, size)
         limits = finite_range(shown["original"])  # noise may go beyond, and is clipped
         self.image_ = show_mosaic(self.ax_, rows, self.image_shape, limits, **kwargs)
+        self._drawn = [self.image_]
         self.ax_.set_yticks(height * (np.arange(len(rows)) + 0.5), list(shown))
         self.ax_.tick_params(length=0)
 
     def _plot_table(self, ax, shown, kwargs):
-        n_features = self.X.shape[1]
-        missed = self.X - self.X_reconstructed
-        shown = {**shown, "missed": missed[: self.n_shown]}
-        mean, deviation = np.nanmean(self.X, axis=0), np.nanstd(self.X, axis=0)
-        deviation = np.where(deviation > 0, deviation, 1.0)
-        colours = [
-            (block - (0 if name == "missed" else mean)) / deviation for name, block in shown.items()
-        ]
-        n_each = len(colours[0])
+        import matplotlib
+
+        n_features, n_each = self.X.shape[1], len(shown["original"])
         named = n_features <= MAX_NAMED_FEATURES
-        size = (max(5, 0.35 * n_features + 2) if named else 9, 0.18 * n_each * len(shown) + 1.5)
-        self.figure_, self.ax_ = figure_and_axes(ax, "ReconstructionDisplay.plot", size)
-        span = {"vmin": -MAX_DEVIATIONS, "vmax": MAX_DEVIATIONS, "cmap": "RdBu_r"}
+        n_blocks = len(shown) + 1
+        size = (max(5, 0.35 * n_features + 2) if named else 9, 0.18 * n_each * n_blocks + 1.5)
+        begin(self, ax, size)
+        # Masked values, unlike NaN, pass through means without a warning if there is nothing else.
+        X = np.ma.masked_invalid(self.X)
+        missed = X - self.X_reconstructed
+        deviation = np.ma.masked_where(X.max(axis=0) == X.min(axis=0), X.std(axis=0))
+        single = len(X) == 1
+        unit, limit = (1.0, np.abs(missed).max()) if single else (deviation, MAX_DEVIATIONS)
+        colours = [(np.ma.masked_invalid(block) - X.mean(axis=0)) / unit for block in shown.values()]
+        span = {
+            "vmin": -limit,
+            "vmax": limit,
+            "cmap": matplotlib.colormaps["RdBu_r"].with_extremes(bad=NO_VALUE),
+        }
         self.image_ = self.ax_.imshow(
-            np.concatenate(colours), **{**span, "aspect": "auto", "interpolation": "none", **kwargs}
+            np.ma.concatenate([*colours, missed[:n_each] / unit]),
+            **{**span, "aspect": "auto", "interpolation": "none", **kwargs},
         )
-        for number in range(1, len(shown)):
+        borders = [
             self.ax_.axhline(number * n_each - 0.5, color="black", linewidth=1)
-        self.ax_.set_yticks(n_each * (np.arange(len(shown)) + 0.5) - 0.5, list(shown))
+            for number in range(1, n_blocks)
+        ]
+        self._drawn = [self.image_, *borders]
+        middles = n_each * (np.arange(n_blocks) + 0.5) - 0.5
+        self.ax_.set_yticks(middles, [*shown, "missed"])
         if named:
-            explained = 1 - np.nanmean(missed**2, axis=0) / deviation**2
-            names = self.feature_names or [f"x{i}" for i in range(n_features)]
-            labels = [f"{name}   {share:.0%}" for name, share in zip(names, explained, strict=True)]
-            self.ax_.set_xticks(range(n_features), labels, rotation=90)
+            explained = 1 - (missed**2).mean(axis=0) / deviation**2
+            self.ax_.set_xticks(range(n_features), self._labels(explained), rotation=90)
         else:
             self.ax_.set_xlabel("feature")
         self.ax_.tick_params(length=0)
-        self.figure_.colorbar(self.image_, ax=self.ax_, label="standard deviations", extend="both")
+        unit_name = "units of X" if single else "standard deviations"
+        colour_bar(self, self.image_, label=unit_name, extend="neither" if single else "both")
 
-
-def _dense(X):
-    X = check_array(
-        X, accept_sparse=True, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-    )
-    return X.toarray() if hasattr(X, "toarray") else X
