@@ -1,0 +1,226 @@
+"""What production does: other processes, threads, long runs, no network.
+
+`--thorough` tries more.
+"""
+
+import gc
+import hashlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+
+import skae
+from skae import AutoencoderTransformer, LadderClassifier, VAETransformer
+
+from .test_common import all_estimators
+
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
+VERBS = ("transform", "predict", "predict_proba", "score_samples", "denoise", "score")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X, y = load_digits(return_X_y=True)
+    return X[:120] / 16, np.where(np.arange(120) % 3, -1, y[:120] % 3)
+
+
+def digest_of_a_fit(cls=VAETransformer):
+    """All weights of a model as one text; a function that other processes can find."""
+    X, y = load_digits(return_X_y=True)
+    model = cls(**QUICK).fit(X[:120] / 16, y[:120] % 3)
+    digest = hashlib.sha256()
+    for value in model.module_.state_dict().values():
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def digest_and_threads(number):
+    return digest_of_a_fit(), torch.get_num_threads(), len(threading.enumerate())
+
+
+# The same bits.
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer, LadderClassifier])
+def test_another_process_has_the_same_bits(cls):
+    code = (
+        "import torch; torch.set_num_threads(1); torch.rand(7); import numpy; numpy.random.rand(3);"
+        f"from tests.test_reliability import digest_of_a_fit; from skae import {cls.__name__};"
+        f"print(digest_of_a_fit({cls.__name__}))"
+    )
+    root = os.path.dirname(os.path.dirname(__file__))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=300
+    )
+    assert done.stdout.strip() == digest_of_a_fit(cls), done.stderr
+
+
+def test_a_search_with_two_jobs_finds_the_same(rows):
+    X, _ = rows
+    searches = [
+        GridSearchCV(VAETransformer(**QUICK), {"n_components": [1, 2]}, cv=2, n_jobs=n).fit(X)
+        for n in (1, 2)
+    ]
+    scores = [search.cv_results_["mean_test_score"] for search in searches]
+    np.testing.assert_array_equal(*scores)
+
+
+# Threads and processes.
+
+
+def test_eight_threads_get_what_one_gets(rows):
+    X, _ = rows
+    model = VAETransformer(**QUICK).fit(X)
+    parts = [X[i::8] for i in range(8)]
+    expected = [(model.transform(part), model.score_samples(part)) for part in parts]
+
+    def work(i):
+        for _ in range(25):
+            np.testing.assert_array_equal(model.transform(parts[i]), expected[i][0])
+            np.testing.assert_array_equal(model.score_samples(parts[i]), expected[i][1])
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_fits_in_joblibs_workers(backend):
+    expected = digest_of_a_fit()
+    found = Parallel(n_jobs=2, backend=backend)(delayed(digest_and_threads)(i) for i in range(4))
+    assert {digest for digest, *_ in found} == {expected}
+    if backend == "loky":
+        cores = os.cpu_count()
+        assert max(n_threads for _, n_threads, _ in found) <= max(1, cores // 2)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_fits_in_processes(start):
+    if start not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system can not {start}")
+    expected = digest_of_a_fit()
+    with multiprocessing.get_context(start).Pool(2) as pool:
+        found = pool.map_async(digest_and_threads, range(4)).get(timeout=300)
+    assert {digest for digest, *_ in found} == {expected}
+
+
+def settings():
+    """What belongs to the process, or to its user."""
+    return (
+        torch.get_num_threads(),
+        torch.get_num_interop_threads(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.deterministic,
+        torch.get_float32_matmul_precision(),
+        torch.get_default_device(),
+        torch.get_rng_state().numpy().tobytes(),
+        np.random.get_state()[1].tobytes(),  # noqa: NPY002
+        np.geterr(),
+        multiprocessing.get_start_method(allow_none=True),
+        dict(os.environ),
+    )
+
+
+@pytest.mark.parametrize("estimator", all_estimators(), ids=lambda e: type(e).__name__)
+def test_settings_of_the_process_are_as_before(estimator, rows):
+    X, y = rows
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=0)
+    torch.rand(1)
+    before = settings()
+    estimator.fit(X, y)
+    assert settings() == before
+    for verb in VERBS:
+        if hasattr(estimator, verb):
+            for rows_given in (X, X[:, :3], np.full_like(X, np.inf)):
+                try:
+                    getattr(estimator, verb)(rows_given, *([y] if verb == "score" else []))
+                except ValueError:
+                    assert rows_given is not X
+                assert settings() == before, verb
+    with pytest.raises(ValueError, match="infinity"):
+        clone(estimator).fit(np.where(X > 0.9, np.inf, X), y)
+    assert settings() == before
+
+
+# A long life.
+
+
+def resident_bytes():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_memory_files_and_threads_stay_what_they_are(rows, tries):
+    X, _ = rows
+    n_fits, n_transforms = tries(40, 2000), tries(2000, 100_000)
+    X = X[:40, :16]
+    model = VAETransformer(**QUICK).fit(X)
+
+    def live(n_fits, n_transforms):
+        for _ in range(n_fits):
+            AutoencoderTransformer(init="random", **QUICK).fit(X)
+        for i in range(n_transforms):
+            model.transform(X[i % 30 : i % 30 + 1 + i % 9])
+
+    live(max(20, n_fits // 10), max(200, n_transforms // 10))
+    before = resident_bytes(), len(os.listdir("/proc/self/fd")), threading.active_count()
+    live(n_fits, n_transforms)
+    after = resident_bytes(), len(os.listdir("/proc/self/fd")), threading.active_count()
+    print(
+        f"{n_fits} fits and {n_transforms} transforms: memory {before[0] / 1e6:.1f} to "
+        f"{after[0] / 1e6:.1f} MB, open files {before[1]} to {after[1]}, threads {before[2]} to "
+        f"{after[2]}"
+    )
+    assert after[0] < 1.05 * before[0]
+    assert after[1:] == before[1:]
+
+
+# No network.
+
+OFFLINE = """
+import socket, tempfile, os
+
+def refuse(*args, **kwargs):
+    raise AssertionError("asked for the network")
+
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+socket.socket.connect_ex = socket.socket.sendto = refuse
+import skae
+from sklearn.datasets import load_iris
+X, y = load_iris(return_X_y=True)
+path = os.path.join(tempfile.mkdtemp(), "model")
+for name in skae.__all__:
+    if name[0].isupper():
+        cls = getattr(skae, name)
+        params = {"max_iter": 1, "hidden_layer_sizes": (4,)}
+        model = cls(**{k: v for k, v in params.items() if k in cls().get_params()}).fit(X / 8, y)
+        skae.save(model, path)
+        assert type(skae.load(path)) is cls
+print("offline")
+"""
+
+
+def test_nothing_asks_for_the_network():
+    pytest.importorskip("safetensors")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", OFFLINE], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.strip() == "offline", done.stderr
