@@ -3,7 +3,7 @@
 sphinx-build -W docs docs/_build && python docs/check_site.py
 
 Needs playwright, and a Chromium of the system or playwright's own (`playwright install chromium`).
-Links to other sites are counted, not followed.
+Links to other sites are counted, not followed: the machine may have no network.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -30,6 +31,18 @@ IMAGES = """async () => {
     return images.map(image => [image.getAttribute('src'), image.naturalWidth]);
 }"""
 WIDTHS = "[document.documentElement.scrollWidth, window.innerWidth]"
+# Table cells of a letter a line, and text of a drawing that was shrunk with it.
+UNREADABLE = """() => {
+    const box = e => e.getBoundingClientRect();
+    const cells = [...document.querySelectorAll('td, th')]
+        .filter(e => box(e).width < 60 && box(e).height > 100);
+    const texts = [...document.querySelectorAll('svg text')]
+        .filter(e => e.checkVisibility() && box(e).height > 0 && box(e).height < 10);
+    return [...cells, ...texts].map(e => {
+        const {width, height} = box(e);
+        return [e.textContent.trim().slice(0, 30), Math.round(width), Math.round(height)];
+    });
+}"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -44,6 +57,13 @@ def serve(folder):
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}/"
+
+
+def shrunk(path):
+    """A picture as a few grey pixels, by which copies of different sizes compare."""
+    picture = Image.open(path).convert("RGBA")
+    ground = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(ground, picture).convert("L").resize((40, 28))
 
 
 class Visitor:
@@ -82,6 +102,8 @@ class Visitor:
         wide, shown = self.page.evaluate(WIDTHS)
         if wide > shown + 1:
             self.problems.append(f"{name}: {wide} pixels wide on a phone of {shown}")
+        for text, width, height in self.page.evaluate(UNREADABLE):
+            self.problems.append(f"{name}: {text!r} is {width} x {height} pixels on a phone")
 
     def check_links(self):
         """Whether links within the site lead to a page and a place on it; returns their numbers."""
@@ -103,12 +125,18 @@ class Visitor:
                     self.problems.append(f"{name}: no place {link}")
         return n_inside, n_outside
 
-    def check_gallery(self, n_examples):
-        """Whether each example has its picture."""
+    def check_gallery(self, folder, examples):
+        """Whether each example has its picture, not the one that stands in for none."""
+        placeholder = shrunk(folder / "_static" / "no_image.png")
         self.page.goto(self.base + "gallery/index.html")
-        shown = self.page.locator(".sphx-glr-thumbcontainer img").count()
-        if shown != n_examples:
-            self.problems.append(f"gallery: {shown} pictures for {n_examples} examples")
+        shown = self.page.locator(".sphx-glr-thumbcontainer img")
+        sources = shown.evaluate_all("images => images.map(image => image.getAttribute('src'))")
+        if len(sources) != len(examples):
+            self.problems.append(f"gallery: {len(sources)} pictures for {len(examples)} examples")
+        for source in sources:
+            difference = ImageChops.difference(shrunk(folder / "gallery" / source), placeholder)
+            if ImageStat.Stat(difference).mean[0] < 2:  # of 255
+                self.problems.append(f"gallery: {Path(source).name} is a placeholder")
 
     def check_search(self):
         """Whether the search finds a class."""
@@ -136,13 +164,14 @@ def main(arguments=None):
         for name in pages:
             visitor.visit(name)
         n_inside, n_outside = visitor.check_links()
-        visitor.check_gallery(len(list((here.parent / "examples").glob("plot_*.py"))))
+        visitor.check_gallery(folder, list((here.parent / "examples").glob("plot_*.py")))
         visitor.check_search()
         browser.close()
     for problem in visitor.problems:
         print(problem)
     print(
-        f"{len(pages)} pages, {n_inside} links within the site, {n_outside} to others, "
+        f"{len(pages)} pages, {n_inside} links within the site, "
+        f"{n_outside} links to other sites (not followed), "
         f"{visitor.n_images} images, {visitor.n_console_errors} console errors, "
         f"{len(visitor.problems)} broken"
     )

@@ -3,13 +3,17 @@
 import io
 import json
 import pickle
+import resource
 import struct
+import sys
+import time
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
@@ -33,7 +37,7 @@ from skae import (
     save,
 )
 from skae.architectures import ConvNet, TorchArchitecture
-from skae.persistence import FileError
+from skae.persistence import FORMAT, FileError
 
 pytest.importorskip("safetensors", reason="needs skae[files]")
 
@@ -315,6 +319,31 @@ def test_a_save_that_fails_leaves_the_old_file_whole(failing, rows, tmp_path, mo
     np.testing.assert_array_equal(load(path).transform(X), old.transform(X))
 
 
+# What was written by earlier versions. `tests/files/write.py` writes these.
+
+FORMATS = sorted(Path(__file__).parent.glob("files/format_*"))
+EARLIER = [file for folder in FORMATS for file in sorted(folder.glob("*.safetensors"))]
+
+
+@pytest.mark.parametrize("file", EARLIER, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_files_of_every_format_load(file):
+    X, model = load_iris().data[::15] / 8, load(file)
+    with np.load(file.parent / "outputs.npz") as outputs:
+        expected = {k.split(".")[1]: v for k, v in outputs.items() if k.split(".")[0] == file.stem}
+    assert expected
+    for verb, output in expected.items():
+        found = getattr(model, verb)(X)
+        if output.dtype.kind == "U":
+            np.testing.assert_array_equal(found, output)
+        else:
+            np.testing.assert_allclose(found, output, rtol=1e-4, atol=1e-5)
+
+
+def test_there_are_files_of_each_format():
+    assert [folder.name for folder in FORMATS] == [f"format_{n + 1}" for n in range(FORMAT)]
+    assert {file.stem for file in EARLIER if file.parent.name == "format_1"} <= {*skae.__all__}
+
+
 # What is not let in.
 
 
@@ -440,12 +469,78 @@ def mutate(data, rng):
     return bytes(data)
 
 
-def test_a_damaged_file_is_refused_or_the_same(written, rows, tmp_path):
+def test_a_damaged_file_is_refused_or_the_same(written, rows, tmp_path, tries):
     rng, (X, _) = np.random.default_rng(0), rows
-    expected, n_tried = load_bytes(written, tmp_path).transform(X[:3]), 500
+    expected, refused = load_bytes(written, tmp_path).transform(X[:3]), 0
+    n_tried = tries(300, 10_000)
     for _ in range(n_tried):
         try:
             found = load_bytes(mutate(written, rng), tmp_path)
         except FileError:
-            continue
-        np.testing.assert_array_equal(found.transform(X[:3]), expected)
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found.transform(X[:3]), expected)
+    print(f"{n_tried} damaged files: {refused} refused, the others had the same content")
+
+
+HOSTILE = [
+    *(-1, 0, 1, 3, 2**31, 2**63, 10**30, -0.5, 1e308, True, None, "", [], {}, [[]], [None] * 5),
+    *("__import__('os').system('touch HERE')", "os.system", "../../etc/passwd", "/dev/zero", "nan"),
+    *({"class": "os.system"}, {"class": "builtins.eval"}, {"object": "os.system", "state": {}}),
+    *({"object": "pipeline.Pipeline", "state": {"dict": [["steps", 7]]}}, {"device": "cuda:99"}),
+    *({"array": "0"}, {"scalar": 3}, {"tuple": [1, 2]}, {"slice": [0, 10**12, 1]}),
+    {"float": "inf"},
+    *({"dtype": "float128"}, {"texts": [["a"], [10**9], "U1"]}, {"random_state": []}),
+    *({"same_random_state": 10**6}, {"dict": [[1, 2], [[], 3]]}, json.loads("[" * 90 + "]" * 90)),
+]
+
+
+def places(value, path=()):
+    """Where something is in what JSON has given."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in items if isinstance(value, dict | list) else ():
+        if isinstance(part, dict | list):
+            yield from places(part, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def test_a_file_with_a_hostile_text_is_refused_or_does_no_harm(written, tmp_path, tries):
+    """The digest is right: who writes such a file knows the format."""
+    rng, refused, n_tried = np.random.default_rng(0), 0, tries(300, 10_000)
+    before = set(sys.modules), torch.get_num_threads(), torch.get_default_dtype()
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    slowest = 0.0
+
+    def change(text, arrays):
+        content = json.loads(text)
+        for _ in range(rng.integers(1, 4)):
+            known = [path for path in places(content) if path]
+            *path, last = known[rng.integers(len(known))]
+            where = content
+            for key in path:
+                where = where[key]
+            where[last] = HOSTILE[rng.integers(len(HOSTILE))]
+        return json.dumps(content)
+
+    for _ in range(n_tried):
+        data = changed(written, change)
+        start = time.perf_counter()
+        try:
+            load_bytes(data, tmp_path)
+        except FileError:
+            refused += 1
+        slowest = max(slowest, time.perf_counter() - start)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - largest) / 1024
+    print(
+        f"{n_tried} hostile files: {refused} refused, the others loaded; the slowest took "
+        f"{slowest:.2f} s, memory grew by {grown:.0f} MB"
+    )
+    assert slowest < 10
+    assert grown < 500
+    assert not list(tmp_path.rglob("HERE"))
+    assert refused > 0.3 * n_tried
+    new = {name for name in set(sys.modules) - before[0] if not name.startswith("sklearn.")}
+    assert not new
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == before[1:]

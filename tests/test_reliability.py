@@ -20,7 +20,6 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-import skae
 from skae import AutoencoderTransformer, LadderClassifier, VAETransformer
 
 from .test_common import all_estimators
