@@ -102,5 +102,3 @@ def finite_range(*arrays):
     """The smallest and the largest value, NaN aside."""
     values = np.concatenate([np.ravel(array) for array in arrays])
     return float(np.nanmin(values)), float(np.nanmax(values))
-
-

@@ -1,20 +1,20 @@
 """What codes decode to."""
 
-import inspect
 import math
-import warnings
+from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_scalar
 
+from skae._tensors import as_numpy
 from skae.plotting._axes import (
+    begin,
+    check_components,
     check_image_shape,
-    figure_and_axes,
-    final_step,
     finite_range,
-    names_of_features,
     show_mosaic,
 )
+from skae.plotting._steps import Steps, as_table
 
 # How many rows are drawn to see where codes lie, and which shares of those are left out.
 N_DRAWN, TAIL = 500, 0.02
@@ -107,12 +107,16 @@ class LatentManifoldDisplay:
         for each class. Otherwise two components go from one end of the codes to the other, and any
         others stay at their medians.
 
+        Where a step before the last of a pipeline can not be undone, such as `ColumnTransformer`,
+        or gives texts, what is drawn is what the last step is given.
+
         Parameters
         ----------
         estimator : object
             Fitted, with `transform` and `inverse_transform`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Rows that say where codes lie. By default the estimator's own samples do.
+            Rows that say where codes lie. By default samples of the estimator, or of the last step
+            of a pipeline, do.
         image_shape : tuple of int, default=None
             (height, width) or (height, width, channels). By default that of a convolutional
             architecture; rows are a table where there is none.
@@ -138,29 +142,36 @@ class LatentManifoldDisplay:
         ------
         NotFittedError
             Before `fit`.
+        TypeError
+            If the estimator does not encode and decode.
         ValueError
-            If a parameter is not as described, or if X is needed: pipelines, say, have no
-            `sample`.
+            If a parameter is not as described, or if X is needed: `PCA`, say, has no `sample`.
         """
-        check_is_fitted(estimator)
-        codes = _typical_codes(estimator, X, random_state)
-        classes = _told_classes(estimator)
+        steps = Steps(estimator, "transform", "inverse_transform")
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        codes = _typical_codes(steps, X, random_state)
+        classes = steps.told_classes()
         if classes is None:
-            grid, down, across, labels = _plane(codes, components, n_steps)
-            decoded = estimator.inverse_transform(grid)
+            told, (grid, down, across, labels) = None, _plane(codes, components, n_steps)
         else:
             styles = codes[np.linspace(0, len(codes) - 1, min(n_steps, len(codes))).astype(int)]
             down, across = np.arange(len(styles)), classes
             grid, labels = styles.repeat(len(classes), axis=0), ("class", "style")
-            decoded = estimator.inverse_transform(grid, np.tile(classes, len(styles)))
-        names = names_of_features(estimator, decoded, np.shape(decoded)[1])
-        rows = np.asarray(decoded).reshape(len(down), len(across), -1)
+            told = np.tile(classes, len(styles))
+        inside = steps.decode(grid, told)
+        decoded = steps.leave(inside)
+        if decoded is None:
+            decoded = as_table(inside)
+            names = steps.names_inside(decoded.shape[1])
+        else:
+            names = steps.names(decoded.shape[1])
+        rows = decoded.reshape(len(down), len(across), -1)
         display = cls(
             rows=rows,
             down=down,
             across=across,
             axis_labels=labels,
-            image_shape=check_image_shape(image_shape, rows.shape[2], estimator),
+            image_shape=check_image_shape(image_shape, rows.shape[2], steps.last),
             feature_names=names,
             max_features=max_features,
         )
@@ -192,21 +203,22 @@ class LatentManifoldDisplay:
         n_down, n_across = self.rows.shape[:2]
         longest = max(n_down * height, n_across * width)
         size = (7 * n_across * width / longest + 1, 7 * n_down * height / longest + 1)
-        self.figure_, self.ax_ = figure_and_axes(ax, "LatentManifoldDisplay.plot", size)
+        begin(self, ax, size)
         limits = finite_range(self.rows)
         self.axes_ = [self.ax_]
         self.images_ = [show_mosaic(self.ax_, self.rows, self.image_shape, limits, **kwargs)]
+        self._drawn = [*self.images_]
         self._name_axes(self.ax_, height, width, 0.5)
 
     def _plot_table(self, ax, kwargs):
+        check_scalar(self.max_features, "max_features", Integral, min_val=1)
         spread = np.ptp(self.rows, axis=(0, 1)) / (np.abs(self.rows).max(axis=(0, 1)) + 1e-12)
         shown = np.sort(np.argsort(-spread, kind="stable")[: self.max_features])
         n_across = math.ceil(math.sqrt(len(shown)))
         n_down = math.ceil(len(shown) / n_across)
-        size = (2.8 * n_across + 0.6, 2.4 * n_down + 0.4)
-        self.figure_, self.ax_ = figure_and_axes(ax, "LatentManifoldDisplay.plot", size)
+        begin(self, ax, (2.8 * n_across + 0.6, 2.4 * n_down + 0.4))
         self.ax_.set_axis_off()
-        places = self.ax_.get_subplotspec().subgridspec(n_down, n_across)
+        places = _places(self.ax_, n_down, n_across)
         names = self.feature_names or [f"x{i}" for i in range(self.rows.shape[2])]
         self.axes_, self.images_ = [], []
         for number, feature in enumerate(shown):
@@ -215,9 +227,10 @@ class LatentManifoldDisplay:
             image = inner.imshow(self.rows[:, :, feature], **settings)
             inner.set_title(names[feature], fontsize="medium")
             self._name_axes(inner, 1, 1, 0.0)
-            self.figure_.colorbar(image, ax=inner)
+            bar = self.figure_.colorbar(image, ax=inner)
             self.axes_.append(inner)
             self.images_.append(image)
+            self._drawn += [inner, bar.ax]
 
     def _name_axes(self, ax, height, width, middle):
         """Ticks at the middle of some steps: all classes, else the ends and what is between."""
@@ -234,37 +247,32 @@ class LatentManifoldDisplay:
         ax.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
 
 
-def _typical_codes(estimator, X, random_state):
-    if X is None:
-        if not hasattr(estimator, "sample"):
-            raise ValueError(
-                f"{type(estimator).__name__} has no sample. Give X, rows that say where codes lie."
-            )
-        X = estimator.sample(N_DRAWN, random_state=random_state)
-    with warnings.catch_warnings():  # samples have no names, but are columns of the same order
-        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-        return np.asarray(estimator.transform(X))
+def _places(ax, n_down, n_across):
+    """A grid in the place of the axes."""
+    place = ax.get_subplotspec()
+    if place is not None:
+        return place.subgridspec(n_down, n_across)
+    box = ax.get_position()  # of axes that were put somewhere by hand
+    sides = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+    return ax.figure.add_gridspec(n_down, n_across, wspace=0.5, hspace=0.5, **sides)
 
 
-def _told_classes(estimator):
-    """The classes, or clusters, that the decoder is told, or None."""
-    step = final_step(estimator)
-    if "y" not in inspect.signature(step.inverse_transform).parameters:
-        return None
-    if hasattr(step, "cluster_heads_"):
-        return np.arange(len(step.cluster_heads_))
-    return getattr(step, "classes_", None)
+def _typical_codes(steps, X, random_state):
+    if X is not None:
+        rows = steps.enter(X)
+    elif hasattr(steps.last, "sample"):
+        rows = steps.last.sample(N_DRAWN, random_state=random_state)
+    else:
+        raise ValueError(
+            f"{type(steps.last).__name__} has no sample. Give X, rows that say where codes lie."
+        )
+    return np.asarray(as_numpy(steps.encode(rows)))
 
 
 def _plane(codes, components, n_steps):
     """Codes of a grid, the values down and across, and what they are."""
     n_components = codes.shape[1]
-    if n_components == 1:
-        components = (0,)
-    elif len(components) != 2 or not all(0 <= i < n_components for i in components):
-        raise ValueError(
-            f"components={components!r} must be two numbers from 0 to {n_components - 1}."
-        )
+    components = (0,) if n_components == 1 else check_components(components, n_components)
     lines = [np.linspace(*np.quantile(codes[:, i], [TAIL, 1 - TAIL]), n_steps) for i in components]
     across, up = lines if len(lines) == 2 else (lines[0], np.zeros(1))
     down = up[::-1]

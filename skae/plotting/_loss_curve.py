@@ -1,10 +1,10 @@
 """How the loss fell in training."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skae.plotting._axes import figure_and_axes
+from skae.plotting._axes import begin
+from skae.plotting._steps import flat
 
 
 class LossCurveDisplay:
@@ -20,6 +20,8 @@ class LossCurveDisplay:
         The same on held-out rows; NaN where there were none.
     best_epoch : int, default=None
         The epoch that was kept, counted from 1; 0 is the start.
+    kept_start : bool, default=False
+        Whether what was kept is the start of the last of several fits, which followed that epoch.
     term : str, default="loss"
         What was recorded.
     estimator_name : str, default=None
@@ -54,12 +56,14 @@ class LossCurveDisplay:
         loss_curve,
         validation_loss=None,
         best_epoch=None,
+        kept_start=False,
         term="loss",
         estimator_name=None,
     ):
         self.loss_curve = loss_curve
         self.validation_loss = validation_loss
         self.best_epoch = best_epoch
+        self.kept_start = kept_start
         self.term = term
         self.estimator_name = estimator_name
 
@@ -109,6 +113,7 @@ class LossCurveDisplay:
             loss_curve=np.array([row[f"train_{term}"] for row in rows]),
             validation_loss=None if np.isnan(validation).all() else validation,
             best_epoch=trained.net_.best_epoch_,
+            kept_start=_kept_start(trained),
             term=term,
             estimator_name=type(trained).__name__ if name is None else name,
         )
@@ -129,7 +134,7 @@ class LossCurveDisplay:
         display : LossCurveDisplay
             The display itself.
         """
-        self.figure_, self.ax_ = figure_and_axes(ax, "LossCurveDisplay.plot")
+        begin(self, ax)
         epochs = np.arange(1, len(self.loss_curve) + 1)
         curves = [(self.loss_curve, {"label": "training", **(train_kwargs or {})})]
         if self.validation_loss is not None:
@@ -140,23 +145,42 @@ class LossCurveDisplay:
             self.ax_.plot(epochs, values, **{"marker": marker, **kwargs})[0]
             for values, kwargs in curves
         ]
+        self._drawn = [*self.lines_]
         if self.best_epoch is not None:
-            label = "kept: the start" if self.best_epoch == 0 else f"kept: epoch {self.best_epoch}"
-            self.ax_.axvline(self.best_epoch, color="0.6", linestyle=":", label=label)
+            style = {"color": "0.6", "linestyle": ":", "label": f"kept: {self._kept()}"}
+            self._drawn.append(self.ax_.axvline(self.best_epoch, **style))
         self.ax_.set(xlabel="epoch", ylabel=self.term, title=self.estimator_name)
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
         self.ax_.legend()
         return self
 
+    def _kept(self):
+        if self.best_epoch == 0:
+            return "the start"
+        return "the start of the last fit" if self.kept_start else f"epoch {self.best_epoch}"
+
 
 def _trained_step(estimator):
     """What has the net: the estimator, or the last of a pipeline's steps that has one."""
     check_is_fitted(estimator)
-    steps = estimator if isinstance(estimator, Pipeline) else [estimator]
-    trained = [step for step in steps if hasattr(step, "net_")]
+    trained = [step for step in flat(estimator) if hasattr(step, "net_")]
     if not trained:
         raise TypeError(
             f"{type(estimator).__name__} has no net_ of its own, so there are no losses to draw. "
             "Give an estimator that skae trains; of a meta-estimator, the fitted one inside."
         )
     return trained[-1]
+
+
+def _kept_start(trained):
+    """Whether no epoch of the last fit was kept, but what it began with.
+
+    The net then names the epoch before. Its loss was measured anew, on the held-out rows of the
+    last fit, and differs from that in the history.
+    """
+    net, loss = trained.net_, getattr(trained, "best_loss_", None)  # not there while it is trained
+    # Before this epoch another loss was measured.
+    warmup = getattr(net.module_.objective, "warmup_epochs", 0)
+    if loss is None or net.best_epoch_ is None or net.best_epoch_ <= warmup:
+        return False
+    return net.history[net.best_epoch_ - 1].get("valid_loss") != loss

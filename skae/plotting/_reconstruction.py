@@ -210,42 +210,66 @@ class ReconstructionDisplay:
         self.ax_.tick_params(length=0)
 
     def _plot_table(self, ax, shown, kwargs):
-        import matplotlib
-
         n_features, n_each = self.X.shape[1], len(shown["original"])
+        blocks = [*shown, "missed"]
         named = n_features <= MAX_NAMED_FEATURES
-        n_blocks = len(shown) + 1
-        size = (max(5, 0.35 * n_features + 2) if named else 9, 0.18 * n_each * n_blocks + 1.5)
+        size = (max(5, 0.35 * n_features + 2) if named else 9, 0.18 * n_each * len(blocks) + 1.5)
         begin(self, ax, size)
-        # Masked values, unlike NaN, pass through means without a warning if there is nothing else.
-        X = np.ma.masked_invalid(self.X)
-        missed = X - self.X_reconstructed
-        deviation = np.ma.masked_where(X.max(axis=0) == X.min(axis=0), X.std(axis=0))
-        single = len(X) == 1
-        unit, limit = (1.0, np.abs(missed).max()) if single else (deviation, MAX_DEVIATIONS)
-        colours = [(np.ma.masked_invalid(block) - X.mean(axis=0)) / unit for block in shown.values()]
-        span = {
-            "vmin": -limit,
-            "vmax": limit,
-            "cmap": matplotlib.colormaps["RdBu_r"].with_extremes(bad=NO_VALUE),
-        }
+        cells, explained = self._measure(shown)
+        single = len(self.X) == 1
+        limit = (np.abs(cells.filled(0)).max() or 1.0) if single else MAX_DEVIATIONS
+        span = {"vmin": -limit, "vmax": limit, "cmap": _colours()}
         self.image_ = self.ax_.imshow(
-            np.ma.concatenate([*colours, missed[:n_each] / unit]),
-            **{**span, "aspect": "auto", "interpolation": "none", **kwargs},
+            cells, **{**span, "aspect": "auto", "interpolation": "none", **kwargs}
         )
-        borders = [
-            self.ax_.axhline(number * n_each - 0.5, color="black", linewidth=1)
-            for number in range(1, n_blocks)
-        ]
-        self._drawn = [self.image_, *borders]
-        middles = n_each * (np.arange(n_blocks) + 0.5) - 0.5
-        self.ax_.set_yticks(middles, [*shown, "missed"])
+        borders = n_each * np.arange(1, len(blocks)) - 0.5
+        lines = [self.ax_.axhline(y, color="black", linewidth=1) for y in borders]
+        self._drawn = [self.image_, *lines]
+        self.ax_.set_yticks(n_each * (np.arange(len(blocks)) + 0.5) - 0.5, blocks)
         if named:
-            explained = 1 - (missed**2).mean(axis=0) / deviation**2
             self.ax_.set_xticks(range(n_features), self._labels(explained), rotation=90)
         else:
             self.ax_.set_xlabel("feature")
         self.ax_.tick_params(length=0)
-        unit_name = "units of X" if single else "standard deviations"
-        colour_bar(self, self.image_, label=unit_name, extend="neither" if single else "both")
+        unit = "difference, in units of X" if single else "standard deviations"
+        colour_bar(self, self.image_, label=unit, extend="neither" if single else "both")
 
+    def _measure(self, shown):
+        """All cells in units of the deviations, and how much of each feature is explained.
+
+        What has no value is masked.
+        """
+        X = np.ma.masked_invalid(self.X)  # of which means, unlike nanmean, never warn
+        missed = X - self.X_reconstructed
+        deviation = np.ma.masked_where(X.max(axis=0) == X.min(axis=0), X.std(axis=0))
+        unit = 1.0 if len(X) == 1 else deviation
+        cells = [np.ma.masked_invalid(block) - X.mean(axis=0) for block in shown.values()]
+        cells.append(missed[: self.n_shown])
+        explained = 1 - (missed**2).mean(axis=0) / deviation**2
+        return np.ma.concatenate([block / unit for block in cells]), explained
+
+    def _labels(self, explained):
+        names = self.feature_names or [f"x{i}" for i in range(len(explained))]
+        return [
+            name if share is np.ma.masked else f"{name}   {share:.0%}"
+            for name, share in zip(names, explained, strict=True)
+        ]
+
+
+def _reconstruct(steps, X, X_corrupted, y, random_state):
+    """Original, reconstructed and corrupted rows, the last or None, as the last step has them."""
+    original = steps.enter(X)
+    corrupted = None
+    if X_corrupted is not None:
+        corrupted = steps.enter(X_corrupted)
+    elif hasattr(steps.last, "corrupt"):
+        corrupted = steps.last.corrupt(original, random_state=random_state)
+    given = original if corrupted is None else corrupted
+    classes = steps.found_classes(given) if y is None else y
+    return original, steps.decode(steps.encode(given), classes), corrupted
+
+
+def _colours():
+    import matplotlib
+
+    return matplotlib.colormaps["RdBu_r"].with_extremes(bad=NO_VALUE)
