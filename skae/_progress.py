@@ -4,6 +4,7 @@ import contextlib
 import copy
 import sys
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import torch
@@ -109,8 +110,11 @@ def fit_of_steps(meta, n_steps, X, y):
             part.call_on_fit_task_end(**rows)
 
     yield step
-    fitted = lambda: {k: v for k, v in vars(meta).items() if k[0] != "_" and k[-1] == "_"}  # noqa: E731
-    task.call_on_fit_task_end(reconstruction_attributes=fitted, **rows)
+    task.call_on_fit_task_end(reconstruction_attributes=partial(_fitted, meta), **rows)
+
+
+def _fitted(estimator):
+    return {k: v for k, v in vars(estimator).items() if k.endswith("_") and k[0] != "_"}
 
 
 def _losses(net):
