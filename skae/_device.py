@@ -1,10 +1,12 @@
 """Where the computation runs, and the state of torch around it."""
 
 import contextlib
+import os
 import threading
 
 import torch
 
+_IMPORTED_IN = os.getpid()
 # Torch's generators belong to the process: threads that seed them must wait for each other.
 _GENERATORS = threading.RLock()
 
@@ -90,6 +92,17 @@ def forked_seed(device, seed):
 
 
 @contextlib.contextmanager
+def _one_thread():
+    """What a forked process must do with: the threads of OpenMP are gone there, and waited for."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+@contextlib.contextmanager
 def plain_torch(*, grad):
     """Torch as it comes, whatever the caller has set: dtype, device, autocast, gradients.
 
@@ -99,6 +112,8 @@ def plain_torch(*, grad):
         Whether gradients are recorded.
     """
     with contextlib.ExitStack() as stack:
+        if os.getpid() != _IMPORTED_IN:
+            stack.enter_context(_one_thread())
         stack.enter_context(_FLOAT32_BY_DEFAULT)
         stack.enter_context(torch.inference_mode(not grad))
         stack.enter_context(torch.set_grad_enabled(grad))

@@ -1,5 +1,6 @@
 """Files and pickles of fitted estimators: nothing lost, nothing let in."""
 
+import copy
 import io
 import json
 import pickle
@@ -521,7 +522,7 @@ def test_a_file_with_a_hostile_text_is_refused_or_does_no_harm(written, tmp_path
             where = content
             for key in path:
                 where = where[key]
-            where[last] = HOSTILE[rng.integers(len(HOSTILE))]
+            where[last] = copy.deepcopy(HOSTILE[rng.integers(len(HOSTILE))])
         return json.dumps(content)
 
     for _ in range(n_tried):
