@@ -74,7 +74,8 @@ def dense_tensor(X, rows, copy=True):
     # Torch warns of arrays that can not be written to and refuses steps backwards.
     foreign = not block.flags.writeable or min(block.strides) < 0
     copy = foreign or (copy and (block.base is not None or block is X))
-    return torch.from_numpy(np.array(block, dtype=dtype, order="C", copy=True if copy else None))
+    make = np.array if copy else np.asarray
+    return torch.from_numpy(make(block, dtype=dtype, order="C"))
 
 
 def standardized(X, rows, scaling):

@@ -1,6 +1,7 @@
 """Files and pickles of fitted estimators: nothing lost, nothing let in."""
 
 import copy
+import importlib
 import io
 import json
 import pickle
@@ -510,6 +511,7 @@ def places(value, path=()):
 def test_a_file_with_a_hostile_text_is_refused_or_does_no_harm(written, tmp_path, tries):
     """The digest is right: who writes such a file knows the format."""
     rng, refused, n_tried = np.random.default_rng(0), 0, tries(300, 10_000)
+    importlib.import_module("torch._dynamo")  # torch does so late, whatever the file
     before = set(sys.modules), torch.get_num_threads(), torch.get_default_dtype()
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     slowest = 0.0
