@@ -1,8 +1,10 @@
 """The state of a fit in a file, from which it goes on where it was killed."""
 
 import hashlib
+import inspect
 import math
 import re
+import types
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +18,8 @@ from skae._net_state import pack, to_arrays, to_tensors, unpack
 
 # Rows are told apart by so many bytes of them, spread evenly.
 MAX_SEEN_BYTES = 2**28
-# What has no part in the result, or, the generator, is in the file.
-_OUTSIDE = ("callbacks", "checkpoint", "device", "random_state", "verbose")
+# What has no part in the result; the generator is looked at as it is when the fit begins.
+_OUTSIDE = ("checkpoint", "device", "random_state", "verbose")
 
 
 class Checkpoint:
@@ -39,44 +41,41 @@ class Checkpoint:
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.path = Path(folder) / f"{key}.safetensors"
         self.trainings, self.number, self.failed = [], -1, False
-        self.random_state = None
         if self.path.exists():
             self._read()
 
     def _read(self):
         try:
             content, arrays = read(self.path)
-            decode = Decoder(arrays)
-            random_state, trainings = (decode(content[k]) for k in ("random_state", "trainings"))
+            trainings = Decoder(arrays)(content["trainings"])
         except Exception as error:  # whatever a damaged file leads to
             warnings.warn(
                 f"The checkpoint {self.path} is damaged, so training starts again: {error}",
                 stacklevel=6,
             )
         else:
-            self.random_state, self.trainings = random_state, trainings
-
-    def begins(self, random_state):
-        """The fit begins; returns the generator that it, or the one that was killed, has."""
-        if self.random_state is not None:
-            if random_state is np.random.mtrand._rand:  # of the process, not of this fit
-                random_state = np.random.RandomState()
-            random_state.set_state(self.random_state)
-        self.random_state = random_state.get_state()
-        return random_state
+            self.trainings = trainings
 
     def next_training(self):
         """The next training begins; returns how many of its epochs are known, and if it ended."""
         self.number += 1
-        known = self.trainings[self.number :][:1]
-        return (known[0]["n_epochs"], known[0]["stops"]) if known else (0, False)
+        # One that diverged in its first epoch has left nothing.
+        self.trainings += [None] * (self.number + 1 - len(self.trainings))
+        known = self.trainings[self.number]
+        return (0, False) if known is None else (known["n_epochs"], known["stops"])
 
     def resume(self, net, keep_best):
         """Take a net that begins to train to where it was."""
-        if self.number >= len(self.trainings):
-            return
         state = self.trainings[self.number]
-        unpack(net, state["net"], to_train=True)
+        if state is None:
+            return
+        try:
+            unpack(net, state["net"], to_train=True)
+        except Exception as error:
+            raise ValueError(
+                f"The checkpoint {self.path} is of another model: {error}. Remove it, or give "
+                "another folder."
+            ) from error
         net.last_terms_ = state["last_terms"]
         if keep_best is not None:
             vars(keep_best).update(to_tensors(state["keep_best"]))
@@ -105,8 +104,7 @@ class Checkpoint:
             }
         ]
         try:
-            content = {"random_state": self.random_state, "trainings": self.trainings}
-            write(self.path, content, sync=False)
+            write(self.path, {"trainings": self.trainings}, sync=False)
         except (OSError, TypeError) as error:
             if not self.failed:
                 warnings.warn(
@@ -119,7 +117,7 @@ class Checkpoint:
     def is_over(self):
         """The fit has ended, and needs no file any more."""
         # A process that was killed while it wrote has left what it wrote.
-        for path in (self.path, *self.path.parent.glob(f".{self.path.name}-*")):
+        for path in (self.path, *self.path.parent.glob(f".{self.path.name[:100]}-*")):
             with suppress(OSError):
                 path.unlink()
 
@@ -135,22 +133,24 @@ def _generators(net):
     return generators
 
 
-def key_of_fit(estimator, *tables):
+def key_of_fit(estimator, random_state, *tables):
     """What tells a fit from another one: the class, its parameters, what it has learned, rows.
 
     Parameters
     ----------
     estimator : NeuralEstimator
+    random_state : RandomState
+        The generator of the fit.
     *tables : array, CSR matrix or None
         What it is given.
     """
-    digest = hashlib.sha256(type(estimator).__name__.encode())
-    params = {k: v for k, v in estimator.get_params().items() if k.split("__")[0] not in _OUTSIDE}
-    if isinstance(estimator.random_state, int | np.integer):
-        params["random_state"] = int(estimator.random_state)
-    _add(digest, params)
+    digest = hashlib.sha256(f"{type(estimator).__name__} {torch.__version__}".encode())
+    params = estimator.get_params(deep=False)
+    _add(digest, {name: value for name, value in params.items() if name not in _OUTSIDE})
+    _add(digest, random_state.get_state())
     if hasattr(estimator, "net_"):
-        _add(digest, pack(estimator.net_, with_optimizers=False))
+        packed = pack(estimator.net_, with_optimizers=True)
+        _add(digest, [packed["module"], packed["training"], len(packed["history"])])
     for table in tables:
         if table is None:
             digest.update(b"none")
@@ -163,21 +163,57 @@ def key_of_fit(estimator, *tables):
     return f"{type(estimator).__name__}-{digest.hexdigest()[:16]}"
 
 
-def _add(digest, value):
-    """Add a value as a text that is the same in another process."""
-    if isinstance(value, dict):
-        for name in sorted(value, key=str):
-            digest.update(f"{name}:".encode())
-            _add(digest, value[name])
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _add(digest, part)
-    elif isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype} {value.shape}".encode())
-        digest.update(np.ascontiguousarray(value) if value.dtype != object else b"")
-    elif isinstance(value, type) or hasattr(value, "get_params") or hasattr(value, "__qualname__"):
-        named = value if hasattr(value, "__qualname__") else type(value)
-        digest.update(f"{named.__module__}.{named.__qualname__}".encode())
-    else:
-        digest.update(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)).encode())
+def _add(digest, value, inside=()):
+    """Add what makes a value, in a form that is the same in another process."""
+    if id(value) in inside:
+        return
+    inside = (*inside, id(value))
+    for part in _parts(value):
+        if isinstance(part, bytes | memoryview):
+            digest.update(part)
+        else:
+            _add(digest, part, inside)
     digest.update(b";")
+
+
+def _parts(value):
+    """Bytes, and further values."""
+    if isinstance(value, dict):
+        return [part for name in sorted(value, key=str) for part in (str(name), value[name])]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    if isinstance(value, torch.Tensor):
+        return [value.detach().cpu().numpy()]
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [value.tolist()]
+    if isinstance(value, np.ndarray):
+        shape = f"{value.dtype} {value.shape}".encode()
+        return [shape, memoryview(np.ascontiguousarray(value)).cast("B") if value.size else b""]
+    if isinstance(value, list | tuple):
+        return [str(len(value)).encode(), *value]
+    if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [_name(value), value.__code__, value.__defaults__, value.__kwdefaults__, cells]
+    if isinstance(value, types.CodeType):
+        return [value.co_code, value.co_consts, value.co_names]
+    if isinstance(value, type):
+        return [_name(value), _source(value)]
+    if isinstance(value, np.random.RandomState):
+        return [value.get_state()]
+    if hasattr(value, "__dict__"):
+        return [type(value), vars(value)]
+    return [re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)).encode()]
+
+
+def _name(value):
+    return f"{value.__module__}.{value.__qualname__}".encode()
+
+
+def _source(cls):
+    """The text of a class of the user's own, which may change between two runs."""
+    if cls.__module__.partition(".")[0] in ("builtins", "numpy", "skae", "sklearn", "torch"):
+        return b""
+    try:
+        return inspect.getsource(cls).encode()
+    except (OSError, TypeError):
+        return b""

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite, check_random_state
@@ -233,9 +234,12 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
     def _one_fit(self, *tables):
         """What there is during one fit of these tables only; a checkpoint is taken up."""
         if self.checkpoint is not None:
-            self._checkpoint = Checkpoint(self.checkpoint, key_of_fit(self, *tables))
-            self._rng = self._checkpoint.begins(self._rng)
-            self._rng_before = self._rng.get_state()
+            if self._rng is np.random.mtrand._rand:
+                raise ValueError(
+                    "checkpoint needs random_state: without it no fit is the same as the one that "
+                    "was killed. Set random_state to an integer."
+                )
+            self._checkpoint = Checkpoint(self.checkpoint, key_of_fit(self, self._rng, *tables))
         try:
             yield
         finally:
@@ -493,12 +497,14 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         check_is_fitted(self)
         X = self._validate_target(X, reset=False)
         logits = check_finite(self._map_rows(X, self.module_.classify), "predict_proba")
-        return torch.from_numpy(logits).double().softmax(dim=1).numpy()
+        return softmax(logits.astype(np.float64), axis=1)
 
     # Carrying it away: as settings, numbers and plain arrays.
 
     def __getstate__(self):
         state = dict(super().__getstate__())
+        if isinstance(self.checkpoint, os.PathLike):
+            state["checkpoint"] = os.fspath(self.checkpoint)
         if isinstance(state.get("net_"), ObjectiveNet):
             state["net_"] = pack(self.net_, with_optimizers=self._goes_on)
             state["scaling_"] = self.scaling_.arguments()

@@ -44,7 +44,7 @@ def write(path, content, encoder=None, *, sync=True):
     metadata = {"skae": text, "digest": _digest(text, encoder.arrays)}
     data = safetensors.numpy.save(encoder.arrays, metadata)
     path = Path(os.path.realpath(path))  # the file that a link leads to
-    number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}-")
     try:
         with os.fdopen(number, "wb") as file:
             file.write(data)
@@ -121,7 +121,7 @@ class Encoder:
         if isinstance(value, slice):
             parts = value.start, value.stop, value.step
             return {"slice": [None if part is None else int(part) for part in parts]}
-        if isinstance(value, np.random.RandomState):
+        if isinstance(value, np.random.RandomState) and value.get_state()[0] == "MT19937":
             # A parameter and the state of a model may be one and the same.
             if value not in self.random_states:
                 self.random_states.append(value)

@@ -13,17 +13,22 @@ import torch
 FACTS = ("best_epoch_", "interrupted_", "lowest_", "n_labelled_", "start_", "steps_done_")
 
 
+def plain_module(net):
+    """What is trained, less the compiler around it, which gives its weights other names."""
+    return getattr(net.module_, "_orig_mod", net.module_)
+
+
 def snapshot(net):
     """What `restore` needs to take a net back to where it is now."""
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
-    states = net.module_.state_dict(), optimizers, net.lowest_
+    states = plain_module(net).state_dict(), optimizers, net.lowest_
     return copy.deepcopy(states), len(net.history)
 
 
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
     (module, optimizers, net.lowest_), n_epochs = state
-    net.module_.load_state_dict(module)
+    plain_module(net).load_state_dict(module)
     _load_optimizers(net, optimizers)
     net.module_.eval()
     del net.history[n_epochs:]
@@ -32,7 +37,7 @@ def restore(net, state):
 def pack(net, *, with_optimizers):
     """A trained net as plain arrays and lists; optimizers only where training is to go on."""
     return {
-        "module": to_arrays(dict(net.module_.state_dict())),
+        "module": to_arrays(dict(plain_module(net).state_dict())),
         "training": _pack_training(net) if with_optimizers else None,
         "history": [_without_batches(row) for row in net.history],
         "batch_size": net.batch_size,
@@ -45,7 +50,7 @@ def unpack(net, state, *, to_train):
 
     Only if it is `to_train` need these be those of the optimizer as well.
     """
-    net.module_.load_state_dict(to_tensors(state["module"]))
+    plain_module(net).load_state_dict(to_tensors(state["module"]))
     net.module_.eval()
     if not to_train:
         net.resting_ = state["training"]

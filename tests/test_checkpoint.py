@@ -13,7 +13,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import Callback, EpochTimer, GradientNormClipping
 
 import skae
 from skae import AutoencoderTransformer, StackedDenoisingAutoencoder, VAETransformer
@@ -115,19 +115,26 @@ def test_it_is_killed_twice(rows, tmp_path, monkeypatch):
     assert bits(model.fit(rows[0])) == expected
 
 
-@pytest.mark.parametrize("random_state", [None, np.random.RandomState(1)])
-def test_a_generator_is_where_it_was(random_state, rows, tmp_path, monkeypatch):
+def test_a_generator_is_where_it_was(rows, tmp_path, monkeypatch):
+    """A script that fits several models with one generator is run again after a kill."""
     X, _ = rows
-    model = make(VAETransformer, checkpoint=tmp_path, random_state=random_state)
-    np.random.seed(5)  # noqa: NPY002
-    expected = make(VAETransformer, random_state=pickle.loads(pickle.dumps(random_state))).fit(X)
-    np.random.seed(5)  # noqa: NPY002
-    fit_killed(clone(model), (X,), 4, monkeypatch)
-    np.random.seed(77)  # noqa: NPY002
-    global_state = np.random.get_state()[1].copy()  # noqa: NPY002
-    model.fit(X)
-    np.testing.assert_array_equal(model.transform(X), expected.transform(X))
-    np.testing.assert_array_equal(np.random.get_state()[1], global_state)  # noqa: NPY002
+
+    def script(**params):
+        generator = np.random.RandomState(1)
+        return [bits(make(VAETransformer, random_state=generator, **params).fit(X)) for _ in "abc"]
+
+    expected = script()
+    with monkeypatch.context() as patch:
+        die_after(8 + 8 + 4, patch)
+        with pytest.raises(Killed):
+            script(checkpoint=tmp_path)
+    assert script(checkpoint=tmp_path) == expected
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fit_that_can_not_be_known_again_is_refused(rows, tmp_path):
+    with pytest.raises(ValueError, match="checkpoint needs random_state"):
+        make(VAETransformer, checkpoint=tmp_path, random_state=None).fit(rows[0])
 
 
 def test_a_warm_start_goes_on_as_well(rows, tmp_path, monkeypatch):
@@ -157,6 +164,59 @@ def test_another_fit_has_another_file(other, rows, tmp_path, monkeypatch):
     expected = bits(make(cls, **params).fit(X, y))
     assert bits(make(cls, checkpoint=tmp_path, **params).fit(X, y)) == expected
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def shifted(by):
+    return lambda n_samples, random_state: random_state.normal(size=(n_samples, 2)) + by
+
+
+class Shifted:
+    def __init__(self, by):
+        self.by = by
+
+    def sample(self, n_samples):
+        return np.random.RandomState(0).normal(size=(n_samples, 2)) + self.by
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("prior", shifted(0), shifted(5)),
+        ("prior", Shifted(0), Shifted(5)),
+        ("callbacks", [GradientNormClipping(1e-3)], None),
+        ("callbacks", [GradientNormClipping(1e-3)], [GradientNormClipping(1e-2)]),
+        ("random_state", np.random.RandomState(1), np.random.RandomState(2)),
+    ],
+)
+def test_settings_are_known_by_what_is_in_them(values, rows, tmp_path, monkeypatch):
+    (name, old, new), X = values, rows[0]
+    cls = skae.AdversarialAutoencoder
+    fit_killed(make(cls, checkpoint=tmp_path, **{name: old}), (X,), 2, monkeypatch)
+    make(cls, checkpoint=tmp_path, **{name: new}).fit(X)
+    assert len(list(tmp_path.iterdir())) == 1  # that of the other fit
+
+
+def test_a_start_that_diverges_at_once_leaves_a_gap(rows, tmp_path, monkeypatch):
+    X = rows[0][:100]
+    model = make(
+        AutoencoderTransformer,
+        max_iter=4,
+        random_state=3,
+        learning_rate_init=400.0,
+        learning_rate="constant",
+    )
+    expected = bits(clone(model).fit(X))
+    model.set_params(checkpoint=tmp_path)
+    fit_killed(clone(model), (X,), 2, monkeypatch)
+    assert bits(model.fit(X)) == expected
+
+
+def test_a_file_of_another_model_says_so(rows, tmp_path, monkeypatch):
+    fit_killed(make(VAETransformer, checkpoint=tmp_path), rows, 2, monkeypatch)
+    (file,) = tmp_path.iterdir()
+    monkeypatch.setattr("skae._estimator.key_of_fit", lambda *args: file.stem)
+    with pytest.raises(ValueError, match="is of another model"):
+        make(VAETransformer, hidden_layer_sizes=(7,), checkpoint=tmp_path).fit(rows[0])
 
 
 def test_what_is_no_part_of_the_result_may_change(rows, tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ import copy
 import importlib
 import io
 import json
+import os
 import pickle
 import resource
 import struct
@@ -95,6 +96,8 @@ MODELS = {cls.__name__: make(cls) for cls in CLASSES} | {
     "texts for labels": make(LadderClassifier),
     "float32": make(AutoencoderTransformer),
     "a swiss roll": make(AdversarialAutoencoder, prior="swiss_roll"),
+    "a folder": make(AutoencoderTransformer),
+    "compiled": make(VAETransformer, net_params={"compile": True, "compile__backend": "eager"}),
     "goes on": make(AutoencoderTransformer, warm_start=True, n_components=3),
     "unseeded": make(AutoencoderTransformer, random_state=None),
 }
@@ -111,6 +114,8 @@ def model(request, rows):
     X, y = rows
     if request.param == "float32":
         X = X.astype(np.float32)
+    if request.param == "a folder":
+        return MODELS[request.param].fit(X).set_params(checkpoint=Path("a"))
     if request.param == "missing values":
         X = np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.1, np.nan, X)
     if request.param == "texts for labels":
@@ -152,7 +157,9 @@ def test_what_comes_back_is_the_same_to_the_bit(way, model, rows, tmp_path):
         drawn = [one.sample(20, random_state=0) for one in (model, copied)]
         np.testing.assert_array_equal(*drawn)
     assert copied.n_features_in_ == 64
-    assert str(copied.get_params()) == str(model.get_params())
+    params = model.get_params()
+    params |= {k: os.fspath(v) for k, v in params.items() if isinstance(v, os.PathLike)}
+    assert str(copied.get_params()) == str(params)
 
 
 @pytest.mark.parametrize("way", [through_a_file, through_pickle])
