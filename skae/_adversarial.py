@@ -130,7 +130,8 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
         What codes are to follow. "normal" has independent components; "mixture" is ten petals in
         the first two components, "swiss_roll" a spiral there, and both are normal in further ones.
         A callable is given ``(n_samples, random_state)`` and returns codes of shape (n_samples,
-        n_components); a density is a fitted one with `sample`, such as scikit-learn has them.
+        n_components); a density is a fitted one with `sample`, such as scikit-learn has them, best
+        in a `sklearn.frozen.FrozenEstimator`, which stays fitted in clones.
     prior_scale : float, default=1.0
         The factor by which a prior that is given by its name is enlarged.
     conditional : bool, default=False

@@ -146,6 +146,9 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
     # Whether NaN is "not observed"; models that can do with it have a parameter of this name.
     allow_nan = False
 
+    # Whether the epochs of early stopping are compared by rows with a label.
+    _judged_by_labels = False
+
     # Of the present fit.
     _checkpoint = _task = None
 
@@ -186,6 +189,11 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         X = self._validate_target(X, reset=fresh)
         labels = self._labels(y, X, fresh=fresh)
         subset, weight = check_weights(X, sample_weight)
+        if labels is not None and (labels >= 0).any() and not (labels[subset] >= 0).any():
+            raise ValueError(
+                "sample_weight is 0 for all rows with a label, so there is no class to learn. Give "
+                "some of them a weight."
+            )
         if X_val is not None:
             if labels is not None:
                 raise ValueError(
@@ -296,6 +304,11 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         n_val = max(min(2, n_rows - 2), int(self.validation_fraction * n_rows))
         if labels is not None:
             held = hold_out_of_each(labels[drawn], self.validation_fraction)
+            if self._judged_by_labels and not (held & (labels[drawn] >= 0)).any():
+                raise ValueError(
+                    "early_stopping=True holds out labelled rows to judge by, but no class has "
+                    "two. Label more rows, or set early_stopping=False."
+                )
             drawn, n_val = drawn[np.argsort(held, kind="stable")], held.sum()
         parts = drawn[: n_rows - n_val], drawn[n_rows - n_val :]
         # In order, since a file is read from front to back.

@@ -96,7 +96,7 @@ def _check_one_kind(labels):
 
 
 def hold_out_of_each(labels, fraction):
-    """Which rows to validate on: a fraction of each class, and of the unlabelled rows.
+    """Which rows to judge by: a fraction of each class, and of the unlabelled rows.
 
     Parameters
     ----------
@@ -114,9 +114,4 @@ def hold_out_of_each(labels, fraction):
         places = np.flatnonzero(labels == label)
         least = int(label >= 0 and len(places) > 1)
         held[places[: max(least, int(fraction * len(places)))]] = True
-    if not held[labels >= 0].any():
-        raise ValueError(
-            "early_stopping=True holds out labelled rows to judge by, but no class has two. Label "
-            "more rows, or set early_stopping=False."
-        )
     return held

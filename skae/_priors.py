@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 
@@ -84,7 +86,14 @@ class SampledPrior:
         if not hasattr(self.source, "sample"):
             codes = self.source(n_samples, np.random.RandomState(seed))
         else:
-            codes = draw_from(self.source, n_samples, check_random_state(seed))
+            try:
+                codes = draw_from(self.source, n_samples, check_random_state(seed))
+            except NotFittedError as error:
+                raise NotFittedError(
+                    f"prior={self.source!r} is not fitted. Fit it, and give it in a "
+                    "sklearn.frozen.FrozenEstimator: what clones an estimator, such as a search, "
+                    "makes new its parameters, and a density with them."
+                ) from error
         codes = torch.as_tensor(np.asarray(codes, dtype=np.float32))
         if codes.shape != (n_samples, n_components) or not codes.isfinite().all():
             raise ValueError(
@@ -121,6 +130,8 @@ def seed_density(density, random_state):
 def draw_from(density, n_samples, random_state):
     """Rows of a fitted density with `sample`, as scikit-learn's have it, in random order."""
     density = copy.deepcopy(density)
+    if isinstance(density, FrozenEstimator):  # its parameters do not show
+        density = density.estimator
     seed_density(density, random_state)
     if "random_state" in inspect.signature(density.sample).parameters:
         codes = density.sample(n_samples, random_state=random_state)

@@ -21,6 +21,8 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
     A model's module has `classify`, which gives logits.
     """
 
+    _judged_by_labels = True
+
     _parameter_constraints: dict = {
         **NeuralEstimator._parameter_constraints,
         "labelled_batch_size": [

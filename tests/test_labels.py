@@ -67,10 +67,5 @@ def test_of_each_class_some_are_held_out():
     assert [held[labels == label].sum() for label in (-1, 0, 1, 2)] == [10, 2, 1, 0]
 
 
-def test_one_label_of_each_class_can_not_be_held_out():
-    with pytest.raises(ValueError, match="no class has two"):
-        hold_out_of_each(np.array([0, 1, -1, -1, -1]), 0.4)
-
-
 def test_what_is_labelled():
     assert is_labelled(np.array([1, -1, 0])).tolist() == [True, False, True]

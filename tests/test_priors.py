@@ -5,6 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
@@ -80,3 +83,15 @@ def test_all_seeds_of_a_density_are_set():
 def test_a_prior_in_a_plane_needs_two_components(prior):
     with pytest.raises(ValueError, match="needs n_components of at least 2"):
         AdversarialAutoencoder(1, prior=prior, max_iter=1).fit(np.eye(20))
+
+
+def test_a_density_that_is_frozen_stays_fitted_and_is_seeded():
+    frozen = FrozenEstimator(GaussianMixture(2).fit(np.random.RandomState(0).normal(size=(50, 2))))
+    drawn = [draw_from(frozen, 5, np.random.RandomState(0)) for _ in range(2)]
+    np.testing.assert_array_equal(*drawn)
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    small = {"hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
+    clone(AdversarialAutoencoder(2, prior=frozen, **small)).fit(X)
+    melted = clone(AdversarialAutoencoder(2, prior=frozen.estimator, **small))
+    with pytest.raises(NotFittedError, match="FrozenEstimator"):
+        melted.fit(X)

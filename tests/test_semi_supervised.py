@@ -185,3 +185,19 @@ def test_an_interruption_leaves_a_usable_model(cls, digits, monkeypatch):
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         model = cls(**QUICK).fit(digits, few())
     assert np.isfinite(model.predict_proba(digits)).all()
+
+
+@every_classifier
+def test_labels_that_weigh_nothing_are_none(cls, digits):
+    y = np.where(np.arange(len(digits)) < 40, np.arange(len(digits)) % 2, -1)
+    with pytest.raises(ValueError, match="sample_weight is 0 for all rows with a label"):
+        cls(**QUICK).fit(digits, y, sample_weight=(y < 0).astype(float))
+
+
+def test_one_label_of_each_class_can_be_judged_by_only_where_no_label_is_needed(digits):
+    y = np.full(len(digits), -1)
+    y[:3] = [0, 1, 2]
+    with pytest.raises(ValueError, match="no class has two"):
+        skae.LadderClassifier(early_stopping=True, **QUICK).fit(digits, y)
+    model = skae.VAETransformer(conditional=True, early_stopping=True, **QUICK).fit(digits, y)
+    assert model.sample(2, y=[0, 2]).shape == (2, 64)
