@@ -1,5 +1,6 @@
 """The state of a fit in a file, from which it goes on where it was killed."""
 
+import functools
 import hashlib
 import inspect
 import math
@@ -194,6 +195,12 @@ def _parts(value):
     if isinstance(value, types.FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
         return [_name(value), value.__code__, value.__defaults__, value.__kwdefaults__, cells]
+    if isinstance(value, types.MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, types.ModuleType):
+        return [value.__name__.encode()]
     if isinstance(value, types.CodeType):
         return [value.co_code, value.co_consts, value.co_names]
     if isinstance(value, type):

@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -170,9 +171,16 @@ def shifted(by):
     return lambda n_samples, random_state: random_state.normal(size=(n_samples, 2)) + by
 
 
+def shift(n_samples, random_state, by):
+    return random_state.normal(size=(n_samples, 2)) + by
+
+
 class Shifted:
     def __init__(self, by):
         self.by = by
+
+    def shift(self, n_samples, random_state):
+        return shift(n_samples, random_state, self.by)
 
     def sample(self, n_samples):
         return np.random.RandomState(0).normal(size=(n_samples, 2)) + self.by
@@ -183,6 +191,8 @@ class Shifted:
     [
         ("prior", shifted(0), shifted(5)),
         ("prior", Shifted(0), Shifted(5)),
+        ("prior", partial(shift, by=0), partial(shift, by=5)),
+        ("prior", Shifted(0).shift, Shifted(5).shift),
         ("callbacks", [GradientNormClipping(1e-3)], None),
         ("callbacks", [GradientNormClipping(1e-3)], [GradientNormClipping(1e-2)]),
         ("random_state", np.random.RandomState(1), np.random.RandomState(2)),
