@@ -317,8 +317,10 @@ def test_a_folder_that_can_not_be_made_is_refused(rows, tmp_path):
 
 def fit_in_a_fork(model, rows, path, limit=None):
     """Fit in a process of its own and write the outcome, unless it is killed before."""
-    process = os.fork()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        process = os.fork()  # Python 3.12 warns of the threads that pytest-xdist has
     if process == 0:
+        signal.alarm(300)  # which ends it, should it hang
         try:
             path.write_bytes(bits(model.fit(*rows)))
         finally:
