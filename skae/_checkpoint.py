@@ -148,7 +148,7 @@ def key_of_fit(estimator, random_state, *tables):
     digest = hashlib.sha256(f"{type(estimator).__name__} {torch.__version__}".encode())
     params = estimator.get_params(deep=False)
     _add(digest, {name: value for name, value in params.items() if name not in _OUTSIDE})
-    _add(digest, random_state.get_state())
+    _add(digest, random_state.get_state(legacy=False))
     if hasattr(estimator, "net_"):
         packed = pack(estimator.net_, with_optimizers=True)
         _add(digest, [packed["module"], packed["training"], len(packed["history"])])
@@ -206,7 +206,7 @@ def _parts(value):
     if isinstance(value, type):
         return [_name(value), _source(value)]
     if isinstance(value, np.random.RandomState):
-        return [value.get_state()]
+        return [value.get_state(legacy=False)]
     if hasattr(value, "__dict__"):
         return [type(value), vars(value)]
     return [re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)).encode()]

@@ -284,7 +284,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
                 self.net_ = self._unpack_net(packed, to_train=True)
         else:
             self._rng = check_random_state(self.random_state)
-        self._rng_before = self._rng.get_state()
+        self._rng_before = self._rng.get_state(legacy=False)
         return not hasattr(self, "net_")
 
     def _built_in_params(self):
@@ -396,7 +396,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         It may know the rows that are held out, and is favoured by that, the more the fewer rows
         there are: what training has added to it is sure then.
         """
-        before = self._rng.get_state()
+        before = self._rng.get_state(legacy=False)
         floor = self._new_net("floor", all_rows, statistics)
         # So that the random start is the very one of init="random" with the same seed.
         self._rng.set_state(before)

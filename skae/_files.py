@@ -121,11 +121,11 @@ class Encoder:
         if isinstance(value, slice):
             parts = value.start, value.stop, value.step
             return {"slice": [None if part is None else int(part) for part in parts]}
-        if isinstance(value, np.random.RandomState) and value.get_state()[0] == "MT19937":
+        if isinstance(value, np.random.RandomState) and _is_known(value):
             # A parameter and the state of a model may be one and the same.
             if value not in self.random_states:
                 self.random_states.append(value)
-                return {"random_state": self(value.get_state(), where)}
+                return {"random_state": self(value.get_state(legacy=False), where)}
             return {"same_random_state": self.random_states.index(value)}
         if isinstance(value, type) and issubclass(value, np.generic):
             return {"dtype": np.dtype(value).name}
@@ -151,6 +151,11 @@ class Encoder:
         value = np.ascontiguousarray(value).reshape(value.shape)
         self.arrays[name] = value.astype(value.dtype.newbyteorder("="))
         return {"array": name}
+
+
+def _is_known(random_state):
+    """Whether it has the generator that `RandomState` makes by itself."""
+    return random_state.get_state(legacy=False)["bit_generator"] == "MT19937"
 
 
 class Decoder:

@@ -427,6 +427,20 @@ def test_an_array_has_one_place(written, tmp_path):
         load_bytes(changed(written, change), tmp_path)
 
 
+def test_a_generator_that_could_not_be_read_is_not_written(rows, tmp_path):
+    generator = np.random.RandomState(np.random.PCG64(0))
+    model = make(AutoencoderTransformer, random_state=generator).fit(rows[0])
+    with pytest.raises(TypeError, match=r"random_state is RandomState\(P"):
+        save(model, tmp_path / "model")
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(rows, tmp_path):
+    path = tmp_path / ("a" * 255)
+    model = make(AutoencoderTransformer).fit(rows[0])
+    save(model, path)
+    np.testing.assert_array_equal(load(path).transform(rows[0]), model.transform(rows[0]))
+
+
 def test_classes_of_one_name_are_refused(written, tmp_path):
     (tmp_path / "model").write_bytes(written)
     with pytest.raises(ValueError, match="two of one name"):
