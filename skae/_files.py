@@ -98,7 +98,7 @@ def _digest(text, arrays):
 
 
 class Encoder:
-    """Turns an estimator into what JSON can hold, and `arrays`."""
+    """Turns plain values into what JSON can hold, and `arrays`."""
 
     def __init__(self):
         self.arrays, self.random_states = {}, []

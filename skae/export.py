@@ -177,7 +177,7 @@ def register_skl2onnx():
     """Teach skl2onnx the estimators of skae, so that it converts pipelines with them.
 
     Transformers become what `transform` does, classifiers what `predict` and `predict_proba` do,
-    also as a first step, and clusterers what `predict` does. Those that hold other estimators,
+    and clusterers what `predict` does; these two can only be the last step. Those that hold others,
     `AutoencoderClassifier` and `AutoencoderOutlierDetector`, are not converted: make a pipeline of
     what is inside. Calling it again changes nothing.
 
