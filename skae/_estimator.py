@@ -5,7 +5,6 @@ import os
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from numbers import Integral, Real
 
@@ -19,13 +18,15 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn import functional
 
-from skae._batches import CHUNK_ROWS, Rows, chunks, is_memory_mapped, standardized
+from skae._batches import Rows, chunks, is_memory_mapped, standardized
 from skae._checkpoint import Checkpoint, key_of_fit
-from skae._device import forked_seed, is_available, plain_torch, resolve_device
+from skae._device import forked_seed, plain_torch, resolve_device
 from skae._documented import Documented
+from skae._floor import not_by_heart
 from skae._labels import hold_out_of_each
-from skae._net import ObjectiveNet, TrainingDiverged, make_net, train
-from skae._net_state import pack, restore, rests, snapshot, unpack, writable
+from skae._net import TrainingDiverged, make_net, train
+from skae._net_state import pack, restore, rests, snapshot
+from skae._pickling import AROUND, PicklingMixin
 from skae._progress import (
     HAS_CALLBACKS,
     Bar,
@@ -45,8 +46,6 @@ from skae._validation import (
     float_dtype,
 )
 
-# Of a row of which the principal components know more than this share by heart.
-MAX_LEVERAGE = 0.5
 # With fewer rows matrix products are summed in another order: a row would differ in its last digit
 # from itself among others.
 MIN_ROWS = 16
@@ -70,11 +69,11 @@ _MAY_CHANGE = {
     "verbose",
     "warm_start",
 }
-# What a net has that is no part of its module: one that is unpacked has it anew.
-_AROUND = ("callbacks", "net_params")
 
 
-class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class NeuralEstimator(
+    PicklingMixin, Documented, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Base class of the estimators: how a torch module is trained on rows, and applied to them.
 
     A model fills in `_make_module` and `_make_objective`; the rest is here.
@@ -219,7 +218,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
             if "pca" in starts and judged:
                 floor = self._make_floor(all_rows, statistics)
                 if X_val is None:
-                    rows_val = _not_by_heart(floor, all_rows, rows_val)
+                    rows_val = not_by_heart(floor, all_rows, rows_val)
             if HAS_CALLBACKS:
                 self._task = FitTask(self, self._n_epochs(max(1, len(starts))), X, labels)
             interrupted = self._train(
@@ -349,7 +348,7 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         self._parts_of_start = {
             name: copy.deepcopy(value)
             for name, value in self.get_params(deep=False).items()
-            if name not in _MAY_CHANGE and name not in _AROUND
+            if name not in _MAY_CHANGE and name not in AROUND
         }
         return statistics
 
@@ -512,51 +511,6 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         logits = check_finite(self._map_rows(X, self.module_.classify), "predict_proba")
         return softmax(logits.astype(np.float64), axis=1)
 
-    # Carrying it away: as settings, numbers and plain arrays.
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if isinstance(self.checkpoint, os.PathLike):
-            state["checkpoint"] = os.fspath(self.checkpoint)
-        if isinstance(state.get("net_"), ObjectiveNet):
-            state["net_"] = pack(self.net_, with_optimizers=self._goes_on)
-            state["scaling_"] = self.scaling_.arguments()
-            state["_statistics"] = asdict(self._statistics)
-            if self._rng is np.random.mtrand._rand:  # of the process, not of the model
-                state["_rng"] = state["_rng_before"] = None
-            # Settings of the optimizer are needed where it is kept.
-            gone = ("callbacks",) if self._goes_on else _AROUND
-            started = self._started_with.items()
-            state["_started_with"] = {k: v for k, v in started if k not in gone}
-        return state
-
-    def __setstate__(self, state):
-        # Torch writes where it should not if an array lies in a file that was mapped to memory.
-        super().__setstate__(writable(state))
-        if isinstance(vars(self).get("net_"), dict):
-            packed = vars(self).pop("net_")
-            self.scaling_ = Scaling(**self.scaling_)
-            self._statistics = ColumnStatistics(**self._statistics)
-            around = {name: copy_containers(getattr(self, name)) for name in _AROUND}
-            self._started_with = {**around, **self._started_with}
-            if self._rng is None:
-                self._rng = check_random_state(None)
-            self.net_ = self._unpack_net(packed, to_train=False)
-
-    def _unpack_net(self, packed, *, to_train):
-        # Parameters may have been set since; the module is that of the ones from before.
-        then = type(self)(**{**self.get_params(deep=False), **self._parts_of_start})
-        vars(then).update({k: v for k, v in vars(self).items() if k not in vars(then)})
-        then.net_params = self._started_with["net_params"] if to_train else None
-        then.callbacks = self.callbacks if to_train else None
-        if not is_available(then.device):
-            then.device = "cpu"
-        sizes = packed["batch_size"], packed["n_labelled_"]
-        with plain_torch(grad=True), forked_seed(then._device(), 0):
-            net = then._assemble_net(packed["start_"], None, self._statistics, *sizes)
-            unpack(net, packed, to_train=to_train)
-        return net
-
     # What scikit-learn asks of an estimator.
 
     def _validate(self, X, *, reset, finite=True):
@@ -601,38 +555,3 @@ class NeuralEstimator(Documented, CallbackSupportMixin, BaseEstimator, metaclass
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _not_by_heart(floor, all_rows, rows_val):
-    """The held-out rows, the last of all rows, less those that `floor` reproduces by heart.
-
-    A row that is alone in some feature may be most of what a principal component is made of.
-    Nothing that has not seen that row reproduces it, so it can not judge between the two.
-    """
-    model, n_rows = floor.module_.model, len(all_rows)
-    linear = model.encoder.linear
-
-    def codes(rows):
-        for chunk in chunks(len(rows)):
-            indices = torch.arange(chunk.start, chunk.stop, device=rows.device)
-            x = model.fill(rows[indices][0].to(linear.weight.device))
-            yield linear(x).cpu().double()
-
-    with torch.no_grad():  # chunk by chunk, for there may be many rows
-        sums = sum(torch.stack([z.sum(dim=0), z.square().sum(dim=0)]) for z in codes(all_rows))
-        mean, squares = sums[0] / n_rows, sums[1] - sums[0].square() / n_rows
-        squares = squares.clamp_min(torch.finfo(squares.dtype).tiny)
-        shares = [((z - mean).square() / squares).sum(dim=1) for z in codes(rows_val)]
-    fair = (torch.cat(shares) + 1 / n_rows <= MAX_LEVERAGE).numpy()
-    return rows_val.part(np.flatnonzero(fair)) if 2 <= fair.sum() < len(fair) else rows_val
-
-
-def encode_rows(module, rows, indices):
-    """Codes of some of the `Rows`, on the CPU."""
-    device = next(module.parameters()).device
-    return torch.cat(
-        [
-            module.encode(rows[part.to(rows.device)][0].to(device)).cpu()
-            for part in indices.split(CHUNK_ROWS)
-        ]
-    )

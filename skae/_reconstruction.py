@@ -12,8 +12,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
 from skae._base import BaseAutoencoder
-from skae._batches import chunks, is_memory_mapped
-from skae._estimator import encode_rows
+from skae._batches import CHUNK_ROWS, chunks, is_memory_mapped
 from skae._priors import draw_from, seed_density
 from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork, tie_weights
@@ -112,7 +111,7 @@ class DensityAutoencoder(ReconstructionAutoencoder):
         kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
         kept = kept[:MAX_KEPT_CODES]
         with torch.inference_mode():
-            codes = encode_rows(self.module_, rows, kept)
+            codes = _encode(self.module_, rows, kept)
         self._codes, self._latent_density = codes.numpy().astype(np.float64), None
         # As all that is fitted, it does not follow parameters that are set afterwards.
         self._density_to_fit = clone(self.latent_density, safe=False)
@@ -217,3 +216,14 @@ def _around(encoder, decoder, components, mean, spread):
     # Moved by single rows of many features, this map would fit those rows and no others.
     encoder.linear.requires_grad_(False)
     return encoder, LinearPlusNetwork(components.T * spread, mean, decoder)
+
+
+def _encode(module, rows, indices):
+    """Codes of some of the `Rows`, on the CPU."""
+    device = next(module.parameters()).device
+    return torch.cat(
+        [
+            module.encode(rows[part.to(rows.device)][0].to(device)).cpu()
+            for part in indices.split(CHUNK_ROWS)
+        ]
+    )

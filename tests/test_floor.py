@@ -1,4 +1,4 @@
-"""What judges the epochs; see `test_base` and `test_semi_supervised` for all that is promised."""
+"""Which rows judge between a model and its floor; see `test_base` for what is promised of it."""
 
 import numpy as np
 
@@ -10,7 +10,6 @@ QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
 
 def test_rows_that_pca_knows_by_heart_are_found_wherever_they_are(monkeypatch):
-    monkeypatch.setattr(skae._estimator, "CHUNK_ROWS", 16)
     monkeypatch.setattr(skae._batches.chunks, "__defaults__", (16,))
     X = np.random.default_rng(0).normal(size=(400, 6))
     X = np.hstack([X, np.zeros((400, 40))])
@@ -37,5 +36,5 @@ def test_rows_that_pca_knows_by_heart_do_not_judge(digits, monkeypatch):
     X = np.hstack([digits[:400] - digits[:400].mean(axis=0), lone])
     model = AutoencoderTransformer(45, init="pca", max_iter=20, random_state=0)
     assert model.fit(X).net_.best_epoch_ > 0
-    monkeypatch.setattr(skae._estimator, "MAX_LEVERAGE", np.inf)
+    monkeypatch.setattr(skae._floor, "MAX_LEVERAGE", np.inf)
     assert model.fit(X).net_.best_epoch_ == 0
