@@ -19,10 +19,13 @@ class SemanticHashing(DensityAutoencoder):
     With an encoder f, a decoder g and the logistic function s it minimizes
 
     .. math:: \frac{1}{n} \sum_i \mathbb{E}_{\epsilon \sim N(0, \sigma^2 I)}\,
-        L(x_i, g(s(f(x_i) + \epsilon))).
+        L(x_i, g(s(4 (h(x_i) + \epsilon)))), \quad h = \frac{f - \mu}{\tau}
 
-    Only what is far from zero is heard above the noise, so soft bits become hard ones, and the code
-    is :math:`f(x) > 0` [1]_. Rows with few bits between them (the Hamming distance) are similar.
+    where :math:`\mu` and :math:`\tau` are the mean and the standard deviation of each component of
+    f in the batch. What is far from its mean is heard above the noise [1]_, and since no component
+    can grow to escape it, rows with few bits between them (the Hamming distance) must have similar
+    reconstructions. The code is :math:`f(x) > \mu`, with the running mean: each bit is 1 in about
+    half of the rows, so that none is wasted.
 
     Parameters
     ----------
@@ -36,10 +39,11 @@ class SemanticHashing(DensityAutoencoder):
     architecture : architecture, default=None
         An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
         given, it replaces `hidden_layer_sizes` and `activation`.
-    noise_level : float, default=10.0
-        Standard deviation of the noise that is added before the logistic function in training. More
-        noise leaves less room in the code: it keeps what most rows differ by, and similar rows
-        share it.
+    noise_level : float, default=1.0
+        Standard deviation :math:`\sigma` of the noise that is added before the logistic function in
+        training, in those of what it is added to. More noise leaves less room in the code: it keeps
+        what most rows differ by, and similar rows share it. With less, codes are reconstructed
+        better.
     loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
         What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
     output_activation : {"auto", "identity", "logistic"}, default="auto"
@@ -156,7 +160,7 @@ class SemanticHashing(DensityAutoencoder):
         hidden_layer_sizes=(256, 128),
         activation="silu",
         architecture=None,
-        noise_level=10.0,
+        noise_level=1.0,
         loss="squared_error",
         output_activation="auto",
         latent_density=None,
@@ -230,7 +234,9 @@ class SemanticHashing(DensityAutoencoder):
 
     def _make_module(self, rows, statistics, start):
         encoder, decoder, link = self._make_parts(self.n_components, self.n_components, statistics)
-        return Autoencoder(nn.Sequential(encoder, NoisyBits(self.noise_level)), decoder, link)
+        return Autoencoder(
+            nn.Sequential(encoder, NoisyBits(self.n_components, self.noise_level)), decoder, link
+        )
 
     def _make_objective(self):
         return Reconstruction(self.loss)

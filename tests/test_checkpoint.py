@@ -10,7 +10,9 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -96,6 +98,41 @@ def test_it_goes_on_and_ends_the_same(cls, n_epochs, rows, tmp_path, monkeypatch
     model = make(cls, checkpoint=str(tmp_path)).fit(*rows)
     assert bits(model) == expected
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "kind", ["DataFrame", "sparse", "mapped", "X_val", "sample_weight", "texts", "compressed"]
+)
+def test_whatever_a_fit_is_given(kind, rows, tmp_path, monkeypatch):
+    X, y = rows
+    cls, given = VAETransformer, {"X": X}
+    if kind == "DataFrame":
+        given = {"X": pd.DataFrame(X, columns=[f"p{i}" for i in range(64)])}
+    elif kind == "sparse":
+        given = {"X": csr_array(X)}
+    elif kind == "mapped":
+        np.save(tmp_path / "rows.npy", X)
+        given = {"X": np.load(tmp_path / "rows.npy", mmap_mode="r")}
+    elif kind == "X_val":
+        given = {"X": X[:200], "X_val": X[200:]}
+    elif kind == "sample_weight":
+        given["sample_weight"] = np.linspace(0, 1, 300)
+    elif kind == "texts":
+        cls = skae.LadderClassifier
+        given["y"] = np.where(y < 0, "-1", np.char.add("digit ", y.astype(str)))
+    elif kind == "compressed":
+        given = {"X": X.astype(np.float16)}
+    expected = bits(make(cls).fit(**given))
+    folder = tmp_path / "folder"
+    with monkeypatch.context() as patch:
+        die_after(3, patch)
+        with pytest.raises(Killed):
+            make(cls, checkpoint=folder).fit(**given)
+    n_kept = []
+    keep = Checkpoint.keep
+    monkeypatch.setattr(Checkpoint, "keep", lambda self, *args: n_kept.append(keep(self, *args)))
+    assert bits(make(cls, checkpoint=folder).fit(**given)) == expected
+    assert len(n_kept) == 8 - 3
 
 
 def test_it_does_not_train_again_what_was_trained(rows, tmp_path, monkeypatch):

@@ -45,21 +45,49 @@ def test_near_bits_are_of_one_class():
     assert knn.score(bits[1300:], y[1300:]) > 0.8
 
 
-def test_noise_drives_numbers_from_zero(digits):
-    numbers = []
-    for noise_level in (0.0, 10.0):
-        model = SemanticHashing(8, noise_level=noise_level, **QUICK).fit(digits)
-        x = model.scaling_(torch.from_numpy(digits))
-        with torch.no_grad():
-            numbers.append(model.module_.encoder[0](x).abs().median().item())
-    assert numbers[1] > 2 * numbers[0]
+def test_noise_makes_near_bits_decode_alike(digits):
+    """What one bit changes, as a share of what other codes change."""
+    changes = []
+    for noise_level in (0.0, 1.0):
+        model = SemanticHashing(16, noise_level=noise_level, **QUICK).fit(digits)
+        bits = model.transform(digits)
+        decoded = model.inverse_transform(bits)
+        flipped = [model.inverse_transform(bits ^ one) for one in np.eye(16, dtype=np.uint8)]
+        one = np.mean([np.square(other - decoded).mean() for other in flipped])
+        changes.append(one / np.square(decoded - decoded[::-1]).mean())
+    assert changes[1] < 0.8 * changes[0]
 
 
-def test_noise_is_added_in_training_only():
-    layer, a = NoisyBits(2.0), torch.zeros(100_000, 1)
+@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1.0), (-7.0, 0.1), (300.0, 50.0)])
+def test_noise_is_relative_and_bits_are_balanced(offset, scale):
+    """Whatever the numbers' units: to grow is no way to escape the noise."""
+    layer = NoisyBits(2, 0.5).train()
     torch.manual_seed(0)
-    assert layer.train()(a).logit().std().item() == pytest.approx(2.0, rel=0.02)
-    assert layer.eval()(torch.tensor([[-1e-3, 0.0, 1e-3]])).tolist() == [[0.0, 0.0, 1.0]]
+    numbers = torch.randn(100_000, 2) * scale + offset
+    for _ in range(150):
+        soft = layer(numbers)
+    standardized = (numbers - offset) / scale
+    noise = soft.double().clamp(1e-12, 1 - 1e-12).logit() / 4 - standardized
+    inside = noise[standardized.abs() < 0.1]
+    assert inside.std().item() == pytest.approx(0.5, rel=0.03)
+    bits = layer.eval()(numbers)
+    np.testing.assert_array_equal(np.unique(bits), [0, 1])
+    np.testing.assert_allclose(bits.mean(dim=0), 0.5, atol=0.01)
+    assert (bits != (standardized > 0).float()).float().mean() < 0.01
+
+
+def test_a_row_alone_has_no_spread_of_its_own():
+    layer = NoisyBits(3, 0.0).train()
+    layer.norm.running_mean.copy_(torch.tensor([0.0, 1.0, 2.0]))
+    layer.norm.running_var.fill_(4.0)
+    soft = layer(torch.ones(1, 3))
+    torch.testing.assert_close(soft, torch.tensor([[2.0, 0.0, -2.0]]).sigmoid())
+
+
+def test_models_from_before_the_norm_have_their_bits():
+    layer = NoisyBits(2, 1.0).eval()
+    layer.load_state_dict({})
+    assert layer(torch.tensor([[-1e-3, 1e-3]])).tolist() == [[0.0, 1.0]]
 
 
 def test_samples_decode_codes_of_rows(fitted, digits):

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -102,25 +103,29 @@ def test_fits_in_workers_are_all_the_same(way):
         assert max(n_threads for _, n_threads in found) <= max(1, os.cpu_count() // 2)
 
 
+def _digest(array):
+    return zlib.crc32(array.tobytes())
+
+
 def settings():
     """What belongs to the process, or to its user."""
-    return (
-        torch.get_num_threads(),
-        torch.get_num_interop_threads(),
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-        torch.is_inference_mode_enabled(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.backends.cudnn.benchmark,
-        torch.backends.cudnn.deterministic,
-        torch.get_float32_matmul_precision(),
-        torch.get_default_device(),
-        torch.get_rng_state().numpy().tobytes(),
-        np.random.get_state()[1].tobytes(),  # noqa: NPY002
-        np.geterr(),
-        multiprocessing.get_start_method(allow_none=True),
-        dict(os.environ),
-    )
+    return {
+        "threads": torch.get_num_threads(),
+        "interop threads": torch.get_num_interop_threads(),
+        "dtype": torch.get_default_dtype(),
+        "gradients": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "cudnn benchmark": torch.backends.cudnn.benchmark,
+        "cudnn deterministic": torch.backends.cudnn.deterministic,
+        "precision": torch.get_float32_matmul_precision(),
+        "device": torch.get_default_device(),
+        "torch's generator": _digest(torch.get_rng_state().numpy()),
+        "numpy's generator": _digest(np.random.get_state()[1]),  # noqa: NPY002
+        "numpy's errors": np.geterr(),
+        "start method": multiprocessing.get_start_method(allow_none=True),
+        "environment": dict(os.environ),
+    }
 
 
 @pytest.mark.parametrize("estimator", all_estimators(), ids=lambda e: type(e).__name__)

@@ -379,6 +379,13 @@ def test_the_cpu_of_an_accelerator_is_the_cpu(digits):
     np.testing.assert_array_equal(found.transform(digits), expected.transform(digits))
 
 
+def test_a_checkpoint_of_several_processes_is_refused(digits, tmp_path):
+    pytest.importorskip("safetensors", reason="needs skae[files]")
+    of_two = accelerator(num_processes=2, process_index=0)
+    with pytest.raises(ValueError, match="checkpoint is for training in one process"):
+        small(checkpoint=tmp_path, net_params={"accelerator": of_two}).fit(digits)
+
+
 def test_an_accelerator_that_does_not_see_the_others_is_refused(digits, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="knows of one process, but 2 were started"):
