@@ -63,12 +63,12 @@ def test_noise_is_relative_and_bits_are_balanced(offset, scale):
     """Whatever the numbers' units: to grow is no way to escape the noise."""
     layer = NoisyBits(2, 0.5).train()
     torch.manual_seed(0)
-    numbers = torch.randn(100_000, 2) * scale + offset
-    for _ in range(150):
+    numbers = torch.randn(50_000, 2) * scale + offset
+    for _ in range(300):
         soft = layer(numbers)
     standardized = (numbers - offset) / scale
     noise = soft.double().clamp(1e-12, 1 - 1e-12).logit() / 4 - standardized
-    inside = noise[standardized.abs() < 0.1]
+    inside = noise[standardized.abs() < 0.2]
     assert inside.std().item() == pytest.approx(0.5, rel=0.03)
     bits = layer.eval()(numbers)
     np.testing.assert_array_equal(np.unique(bits), [0, 1])
