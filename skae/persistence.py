@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import torch
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -217,6 +218,13 @@ class _EstimatorEncoder(Encoder):
             state.pop("_skl_callbacks", None)  # who heard of the training
             if state.get("_latent_density") is not None:
                 state["_latent_density"] = None  # fitted again, with the same seed, when needed
+            if "_metadata_request" in state:
+                asked = vars(state["_metadata_request"]).items()
+                state["_metadata_request"] = {
+                    verb: dict(request.requests)
+                    for verb, request in asked
+                    if getattr(request, "requests", None)
+                }
             return {"object": _name(type(value)), "state": self(state, where)}
         if callable(value) and getattr(value, "__name__", "<lambda>") != "<lambda>":
             return {"class": _name(value)}
@@ -259,7 +267,11 @@ class _EstimatorDecoder(Decoder):
         ):
             raise FileError(f"the state of {name} has names that no attribute has")
         made = cls.__new__(cls)
+        requests = state.pop("_metadata_request", {})
         made.__setstate__(state)
+        with config_context(enable_metadata_routing=True):
+            for verb, request in requests.items():
+                getattr(made, f"set_{verb}_request")(**request)
         return made
 
     kinds = {

@@ -15,6 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import sklearn
 import torch
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
@@ -243,6 +244,17 @@ def test_a_random_state_that_is_shared_stays_shared(rows, tmp_path):
         np.testing.assert_array_equal(copied.random_state.get_state()[1], expected)
 
 
+@pytest.mark.parametrize("way", [through_a_file, through_pickle])
+def test_metadata_that_was_asked_for_is_still(way, rows, tmp_path):
+    X, _ = rows
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = make(VAETransformer).set_fit_request(sample_weight=True)
+        copy = way(model.set_partial_fit_request(sample_weight="weight").fit(X), tmp_path)
+        asked = copy.get_metadata_routing()
+    assert asked.fit.requests["sample_weight"] is True
+    assert asked.partial_fit.requests["sample_weight"] == "weight"
+
+
 def test_a_copy_refuses_what_the_original_refuses(rows, tmp_path):
     X, _ = rows
     model = make(VAETransformer, warm_start=True).fit(X)
@@ -404,6 +416,7 @@ def test_a_changed_file_with_a_right_digest_loads_if_it_is_whole(written, tmp_pa
             f'["a", {{"texts": [["{"x" * 9999}"], [1], "U9999999"]}}]',
             "wider",
         ),
+        ('["_dtype"', '["_metadata_request", {"dict": [["fit", 3]]}], ["_dtype"', "mapping"),
         ('["beta", 1.0]', '["beta", {"float": "os"}]', "KeyError"),
         ('["beta", 1.0]', '["beta", ' + "[" * 500 + "]" * 500 + "]", "nested too deeply"),
         ('["beta", 1.0]', '["beta", ' + "[" * 10**5 + "]" * 10**5 + "]", "Recursion"),
