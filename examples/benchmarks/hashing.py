@@ -1,7 +1,7 @@
 """Search by a few bits on MNIST: semantic hashing beside iterative quantization (ITQ).
 
 python examples/benchmarks/hashing.py
-python examples/benchmarks/hashing.py --bits 16 --seeds 0 1 2 --set max_iter=20
+python examples/benchmarks/hashing.py --bits 16 --seeds 0 1 2 --set noise_level=1.0
 
 Both learn from all 60 000 training rows without labels. Each query, of 1000 test rows, ranks the
 training rows by the Hamming distance of their bits; rows of its digit are right. What is printed is
@@ -63,8 +63,12 @@ def precisions(base, y_base, queries, y_queries):
 
 
 def hashing(n_bits, random_state, **settings):
-    """`SemanticHashing` with a large batch, as there are many rows."""
-    ours = {"hidden_layer_sizes": (512, 256), "batch_size": 250, "max_iter": 30}
+    """`SemanticHashing` with a large batch, as there are many rows, and noise for whole rankings.
+
+    With 15 000 of the rows noise of 1.5 had a higher mean average precision than 1 and 2.
+    """
+    ours = {"hidden_layer_sizes": (512, 256), "batch_size": 250, "max_iter": 12}
+    ours["noise_level"] = 1.5
     return SemanticHashing(n_bits, random_state=random_state, **{**ours, **settings})
 
 
