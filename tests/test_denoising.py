@@ -6,6 +6,7 @@ import torch
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae.losses import squared_error
+from skae.modules import CorruptedAutoencoder
 from skae.objectives import Denoising
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
@@ -75,6 +76,13 @@ def test_the_target_is_the_clean_row():
     x = torch.rand(4, 3)
     terms = Denoising("squared_error")(Model, x)
     torch.testing.assert_close(terms["reconstruction"], squared_error(x, x), atol=1e-8, rtol=0)
+
+
+def test_a_corrupted_autoencoder_decodes_through_its_link():
+    layers = torch.nn.Identity(), torch.nn.Identity(), torch.nn.Sigmoid(), torch.nn.Dropout()
+    module = CorruptedAutoencoder(*layers)
+    assert module.decode(module.encode(torch.zeros(1, 2))).tolist() == [[0.5, 0.5]]
+    assert module.corrupt is layers[-1]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from torch import nn
 
 from skae import SparseAutoencoder
 from skae.architectures import TorchArchitecture
-from skae.modules import KeepLargest
-from skae.objectives import SparseReconstruction
+from skae.modules import KeepLargest, UnitAtoms
+from skae.objectives import KSparseReconstruction, SparseReconstruction
 
 QUICK = {"max_iter": 20, "random_state": 0}
 
@@ -141,3 +141,23 @@ def without_linear(n_inputs, n_features):
 def test_settings_that_make_no_sense_are_named(params, message, digits):
     with pytest.raises(ValueError, match=message):
         SparseAutoencoder(10, **QUICK, **params).fit(digits)
+
+
+def test_atoms_have_norm_one_whatever_the_weights():
+    linear = nn.Linear(2, 2)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[3.0, 0.0], [4.0, -0.5]]))
+        linear.bias.copy_(torch.tensor([1.0, 2.0]))
+    found = UnitAtoms(linear)(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
+    torch.testing.assert_close(found, torch.tensor([[1.6, 2.8], [1.0, 1.0], [1.0, 2.0]]))
+
+
+def test_the_last_layer_of_any_encoder_is_annealed():
+    keep = KeepLargest(1, 1).train()
+    model = nn.Module()
+    model.encoder = nn.Sequential(nn.Identity(), nn.Identity(), keep)
+    objective, z = KSparseReconstruction(n_annealed=4.0), torch.tensor([[3.0, 2.0, 1.0]])
+    for n_epochs, expected in ((0, [3, 2, 1]), (2, [3, 2, 0]), (4, [3, 0, 0]), (9, [3, 0, 0])):
+        objective.before_step(model, n_epochs)
+        assert model.encoder(z).tolist() == [expected]
+    assert objective.warmup_epochs == 4
