@@ -1,6 +1,7 @@
 """Training is what a plain torch loop would do."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from skorch.callbacks import (
 )
 from torch import nn
 
+import skae._checkpoint
 from skae._batches import BatchIterator, Rows
-from skae._net import COOL_DOWN, WARM_UP, make_net, train
+from skae._net import COOL_DOWN, WARM_UP, KeepBest, make_net, train
 from skae._net_state import restore, snapshot
 from skae._scaling import Scaling
 from skae.modules import Autoencoder
@@ -372,3 +374,224 @@ def test_rows_are_learned_from_in_training_mode_and_judged_in_evaluation_mode():
     with torch.no_grad():
         loss = (model.decode(model.encode(x)) - x).square().mean().item()
     assert net.history[-1]["valid_loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_an_epoch_must_be_surely_better_than_the_floor(monkeypatch):
+    """The bound is at half a standard error, and 5 / n of one for the n rows that show it."""
+    floor = net_of(make_model())
+    for sure, best_epoch in ((0.0, 3), (1e9, 0)):
+        monkeypatch.setattr("skae._net.SURE", sure)
+        net = net_of(copy.deepcopy(floor.module_.model))
+        terms = train(
+            net,
+            rows(),
+            rows_val=rows(),
+            lr=0.01,
+            max_epochs=3,
+            learning_rate="constant",
+            patience=5,
+            floor=floor,
+        )
+        assert net.best_epoch_ == best_epoch
+        if not best_epoch:
+            assert terms == floor.validate(net.get_iterator(rows(), training=False))
+        else:
+            assert terms["loss"] == net.history[-1, "valid_loss"]
+            assert list(terms) == ["loss", "reconstruction"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "sure"),
+    [
+        ([0.1], True),  # of one row the spread is not known
+        ([0.0], False),
+        ([-0.1], False),
+        ([0.0, 10.0], False),  # 1 standard error of 3
+        ([9.0, 10.0], True),  # 19 of 3
+        ([1.0, 1.2, 1.4, 1.6, 1.8], True),  # 9.9 of 1.5
+        ([-1.0, 0.0, 1.0, 2.0, 3.0], False),  # 1.41 of 1.5
+        ([-0.9, 0.1, 1.1, 2.1, 3.1], True),  # 1.56 of 1.5
+    ],
+)
+def test_a_gain_is_sure_by_its_standard_errors(gains, sure):
+    assert bool(KeepBest._is_sure(torch.tensor(gains))) == sure
+
+
+class Listener:
+    """Hear of epochs, and ask for the end after some."""
+
+    def __init__(self, n_epochs=99):
+        self.n_epochs, self.heard = n_epochs, []
+
+    def epoch_begins(self, net):
+        self.heard.append(("begins", len(net.history)))
+
+    def epoch_ends(self, net):
+        self.heard.append(("ends", len(net.history)))
+        return len(net.history) >= self.n_epochs
+
+    def close(self):
+        self.heard.append("closed")
+
+
+def test_any_listener_may_end_training_but_all_hear_of_the_epoch():
+    one, other = listeners = Listener(2), Listener()
+    net = net_of(make_model())
+    settings = {"lr": 0.01, "learning_rate": "constant", "listeners": listeners}
+    train(net, rows(), max_epochs=5, **settings)
+    epochs = [(what, number) for number in (1, 2) for what in ("begins", "ends")]
+    assert one.heard == other.heard == [*epochs, "closed"]
+    assert not net.interrupted_
+    assert not net.reports_batches_
+
+
+def test_listeners_are_closed_where_training_fails():
+    listener, net = Listener(), net_of(make_model())
+    with pytest.raises(ValueError, match="diverged"):
+        train(net, rows(), lr=1e30, max_epochs=5, learning_rate="constant", listeners=[listener])
+    assert listener.heard[-1] == "closed"
+    assert (net.train_split, net.row_losses_) == (None, None)
+    assert [name for name, _ in net.callbacks_] == ["epoch_timer"]
+
+
+class Stop(Exception):
+    """The process was killed."""
+
+
+class Kill(Listener):
+    """Die in the epoch after so many."""
+
+    def epoch_begins(self, net):
+        if len(net.history) > self.n_epochs:
+            raise Stop
+
+    def epoch_ends(self, net):
+        return False
+
+
+def fit_killed(n_epochs, folder):
+    """Train, die after so many epochs or not at all, and train again."""
+    held_out = rows(np.random.default_rng(1).normal(size=(20, 6)))
+    for listener in (Kill(n_epochs), Kill(99)):
+        torch.manual_seed(1)
+        net = net_of(make_model())
+        try:
+            terms = train(
+                net,
+                rows(X[:10]),
+                rows_val=held_out,
+                lr=0.05,
+                max_epochs=40,
+                learning_rate="annealed",
+                patience=8,
+                tol=1e-3,
+                listeners=[listener],
+                checkpoint=skae._checkpoint.Checkpoint(folder, "key"),
+            )
+        except Stop:
+            continue
+        weights = [value.tolist() for value in net.module_.parameters()]
+        return terms, net.history[:, "valid_loss"], net.best_epoch_, weights
+
+
+def test_training_goes_on_from_a_checkpoint_to_the_same_end(tmp_path):
+    expected = fit_killed(99, tmp_path / "whole")
+    n_epochs, best_epoch = len(expected[1]), expected[2]
+    assert best_epoch == n_epochs - 8 < 32
+    for killed_after in (1, best_epoch - 1, best_epoch, best_epoch + 1, n_epochs - 1):
+        assert fit_killed(killed_after, tmp_path / str(killed_after)) == expected
+
+
+def test_what_has_ended_is_not_trained_again(tmp_path):
+    for _ in range(2):
+        net, listener = net_of(make_model()), Listener(2)
+        terms = train(
+            net,
+            rows(),
+            lr=0.01,
+            max_epochs=5,
+            learning_rate="constant",
+            listeners=[listener],
+            checkpoint=skae._checkpoint.Checkpoint(tmp_path, "key"),
+        )
+        assert terms["loss"] == net.history[1, "train_loss"]
+    assert listener.heard == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("params", "fused"),
+    [
+        ({}, True),
+        ({"optimizer": torch.optim.AdamW}, True),
+        ({"optimizer": torch.optim.Adam}, True),
+        ({"optimizer": torch.optim.Adam, "optimizer__foreach": True}, None),
+        ({"optimizer": torch.optim.Adam, "optimizer__fused": False}, False),
+        ({"optimizer": torch.optim.SGD}, None),
+        ({"optimizer": torch.optim.Adamax}, None),
+    ],
+    ids=str,
+)
+def test_adam_is_fused_where_nothing_else_was_asked_for(params, fused):
+    assert net_of(make_model(), net_params=params).optimizer_.defaults.get("fused") == fused
+
+
+@pytest.mark.parametrize("callbacks", [["late"], [("name", 3)]], ids=str)
+def test_a_callback_that_is_none_is_refused(callbacks):
+    with pytest.raises(ValueError, match=r"callbacks has .*, which is no skorch callback"):
+        net_of(make_model(), callbacks=callbacks)
+
+
+def test_a_callback_may_have_a_name():
+    net = net_of(make_model(), callbacks=[("watch", Watch())])
+    assert isinstance(dict(net.callbacks_)["watch"], Watch)
+
+
+def accelerator(**params):
+    settings = {"mixed_precision": "no", "gradient_accumulation_steps": 1, "num_processes": 1}
+    return SimpleNamespace(**{**settings, "device": CPU, **params})
+
+
+@pytest.mark.parametrize(
+    ("params", "device", "message"),
+    [
+        ({"mixed_precision": "fp16"}, "cpu", "Leave these settings out"),
+        ({"gradient_accumulation_steps": 2}, "cpu", "Leave these settings out"),
+        ({"device": torch.device("meta")}, "cpu", "is on meta, but the estimator on cpu"),
+        ({"device": torch.device("cpu", 0)}, torch.device("cpu", 1), "is on cpu:0"),
+    ],
+)
+def test_an_accelerator_that_does_not_fit_is_refused(params, device, message):
+    net_params = {"accelerator": accelerator(**params)}
+    with pytest.raises(ValueError, match=message):
+        net_of(make_model(), device=device, net_params=net_params)
+
+
+@pytest.mark.parametrize("own", ["cpu", "cpu:0"])
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+def test_a_device_without_a_number_is_any_of_its_kind(own, device, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    params = {"accelerator": accelerator(device=torch.device(own))}
+    net = net_of(make_model(), device=device, net_params=params)
+    assert type(net).__name__ == "ObjectiveNet"
+
+
+def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="knows of one process, but 2 were started"):
+        net_of(make_model(), net_params={"accelerator": accelerator()})
+    together = net_of(make_model(), net_params={"accelerator": accelerator(num_processes=2)})
+    assert type(together).__name__ == "SharedNet"
+    assert together.accelerator.num_processes == 2
+
+
+def test_a_shared_training_has_no_checkpoint(tmp_path):
+    net = net_of(make_model(), net_params={"accelerator": accelerator(num_processes=2)})
+    with pytest.raises(ValueError, match="checkpoint is for training in one process"):
+        train(
+            net,
+            rows(),
+            lr=0.01,
+            max_epochs=1,
+            learning_rate="constant",
+            checkpoint=skae._checkpoint.Checkpoint(tmp_path, "key"),
+        )
