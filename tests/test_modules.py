@@ -1,9 +1,23 @@
 """Torch modules alone: what they compute from given weights."""
 
+import itertools
+
+import numpy as np
+import pytest
 import torch
 from torch import nn
 
-from skae.modules import EncoderClassifier, LinearPlusNetwork
+from skae.modules import (
+    AdversarialModule,
+    Autoencoder,
+    ContractiveModule,
+    EncoderClassifier,
+    LinearPlusNetwork,
+    Offset,
+    logistic_offset,
+    tie_weights,
+)
+from skae.modules._conditional import tell
 from skae.objectives import Classification
 
 
@@ -47,3 +61,65 @@ def test_the_classifiers_objective_is_the_cross_entropy_of_each_row():
     expected = torch.stack([torch.tensor(3.0).log(), (2 / e + 1).log()])
     assert (name, rest) == ("classification", [])
     torch.testing.assert_close(term, expected)
+
+
+def test_an_offset_is_added_and_starts_a_logistic_function_at_the_mean():
+    assert Offset(torch.tensor([1.0, -2.0]))(torch.tensor([[3.0, 3.0]])).tolist() == [[4.0, 1.0]]
+    start = logistic_offset(np.array([0.25, 0.0, 1.0]))(torch.zeros(1, 3)).sigmoid()
+    torch.testing.assert_close(start, torch.tensor([[0.25, 0.001, 0.999]]))
+
+
+LINKED = {
+    "plain": lambda *parts: Autoencoder(*parts),
+    "contractive": lambda encoder, *others: ContractiveModule(encoder, nn.Identity(), *others),
+    "adversarial": lambda *parts: AdversarialModule(*parts, None, None),
+}
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_the_link_is_for_reconstructions_only(name):
+    module = LINKED[name](nn.Identity(), affine([[2.0]], [1.0]), nn.Sigmoid())
+    z = torch.tensor([[-0.5], [0.0]])
+    assert module.output(z).tolist() == [[0.0], [1.0]]
+    torch.testing.assert_close(module.decode(z), torch.tensor([[0.0], [1.0]]).sigmoid())
+
+
+def layers(*widths):
+    return [nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder"),
+    [
+        (layers(4, 3, 2), layers(2, 4)),  # fewer
+        (layers(4, 2), layers(2, 3, 4)),  # more
+        (layers(4, 3, 2), layers(2, 4, 4)),  # of other widths
+        ([*layers(4, 2), nn.LayerNorm(2)], layers(2, 4)),  # with weights that have no counterpart
+        (layers(4, 2), [*layers(2, 4), nn.LayerNorm(4)]),
+        ([nn.Identity()], [nn.Identity()]),
+    ],
+)
+def test_networks_that_do_not_mirror_each_other_are_left_alone(encoder, decoder):
+    encoder, decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
+    before = list(decoder)
+    assert tie_weights(encoder, decoder) is False
+    assert list(decoder) == before
+
+
+def test_tied_layers_use_the_weights_of_the_encoder_and_biases_of_their_own():
+    encoder, decoder = nn.Sequential(*layers(4, 3, 2)), nn.Sequential(*layers(2, 3, 4))
+    biases = [layer.bias for layer in decoder]
+    assert tie_weights(encoder, decoder) is True
+    z = torch.tensor([[1.0, -2.0]])
+    expected = (z @ encoder[1].weight + biases[0]) @ encoder[0].weight + biases[1]
+    torch.testing.assert_close(decoder(z), expected)
+    assert [id(p) for p in decoder.parameters()] == [id(bias) for bias in biases]
+
+
+def test_classes_are_told_as_columns():
+    z = torch.tensor([[7.0], [8.0], [9.0]], dtype=torch.float64)
+    found = tell(z, torch.tensor([1, -1, 0]), 2)
+    assert found.tolist() == [[7, 0, 1], [8, 0, 0], [9, 1, 0]]
+    assert found.dtype == torch.float64
+    assert tell(z, None, 2).tolist() == [[7, 0, 0], [8, 0, 0], [9, 0, 0]]
+    assert tell(z, torch.tensor([1, -1, 0]), 0) is z
