@@ -14,6 +14,7 @@ from skae.modules import (
     EncoderClassifier,
     LinearPlusNetwork,
     Offset,
+    VariationalAutoencoder,
     logistic_offset,
     tie_weights,
 )
@@ -123,3 +124,12 @@ def test_classes_are_told_as_columns():
     assert found.dtype == torch.float64
     assert tell(z, None, 2).tolist() == [[7, 0, 0], [8, 0, 0], [9, 0, 0]]
     assert tell(z, torch.tensor([1, -1, 0]), 0) is z
+
+
+def test_log_variances_are_kept_where_their_exponentials_are_finite():
+    module = VariationalAutoencoder(nn.Identity(), nn.Identity())
+    codes = torch.tensor([[1e4, -1e4, 1e4, -1e4], [0.0, 0.0, 2.0, -2.0]])
+    mean, log_var = module.posterior(codes)
+    assert mean.tolist() == [[1e4, -1e4], [0, 0]]
+    assert log_var.tolist() == [[30, -30], [2, -2]]
+    assert module.encode(codes).tolist() == mean.tolist()

@@ -595,3 +595,75 @@ def test_a_shared_training_has_no_checkpoint(tmp_path):
             learning_rate="constant",
             checkpoint=skae._checkpoint.Checkpoint(tmp_path, "key"),
         )
+
+
+def test_epochs_are_compared_with_the_floor_row_by_row():
+    """A small gain of all rows is sure, however much their losses differ."""
+    held_out = rows(X * np.linspace(0.1, 10, 50)[:, None])
+    floor = net_of(make_model())
+    net = net_of(copy.deepcopy(floor.module_.model))
+    train(
+        net,
+        held_out,
+        rows_val=held_out,
+        lr=1e-4,
+        max_epochs=3,
+        learning_rate="constant",
+        patience=5,
+        floor=floor,
+    )
+    assert net.best_epoch_ == 3
+    for one in (floor, net):
+        one.validate(one.get_iterator(held_out, training=False))
+    gains = floor.row_losses_ - net.row_losses_
+    assert gains.abs().max() < 0.01 * floor.row_losses_.std()
+
+
+class InTurns(Reconstruction):
+    """The decoder, then the encoder; the error and ten times as much."""
+
+    phases = {"first": ("decoder",), "second": ("encoder",)}
+
+    def first(self, module, x, y=None):
+        return {"one": self.compare(x, module.decoder(module.encode(x)))}
+
+    def second(self, module, x, y=None):
+        return {"two": 10 * self.compare(x, module.decoder(module.encode(x)))}
+
+    def __call__(self, module, x, y=None):
+        return {**self.first(module, x, y), **self.second(module, x, y)}
+
+
+def test_each_phase_has_an_optimizer_with_the_settings():
+    model = make_model()
+    net_params = {"optimizer": torch.optim.SGD, "optimizer__weight_decay": 0.1}
+    settings = {"lr": 0.01, "batch_size": 50, "device": "cpu", "net_params": net_params}
+    net = make_net(model, InTurns(), **settings)
+    assert list(net.optimizers_) == ["first", "second"]
+    assert net.optimizers_["first"] is net.optimizer_
+    for optimizer, part in zip(
+        net.optimizers_.values(), (model.decoder, model.encoder), strict=True
+    ):
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["weight_decay"]) == (0.01, 0.1)
+        assert list(map(id, group["params"])) == list(map(id, part.parameters()))
+
+
+def test_phases_take_their_steps_in_turn():
+    model = make_model()
+    expected = copy.deepcopy(model)
+    net_params = {"optimizer": torch.optim.SGD}
+    settings = {"lr": 0.01, "batch_size": 50, "device": "cpu", "net_params": net_params}
+    net = make_net(model, InTurns(), **settings)
+    terms = train(net, rows(), lr=0.1, max_epochs=1, learning_rate="constant")
+    x, losses = rows().held, []
+    for factor, part in ((1, expected.decoder), (10, expected.encoder)):
+        loss = factor * (expected.decoder(expected.encode(x)) - x).square().mean()
+        parameters = list(part.parameters())
+        with torch.no_grad():
+            for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+                p -= 0.1 * gradient
+        losses.append(loss.item())
+    for name, value in expected.named_parameters():
+        torch.testing.assert_close(model.get_parameter(name), value)
+    assert terms == pytest.approx({"loss": sum(losses), "one": losses[0], "two": losses[1]})
