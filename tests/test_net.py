@@ -1,6 +1,7 @@
 """Training is what a plain torch loop would do."""
 
 import copy
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -667,3 +668,103 @@ def test_phases_take_their_steps_in_turn():
     for name, value in expected.named_parameters():
         torch.testing.assert_close(model.get_parameter(name), value)
     assert terms == pytest.approx({"loss": sum(losses), "one": losses[0], "two": losses[1]})
+
+
+class Scripted(Reconstruction):
+    """Held-out losses that are given, the first that of the start."""
+
+    def __call__(self, module, x, y=None):
+        terms = super().__call__(module, x, y)
+        if module.training:
+            return terms
+        return {"reconstruction": torch.full_like(terms["reconstruction"], self.losses.pop(0))}
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "tol", "best_epoch", "n_epochs"),
+    [
+        ([10, 9, 9, 9, 0], 2, 0.0, 1, 3),  # as good is no better
+        ([10, 9, 10, 8, 9, 9, 0], 2, 0.0, 3, 5),
+        ([10, 10, 10, 0], 2, 0.0, 0, 2),
+        # Progress is by a hundredth, in small steps or at once; what is better is kept anyhow.
+        ([100, 99.5, 99.2, 98.9, 98.8, 98.8, 98.8, 0], 3, 0.01, 4, 6),
+        ([100, 99.9, 99.8, 0], 2, 0.01, 2, 2),
+        ([-100, -100.5, -101.5, -101.6, -101.7, -999], 2, 0.01, 4, 4),
+        ([0.01, 0.0099, 0.0098, 0.0097, 1, 1, 1], 2, 0.005, 3, 5),
+        ([math.nan, 5, 6, 6, 0], 2, 0.0, 1, 3),
+    ],
+)
+def test_patience_and_the_best_epoch_by_script(losses, patience, tol, best_epoch, n_epochs):
+    objective = Scripted()
+    object.__setattr__(objective, "losses", list(losses))
+    net = make_net(make_model(), objective, lr=0.01, batch_size=50, device="cpu")
+    terms = train(
+        net,
+        rows(),
+        rows_val=rows(),
+        lr=0.01,
+        max_epochs=len(losses) - 1,
+        learning_rate="constant",
+        patience=patience,
+        tol=tol,
+    )
+    assert (net.best_epoch_, len(net.history)) == (best_epoch, n_epochs)
+    assert terms == pytest.approx(dict.fromkeys(["loss", "reconstruction"], losses[best_epoch]))
+    assert not net.interrupted_
+
+
+class Note(Callback):
+    """Note all that is told of batches."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_batch_begin(self, net, batch, training, **kwargs):
+        self.told.append(("begin", training, batch))
+
+    def on_grad_computed(self, net, named_parameters, batch, training, **kwargs):
+        names = [name for name, _ in named_parameters]
+        assert names == [name for name, _ in net.module_.named_parameters()]
+        assert all(parameter.grad is not None for _, parameter in named_parameters)
+        self.told.append(("gradient", training, batch))
+
+    def on_batch_end(self, net, batch, training, loss, y_pred, **kwargs):
+        assert list(y_pred) == ["reconstruction"]
+        assert loss.item() == y_pred["reconstruction"].item()
+        self.told.append(("end", training, batch, loss.item()))
+
+
+def test_callbacks_are_told_of_batches_what_skorch_tells():
+    note = Note()
+    net = net_of(make_model(), callbacks=[note], batch_size=32)
+    terms = train(
+        net, rows(), rows_val=rows(X[:20]), lr=0.01, max_epochs=1, learning_rate="constant"
+    )
+    step = [("begin", True), ("gradient", True), ("end", True)]
+    assert [told[:2] for told in note.told] == [*step, *step, ("begin", False), ("end", False)]
+    for start in (0, 3):  # the same batch
+        assert note.told[start][2] is note.told[start + 1][2] is note.told[start + 2][2]
+    assert note.told[-1][2] is note.told[-2][2]
+    ends = [told for told in note.told if told[0] == "end"]
+    (row,) = net.history
+    first, second, third = row["batches"]
+    assert [len(told[2][0]) for told in ends] == [25, 25, 20]
+    assert (first["train_batch_size"], second["train_batch_size"]) == (25, 25)
+    assert (first["train_loss"], second["train_loss"]) == (ends[0][3], ends[1][3])
+    assert third == {"valid_loss": ends[2][3], "valid_batch_size": 20}
+    assert row["train_loss"] == pytest.approx((ends[0][3] + ends[1][3]) / 2)
+    assert row["valid_loss"] == pytest.approx(ends[2][3]) == terms["loss"]
+
+
+def test_the_history_says_which_epochs_are_the_best_so_far():
+    objective = Scripted()
+    object.__setattr__(objective, "losses", [9, 9, 8, 8.5, 7])
+    net = make_net(make_model(), objective, lr=0.01, batch_size=50, device="cpu")
+    for n_epochs in (2, 3):
+        train(net, rows(), rows_val=rows(), lr=1e-3, max_epochs=n_epochs, learning_rate="constant")
+    assert net.history[:, "valid_loss_best"] == [True, False, True, False, True]
+    losses = net.history[:, "train_loss"]
+    assert net.history[:, "train_loss_best"] == [
+        loss < min([math.inf, *losses[:number]]) for number, loss in enumerate(losses)
+    ]
+    assert net.best_epoch_ is None
