@@ -11,9 +11,11 @@ from skae.modules import AdversarialModule, VariationalAutoencoder, VariationalC
 from skae.objectives import (
     Adversarial,
     AdversarialClustering,
+    ContractiveReconstruction,
     NegativeELBO,
     Reconstruction,
     SemiSupervisedELBO,
+    SparseReconstruction,
     importance_log_likelihood,
 )
 from skae.objectives._semi_supervised import of_labelled, of_plain
@@ -166,3 +168,24 @@ def test_classes_are_numbered_where_the_rows_are():
     module, x = make_classifier(device="meta"), X.to("meta")
     terms = SemiSupervisedELBO()(module, x, Y[2:].to("meta"))
     assert all(term.is_meta and term.shape == (3,) for term in terms.values())
+
+
+@pytest.mark.parametrize("penalty", ["l1", "kl"])
+def test_a_penalty_on_codes_counts_as_much_as_it_weighs(penalty):
+    model = SimpleNamespace(encode=lambda x: x, decoder=torch.zeros_like)
+    x = torch.tensor([[0.2, 0.6], [0.6, 1.0]])
+    objective = SparseReconstruction(penalty=penalty, alpha=10.0, target=0.4)
+    terms = objective(model, x)
+    assert terms["reconstruction"].tolist() == pytest.approx([0.2, 0.68])
+    of_units = [0.0, 0.4 * math.log(0.4 / 0.8) + 0.6 * math.log(0.6 / 0.2)]
+    expected = [4.0, 8.0] if penalty == "l1" else [5 * sum(of_units)] * 2
+    assert terms["sparsity"].tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_contraction_counts_for_each_feature():
+    model = SimpleNamespace(sensitivity=lambda x: (x, x.sum(dim=1)), decoder=torch.zeros_like)
+    terms = ContractiveReconstruction(alpha=3.0)(model, torch.tensor([[1.0, 3.0]]))
+    assert {name: term.tolist() for name, term in terms.items()} == {
+        "reconstruction": [5.0],
+        "contraction": [6.0],
+    }

@@ -40,10 +40,14 @@ def test_k_values_are_kept_and_they_are_the_largest(digits):
         100, penalty="k", n_nonzero_coefs=7, transform_n_nonzero_coefs=12, **QUICK
     ).fit(digits)
     assert ((model.transform(digits) != 0).sum(axis=1) == 12).all()
+
+
+def test_the_largest_values_are_kept_not_those_of_the_largest_size():
     layer = KeepLargest(2, 3)
     z = torch.tensor([[3.0, -9.0, 1.0, 2.0]])
     assert layer.train()(z).tolist() == [[3.0, 0.0, 0.0, 2.0]]
     assert layer.eval()(z).tolist() == [[3.0, 0.0, 1.0, 2.0]]
+    assert KeepLargest(4, 5)(z).tolist() == KeepLargest(4, 5).eval()(z).tolist() == z.tolist()
 
 
 def test_the_number_kept_falls_from_all_to_k_in_half_of_the_epochs(digits):
