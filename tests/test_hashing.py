@@ -72,6 +72,7 @@ def test_noise_is_relative_and_bits_are_balanced(offset, scale):
     assert inside.std().item() == pytest.approx(0.5, rel=0.03)
     bits = layer.eval()(numbers)
     np.testing.assert_array_equal(np.unique(bits), [0, 1])
+    assert bits.dtype == numbers.dtype
     np.testing.assert_allclose(bits.mean(dim=0), 0.5, atol=0.01)
     assert (bits != (standardized > 0).float()).float().mean() < 0.01
 

@@ -83,6 +83,7 @@ def test_it_starts_from_weights_that_keep_the_scale_and_nothing_more():
     assert not list(ladder.statistics.parameters())
     assert not any(offset.any() for offset in ladder.offsets)
     assert ladder.scale.tolist() == [1, 1, 1]
+    assert ladder.encode(torch.randn(5, 400)).shape == (5, 100)
 
 
 def test_the_combinator_starts_at_nothing_and_learns_from_both_inputs():

@@ -14,6 +14,7 @@ from skae.modules import (
     EncoderClassifier,
     LinearPlusNetwork,
     Offset,
+    TiedLinear,
     VariationalAutoencoder,
     logistic_offset,
     tie_weights,
@@ -85,6 +86,12 @@ def test_the_link_is_for_reconstructions_only(name):
     torch.testing.assert_close(module.decode(z), torch.tensor([[0.0], [1.0]]).sigmoid())
 
 
+def test_reconstructions_of_a_class_are_decoded_as_that_class():
+    decoder = affine([[1.0, 10.0, 20.0]], [0.0])
+    module = AdversarialModule(nn.Identity(), decoder, nn.Identity(), None, None, 2)
+    assert module.decode(torch.zeros(3, 1), torch.tensor([0, 1, -1])).tolist() == [[10], [20], [0]]
+
+
 def layers(*widths):
     return [nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
 
@@ -105,6 +112,13 @@ def test_networks_that_do_not_mirror_each_other_are_left_alone(encoder, decoder)
     before = list(decoder)
     assert tie_weights(encoder, decoder) is False
     assert list(decoder) == before
+
+
+def test_one_layer_is_tied_as_well():
+    encoder, decoder = nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 3))
+    assert tie_weights(encoder, decoder) is True
+    assert isinstance(decoder[0], TiedLinear)
+    assert decoder[0].source == (encoder,)
 
 
 def test_tied_layers_use_the_weights_of_the_encoder_and_biases_of_their_own():

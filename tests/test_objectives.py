@@ -121,8 +121,8 @@ def test_the_importance_weighted_likelihood_is_that_of_the_class():
 
 
 def make_classifier(**kind):
-    """A posterior that is moved by the class: its mean is 3 y."""
-    decoder = Apply(lambda z: z[:, :1])
+    """Of class y the posterior is at 3 y, and the mean of x is y more than the code."""
+    decoder = Apply(lambda z: z[:, :1] + number(z[:, 1:])[:, None])
     encoder = Apply(lambda x: torch.zeros(len(x), 2).to(x))
     classifier = Apply(lambda x: torch.zeros(len(x), 3).to(x))
     shares = torch.tensor([0.5, 0.25, 0.25])
@@ -140,20 +140,21 @@ def test_the_posterior_of_the_estimate_is_that_of_the_class():
         y = torch.full((3,), label)
         found = importance_log_likelihood(make_classifier(), X, noise, y)
         # log p(x | z) + log p(z) - log q(z), of z = 3 y
-        squares = (X[:, 0] - 3 * label).square() + (3 * label) ** 2
+        squares = (X[:, 0] - 4 * label).square() + (3 * label) ** 2
         expected = -0.5 * (squares + math.log(2 * math.pi) + 30)
         torch.testing.assert_close(found, expected)
 
 
 def test_terms_of_the_semi_supervised_bound_by_hand():
     """q(y | x) = 1/3 each; z = 3 y; KL(q(z) || N(0, 1)) = (9 y^2 + e^-30 - 1 + 30) / 2."""
-    terms = SemiSupervisedELBO(weight=2.0, share=0.5)(make_classifier().train(), X, Y[2:])
+    module, objective = make_classifier(), SemiSupervisedELBO(weight=2.0, share=0.5)
+    terms = objective(module, X, Y[2:])
     assert list(terms) == ["reconstruction", "kl", "classification", "labelled"]
     normal = 0.5 * math.log(2 * math.pi)
-    nll = [normal + sum((x - 3 * y) ** 2 for y in range(3)) / 6 for x in (0, 1)]
+    nll = [normal + sum((x - 4 * y) ** 2 for y in range(3)) / 6 for x in (0, 1)]
     kl = sum(9 * y**2 + 29 for y in range(3)) / 6
     kl += math.log(1 / 3) - (math.log(0.5) + 2 * math.log(0.25)) / 3
-    labelled = normal + (2 - 3) ** 2 / 2 + (9 + 29) / 2 - math.log(0.25)
+    labelled = normal + (2 - 4) ** 2 / 2 + (9 + 29) / 2 - math.log(0.25)
     expected = {
         "reconstruction": [1.5 * nll[0], 1.5 * nll[1], 0],
         "kl": [1.5 * kl, 1.5 * kl, 0],
@@ -162,6 +163,8 @@ def test_terms_of_the_semi_supervised_bound_by_hand():
     }
     for name, term in terms.items():
         assert term.tolist() == pytest.approx(expected[name], rel=1e-5), name
+    judged = objective(module.eval(), X, Y[2:])["classification"]
+    assert judged.tolist() == pytest.approx([0, 0, 3 * math.log(3)])
 
 
 def test_classes_are_numbered_where_the_rows_are():
@@ -189,3 +192,12 @@ def test_the_contraction_counts_for_each_feature():
         "reconstruction": [5.0],
         "contraction": [6.0],
     }
+
+
+def test_without_a_class_the_posterior_is_that_of_the_likeliest():
+    module = make_classifier()
+    module.classifier = Apply(lambda x: torch.cat([x, 1.5 - x, x * x - 1], dim=1))
+    mean, log_var = module.posterior(X)
+    assert mean.tolist() == [[3], [0], [6]]
+    assert log_var.tolist() == [[-30]] * 3
+    assert module.posterior(X, Y)[0].tolist() == [[0], [0], [3]]

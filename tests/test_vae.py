@@ -311,5 +311,7 @@ def test_told_the_class_it_draws_the_class():
 @pytest.mark.parametrize("kind", [{"device": "meta"}, {"dtype": torch.float64}], ids=str)
 def test_draws_are_where_the_codes_are_and_as_precise(kind):
     mean = torch.zeros(4, 2, **kind)
-    for tensor in draw_many(mean, mean, 3):
+    z, log_ratio = draw_many(mean, mean, 3)
+    for tensor in (z, log_ratio):
         assert (tensor.device, tensor.dtype) == (mean.device, mean.dtype)
+    assert z.is_meta or (z != z.float().double()).any()  # of all its digits
