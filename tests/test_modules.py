@@ -10,6 +10,7 @@ from torch import nn
 from skae.modules import (
     AdversarialModule,
     Autoencoder,
+    Bounded,
     ContractiveModule,
     EncoderClassifier,
     LinearPlusNetwork,
@@ -69,6 +70,18 @@ def test_an_offset_is_added_and_starts_a_logistic_function_at_the_mean():
     assert Offset(torch.tensor([1.0, -2.0]))(torch.tensor([[3.0, 3.0]])).tolist() == [[4.0, 1.0]]
     start = logistic_offset(np.array([0.25, 0.0, 1.0]))(torch.zeros(1, 3)).sigmoid()
     torch.testing.assert_close(start, torch.tensor([[0.25, 0.001, 0.999]]))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_outputs_are_clipped_but_can_return(training):
+    module = Bounded(torch.tensor([0.0, -torch.inf]), torch.tensor([torch.inf, 1.0]))
+    output = torch.tensor([[-2.0, -2.0], [2.0, 2.0]], requires_grad=True)
+    clipped = module.train(training)(output)
+    assert clipped.tolist() == [[0, -2], [2, 1]]
+    clipped.square().sum().backward()
+    # Of the square it is twice the clipped value, and for inference that of clipping.
+    expected = [[0, -4], [4, 2]] if training else [[0, -4], [4, 0]]
+    assert output.grad.tolist() == expected
 
 
 LINKED = {
@@ -138,12 +151,13 @@ def test_classes_are_told_as_columns():
     assert found.dtype == torch.float64
     assert tell(z, None, 2).tolist() == [[7, 0, 0], [8, 0, 0], [9, 0, 0]]
     assert tell(z, torch.tensor([1, -1, 0]), 0) is z
+    assert tell(z.to("meta"), None, 2).is_meta
 
 
 def test_log_variances_are_kept_where_their_exponentials_are_finite():
     module = VariationalAutoencoder(nn.Identity(), nn.Identity())
-    codes = torch.tensor([[1e4, -1e4, 1e4, -1e4], [0.0, 0.0, 2.0, -2.0]])
+    codes = torch.tensor([[1e4, -1e4, 3.0, 1e4, -1e4, 4.0], [0.0, 0.0, 0.0, 2.0, -2.0, 0.0]])
     mean, log_var = module.posterior(codes)
-    assert mean.tolist() == [[1e4, -1e4], [0, 0]]
-    assert log_var.tolist() == [[30, -30], [2, -2]]
+    assert mean.tolist() == [[1e4, -1e4, 3], [0, 0, 0]]
+    assert log_var.tolist() == [[30, -30, 4], [2, -2, 0]]
     assert module.encode(codes).tolist() == mean.tolist()
