@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
@@ -670,14 +671,17 @@ def test_phases_take_their_steps_in_turn():
     assert terms == pytest.approx({"loss": sum(losses), "one": losses[0], "two": losses[1]})
 
 
+@dataclass(frozen=True)
 class Scripted(Reconstruction):
-    """Held-out losses that are given, the first that of the start."""
+    """Held-out losses that are given, one after the other; each one number or one for each row."""
+
+    losses: list = field(default_factory=list)
 
     def __call__(self, module, x, y=None):
         terms = super().__call__(module, x, y)
         if module.training:
             return terms
-        return {"reconstruction": torch.full_like(terms["reconstruction"], self.losses.pop(0))}
+        return {"reconstruction": torch.tensor(self.losses.pop(0)).expand(len(x))}
 
 
 @pytest.mark.parametrize(
@@ -695,8 +699,7 @@ class Scripted(Reconstruction):
     ],
 )
 def test_patience_and_the_best_epoch_by_script(losses, patience, tol, best_epoch, n_epochs):
-    objective = Scripted()
-    object.__setattr__(objective, "losses", list(losses))
+    objective = Scripted(losses=list(map(float, losses)))  # the first is that of the start
     net = make_net(make_model(), objective, lr=0.01, batch_size=50, device="cpu")
     terms = train(
         net,
@@ -757,8 +760,7 @@ def test_callbacks_are_told_of_batches_what_skorch_tells():
 
 
 def test_the_history_says_which_epochs_are_the_best_so_far():
-    objective = Scripted()
-    object.__setattr__(objective, "losses", [9, 9, 8, 8.5, 7])
+    objective = Scripted(losses=[9.0, 9.0, 8.0, 8.5, 7.0])
     net = make_net(make_model(), objective, lr=0.01, batch_size=50, device="cpu")
     for n_epochs in (2, 3):
         train(net, rows(), rows_val=rows(), lr=1e-3, max_epochs=n_epochs, learning_rate="constant")
@@ -768,3 +770,51 @@ def test_the_history_says_which_epochs_are_the_best_so_far():
         loss < min([math.inf, *losses[:number]]) for number, loss in enumerate(losses)
     ]
     assert net.best_epoch_ is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "best_epoch"),
+    [
+        ([0.0, 1.3, 1.3, 1.3], 0),  # better in the mean, thanks to one row
+        ([0.9, 0.9, 1.0, 0.9], 1),
+        ([1.1, 1.1, 1.1, 1.1], 0),
+        ([0.9, 0.9, 0.9, 0.9], 1),
+    ],
+)
+def test_what_is_better_by_chance_is_no_better_than_the_floor(losses, best_epoch):
+    nets = []
+    for of_rows in ([1.0, 1.0, 1.0, 1.0], losses):
+        objective = Scripted(losses=[of_rows, of_rows])  # of the start and of the only epoch
+        nets.append(make_net(make_model(), objective, lr=0.01, batch_size=50, device="cpu"))
+    floor, net = nets
+    terms = train(
+        net,
+        rows(),
+        rows_val=rows(X[:4]),
+        lr=0.01,
+        max_epochs=1,
+        learning_rate="constant",
+        patience=5,
+        floor=floor,
+    )
+    assert net.best_epoch_ == best_epoch
+    assert terms["loss"] == pytest.approx(np.mean(losses) if best_epoch else 1.0)
+
+
+@dataclass(frozen=True)
+class Heard(Reconstruction):
+    """Note how far training is."""
+
+    heard: list = field(default_factory=list)
+
+    def before_step(self, module, n_epochs):
+        assert isinstance(module, Autoencoder)
+        self.heard.append(n_epochs)
+
+
+def test_objectives_are_told_how_far_training_is_from_one_to_the_next():
+    objective = Heard()
+    net = make_net(make_model(), objective, lr=0.01, batch_size=25, device="cpu")
+    for n_epochs in (2, 1):
+        train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=n_epochs, learning_rate="constant")
+    assert objective.heard == [0, 0.5, 1, 1.5, 2, 2.5]
