@@ -665,9 +665,11 @@ def test_phases_take_their_steps_in_turn():
         with torch.no_grad():
             for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 p -= 0.1 * gradient
+                p.grad = gradient
         losses.append(loss.item())
     for name, value in expected.named_parameters():
         torch.testing.assert_close(model.get_parameter(name), value)
+        torch.testing.assert_close(model.get_parameter(name).grad, value.grad)
     assert terms == pytest.approx({"loss": sum(losses), "one": losses[0], "two": losses[1]})
 
 
@@ -818,3 +820,22 @@ def test_objectives_are_told_how_far_training_is_from_one_to_the_next():
     for n_epochs in (2, 1):
         train(net, rows(), rows_val=rows(), lr=0.01, max_epochs=n_epochs, learning_rate="constant")
     assert objective.heard == [0, 0.5, 1, 1.5, 2, 2.5]
+
+
+def test_gradients_are_shared_before_each_step(monkeypatch):
+    """Nothing moves where nothing is left of them."""
+
+    def share(self, parameters, n_rows):
+        seen.append(([id(p) for p in parameters], n_rows))
+        for parameter in parameters:
+            parameter.grad.mul_(0.0)
+
+    model, seen = make_model(), []
+    before = copy.deepcopy(model.state_dict())
+    monkeypatch.setattr("skae._net.ObjectiveNet._share_gradients", share)
+    net = make_net(model, InTurns(), lr=0.01, batch_size=25, device="cpu")
+    train(net, rows(), lr=0.01, max_epochs=1, learning_rate="constant")
+    of_parts = [[id(p) for p in part.parameters()] for part in (model.decoder, model.encoder)]
+    assert seen == 2 * [(ids, 25) for ids in of_parts]
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
