@@ -690,7 +690,7 @@ class Scripted(Reconstruction):
 @pytest.mark.parametrize(
     ("losses", "patience", "tol", "best_epoch", "n_epochs"),
     [
-        ([10, 9, 9, 9, 0], 2, 0.0, 1, 3),  # as good is no better
+        ([10, 9, 9, 9, 0], 2, None, 1, 3),  # as good is no better
         ([10, 9, 10, 8, 9, 9, 0], 2, 0.0, 3, 5),
         ([10, 10, 10, 0], 2, 0.0, 0, 2),
         # Progress is by a hundredth, in small steps or at once; what is better is kept anyhow.
@@ -712,7 +712,7 @@ def test_patience_and_the_best_epoch_by_script(losses, patience, tol, best_epoch
         max_epochs=len(losses) - 1,
         learning_rate="constant",
         patience=patience,
-        tol=tol,
+        **({} if tol is None else {"tol": tol}),
     )
     assert (net.best_epoch_, len(net.history)) == (best_epoch, n_epochs)
     assert terms == pytest.approx(dict.fromkeys(["loss", "reconstruction"], losses[best_epoch]))
@@ -840,3 +840,43 @@ def test_gradients_are_shared_before_each_step(monkeypatch):
     assert seen == 2 * [(ids, 25) for ids in of_parts]
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_epochs_are_judged_by_some_terms_and_trained_on_all():
+    class Judged(InTurns):
+        judged = ("two",)
+
+    net = make_net(make_model(), Judged(), lr=0.01, batch_size=25, device="cpu")
+    terms = train(
+        net, rows(), rows_val=rows(), lr=0.01, max_epochs=1, learning_rate="constant", patience=2
+    )
+    (row,) = net.history
+    assert row["train_loss"] == pytest.approx(row["train_one"] + row["train_two"])
+    assert row["valid_loss"] == row["valid_two"] == pytest.approx(10 * row["valid_one"])
+    assert terms == {name: row[f"valid_{name}"] for name in ("loss", "one", "two")}
+
+
+class Impatient(Listener):
+    """Press Ctrl-C while it hears of an epoch."""
+
+    def epoch_ends(self, net):
+        if len(net.history) >= self.n_epochs:
+            raise KeyboardInterrupt
+        return False
+
+
+def test_ctrl_c_is_not_taken_for_the_wish_of_a_callback_where_there_is_none():
+    net = net_of(make_model())
+    settings = {"lr": 0.01, "learning_rate": "constant", "listeners": [Impatient(2)]}
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 2; .* the last step"):
+        train(net, rows(), max_epochs=5, **settings)
+    assert net.interrupted_ is True
+    assert len(net.history) == 2
+
+
+def test_weights_are_as_precise_as_losses():
+    net = net_of(make_model().double())
+    batch = rows().held.double(), (None, torch.linspace(0.5, 1.5, 50))
+    _, losses, shares = net._evaluate(batch)
+    assert losses.dtype == shares.dtype == torch.float64
+    torch.testing.assert_close(shares, torch.linspace(0.5, 1.5, 50).double() / 50)
