@@ -472,7 +472,7 @@ class Kill(Listener):
         return False
 
 
-def fit_killed(n_epochs, folder):
+def fit_killed(n_epochs, folder, max_epochs=40):
     """Train, die after so many epochs or not at all, and train again."""
     held_out = rows(np.random.default_rng(1).normal(size=(20, 6)))
     for listener in (Kill(n_epochs), Kill(99)):
@@ -484,7 +484,7 @@ def fit_killed(n_epochs, folder):
                 rows(X[:10]),
                 rows_val=held_out,
                 lr=0.05,
-                max_epochs=40,
+                max_epochs=max_epochs,
                 learning_rate="annealed",
                 patience=8,
                 tol=1e-3,
@@ -503,6 +503,9 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_end(tmp_path):
     assert best_epoch == n_epochs - 8 < 32
     for killed_after in (1, best_epoch - 1, best_epoch, best_epoch + 1, n_epochs - 1):
         assert fit_killed(killed_after, tmp_path / str(killed_after)) == expected
+    expected = fit_killed(99, tmp_path / "short", max_epochs=5)
+    assert len(expected[1]) == 5
+    assert fit_killed(3, tmp_path / "long", max_epochs=5) == expected
 
 
 def test_what_has_ended_is_not_trained_again(tmp_path):
