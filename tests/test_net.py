@@ -883,3 +883,8 @@ def test_weights_are_as_precise_as_losses():
     _, losses, shares = net._evaluate(batch)
     assert losses.dtype == shares.dtype == torch.float64
     torch.testing.assert_close(shares, torch.linspace(0.5, 1.5, 50).double() / 50)
+
+
+def test_training_is_silent(capsys):
+    train(net_of(make_model()), rows(), lr=0.01, max_epochs=2, learning_rate="constant")
+    assert capsys.readouterr() == ("", "")
