@@ -151,7 +151,6 @@ def test_classes_are_told_as_columns():
     assert found.dtype == torch.float64
     assert tell(z, None, 2).tolist() == [[7, 0, 0], [8, 0, 0], [9, 0, 0]]
     assert tell(z, torch.tensor([1, -1, 0]), 0) is z
-    assert tell(z.to("meta"), None, 2).is_meta
 
 
 def test_log_variances_are_kept_where_their_exponentials_are_finite():
