@@ -1,6 +1,7 @@
 """Class and style codes, each held against its prior."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from skae import AdversarialAutoencoderClassifier
+from skae.modules import AdversarialClassifierModule
 from skae.objectives import AdversarialClassification
 
 TARGET = load_digits().target[:400]
@@ -75,6 +77,40 @@ def test_terms_are_means_of_their_rows(fitted):
     assert terms["fooling"].mean().item() == pytest.approx(2 * math.log(2), rel=1e-5)
     entropy = nn.functional.cross_entropy(module.classify(x[24:]), y)
     torch.testing.assert_close(terms["classification"].mean(), entropy)
+
+
+def test_rows_with_labels_are_seen_once_as_unlabelled(fitted):
+    """Those at the end of a batch are there for their class only."""
+    module, x, y = fitted.module_.eval(), torch.randn(32, 64), torch.arange(8)
+    module.prior = SimpleNamespace(draw=torch.ones)
+    module.draw_classes = lambda n_rows: torch.eye(10)[torch.arange(n_rows) % 10]
+    game = AdversarialClassification()
+    for phase in (game.reconstruct, game.discriminate, game.fool):
+        (term,) = phase(module, x, y).values()
+        (alone,) = phase(module, x[:24]).values()
+        assert term.shape == (32,)
+        assert not term[24:].any()
+        torch.testing.assert_close(term[:24], alone * 32 / 24)
+
+
+def test_noise_has_its_level():
+    module = AdversarialClassifierModule(
+        nn.Identity(), None, torch.full((2,), 0.5), 0.3, None, nn.Identity(), None, None, 2
+    )
+    x = torch.zeros(20_000, 5)
+    styles, logits = module.train().codes(x)
+    assert styles.shape == (20_000, 3)
+    assert torch.cat([styles, logits], dim=1).std().item() == pytest.approx(0.3, rel=0.02)
+    assert torch.equal(module.eval().codes(x)[0], x[:, :3])
+
+
+def test_the_encoder_gives_the_style_and_then_the_class():
+    module = AdversarialClassifierModule(
+        nn.Identity(), None, torch.full((2,), 0.5), 0.0, None, nn.Identity(), None, None, 2
+    )
+    x = torch.arange(5.0)[None]
+    assert module.encode(x).tolist() == [[0, 1, 2]]
+    assert module.classify(x).tolist() == [[3, 4]]
 
 
 def test_classes_are_drawn_as_often_as_the_labels_have_them(digits):

@@ -9,6 +9,7 @@ from torch import nn
 
 from skae import ContractiveAutoencoder
 from skae.architectures import MLP, ConvNet, TorchArchitecture
+from skae.modules import ContractiveModule
 from skae.penalties import squared_jacobian_norm
 
 QUICK = {"max_iter": 5, "random_state": 0}
@@ -94,6 +95,34 @@ def test_only_a_plain_layer_has_a_closed_form(digits):
     module, x = model.fit(digits).module_, torch.rand(4, 64)
     estimates = torch.stack([module.sensitivity(x)[1].detach() for _ in range(2000)]).mean(dim=0)
     torch.testing.assert_close(estimates, jacobian_norm(module, x), rtol=0.2, atol=1e-6)
+
+
+class Renamed(nn.Linear):
+    """A layer that may do something else."""
+
+
+@pytest.mark.parametrize(
+    ("encoder", "is_one_layer"),
+    [
+        (nn.Linear(3, 2), True),
+        (nn.Sequential(nn.Linear(3, 2)), True),
+        (Renamed(3, 2), False),
+        (nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), False),
+        (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), False),
+        (nn.Sequential(nn.Sequential(nn.Linear(3, 2))), False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("code", [nn.Sigmoid(), nn.Tanh(), nn.Identity()], ids=str)
+def test_what_is_one_layer_has_the_norm_of_its_jacobian(encoder, code, is_one_layer):
+    module = ContractiveModule(encoder, code, nn.Linear(2, 3))
+    assert module.is_one_layer == is_one_layer
+    x = torch.randn(4, 3)
+    z, norm = module.sensitivity(x)
+    torch.testing.assert_close(z, module.encode(x))
+    assert (norm.shape, norm.requires_grad) == ((4,), True)
+    if is_one_layer:
+        torch.testing.assert_close(norm, jacobian_norm(module, x))
 
 
 def test_weights_that_can_not_be_tied_are_refused(digits):

@@ -72,6 +72,7 @@ def test_noise_is_relative_and_bits_are_balanced(offset, scale):
     assert inside.std().item() == pytest.approx(0.5, rel=0.03)
     bits = layer.eval()(numbers)
     np.testing.assert_array_equal(np.unique(bits), [0, 1])
+    assert bits.dtype == numbers.dtype
     np.testing.assert_allclose(bits.mean(dim=0), 0.5, atol=0.01)
     assert (bits != (standardized > 0).float()).float().mean() < 0.01
 
@@ -82,6 +83,17 @@ def test_a_row_alone_has_no_spread_of_its_own():
     layer.norm.running_var.fill_(4.0)
     soft = layer(torch.ones(1, 3))
     torch.testing.assert_close(soft, torch.tensor([[2.0, 0.0, -2.0]]).sigmoid())
+    layer.norm.running_var.zero_()
+    assert layer(torch.ones(1, 3)).isfinite().all()
+
+
+def test_two_rows_have_a_spread_and_count_a_twentieth_in_the_mean():
+    layer = NoisyBits(1, 0.0).train()
+    soft = layer(torch.tensor([[10.0], [30.0]]))
+    torch.testing.assert_close(soft, torch.tensor([[-4.0], [4.0]]).sigmoid())
+    assert layer.norm.running_mean.item() == pytest.approx(20 / 20)
+    bits = layer.eval()(torch.tensor([[0.99], [layer.norm.running_mean.item()], [1.01]]))
+    assert bits.tolist() == [[0.0], [0.0], [1.0]]
 
 
 def test_models_from_before_the_norm_have_their_bits():

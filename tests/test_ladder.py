@@ -1,5 +1,7 @@
 """The ladder network against its definition, and what it is for."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,92 @@ def ladder():
     module = Ladder(SIZES, "relu", (0.3,) * 4)
     for combinator in module.combinators:  # at the start they ignore one of their inputs
         torch.nn.init.normal_(combinator.curves)
+    for parameter in (*module.offsets, module.scale):  # at the start they do nothing
+        torch.nn.init.normal_(parameter)
     return module
+
+
+def batch_norm(a, statistics=None):
+    mean, variance = statistics or (a.mean(dim=0), a.var(dim=0, correction=0))
+    return (a - mean) / (variance + 1e-6).sqrt()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_clean_run_is_that_of_a_network_with_batch_normalization(training, ladder):
+    x = 5 + 2 * torch.randn(200, 6)
+    for norm in ladder.statistics:
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0, 2)
+        norm.running_var[0] = 0  # as of a unit that is always the same
+    statistics = [(n.running_mean.clone(), n.running_var.clone()) for n in ladder.statistics]
+    ladder.train(training)
+    found, h, hidden = ladder.clean(x), x, []
+    for number, linear in enumerate(ladder.up):
+        a = linear(h)
+        z = batch_norm(a, None if training else statistics[number])
+        torch.testing.assert_close(found[number + 1][0], z, rtol=1e-4, atol=1e-4)
+        _, mean, precision = found[number + 1]
+        torch.testing.assert_close((a - mean) * precision, z, rtol=1e-4, atol=1e-4)
+        h = (z + ladder.offsets[number]).relu()
+        hidden.append(h)
+    assert found[0][0] is x
+    if training:  # a twentieth of what was seen
+        norm, (mean, _) = ladder.statistics[0], statistics[0]
+        expected = 0.95 * mean + 0.05 * ladder.up[0](x).mean(dim=0)
+        torch.testing.assert_close(norm.running_mean, expected)
+    else:
+        torch.testing.assert_close(ladder.encode(x), hidden[-2], rtol=1e-4, atol=1e-3)
+        logits = ladder.scale * (z + ladder.offsets[-1])
+        torch.testing.assert_close(ladder.classify(x), logits, rtol=1e-4, atol=1e-3)
+        ladder.noise_levels = (0.0,) * 4
+        torch.testing.assert_close(ladder.noisy(x)[1], logits, rtol=1e-4, atol=1e-3)
+
+
+def test_running_statistics_are_of_both_ways_to_train(ladder):
+    """`encode` in training mode is a run as well, and counts as much as `clean`."""
+    x, other = torch.randn(50, 6), copy.deepcopy(ladder)
+    ladder.clean(x), other.encode(x)
+    for one, two in zip(ladder.statistics, other.statistics, strict=True):
+        torch.testing.assert_close(one.running_mean, two.running_mean)
+        torch.testing.assert_close(one.running_var, two.running_var)
+
+
+def test_it_starts_from_weights_that_keep_the_scale_and_nothing_more():
+    torch.manual_seed(0)
+    ladder = Ladder((400, 100, 3), "relu", (0.0,) * 3)
+    for linear in (*ladder.up, *ladder.down):
+        assert linear.bias is None
+        assert linear.weight.std().item() == pytest.approx(linear.in_features**-0.5, rel=0.15)
+    assert not list(ladder.statistics.parameters())
+    assert not any(offset.any() for offset in ladder.offsets)
+    assert ladder.scale.tolist() == [1, 1, 1]
+    assert ladder.encode(torch.randn(5, 400)).shape == (5, 100)
+
+
+def test_the_combinator_starts_at_nothing_and_learns_from_both_inputs():
+    """The slope of a logistic curve without height is that of u."""
+    combinator = GaussianCombinator(1).double()
+    z, u = torch.tensor([[2.0], [3.0]]).double(), torch.tensor([[-1.0], [0.5]]).double()
+    found = combinator(z, u)
+    assert not found.any()
+    found.sum().backward()
+    height, slope, place, linear, offset = combinator.curves.grad[:, :, 0].tolist()
+    logistic = u.sigmoid()
+    assert height == pytest.approx([logistic.sum().item(), (z * logistic).sum().item()])
+    assert (slope, place) == ([0, 0], [0, 0])
+    assert linear == pytest.approx([-0.5, -0.5])
+    assert offset == pytest.approx([2, 5])
+
+
+def test_what_is_above_is_normalized_however_little_it_varies():
+    """A deviation of a thousandth is that of the term which keeps the quotient finite."""
+    ladder = Ladder((2, 2), "relu", (0.0, 0.0)).double()
+    with torch.no_grad():  # the estimate is what comes from above
+        ladder.combinators[-1].curves.zero_()[3, 0] = 1
+    share = torch.tensor([[0.501, 0.499], [0.499, 0.501]], dtype=torch.float64)
+    layers = [torch.zeros(2, 2, dtype=torch.float64)] * 2
+    sign = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
+    torch.testing.assert_close(ladder.denoise(layers, share.log())[-1], sign / 2**0.5)
 
 
 def test_the_two_runs_differ_by_the_noise_only(ladder):
@@ -62,7 +149,7 @@ def test_inference_uses_what_training_has_seen(ladder):
     ladder.eval()
     expected = ladder.scale * (ladder.train().clean(x)[-1][0] + ladder.offsets[-1])
     ladder.eval()
-    torch.testing.assert_close(ladder.classify(x), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(ladder.classify(x), expected, rtol=1e-3, atol=1e-2)
     torch.testing.assert_close(ladder.classify(x[:1]), ladder.classify(x)[:1])
 
 
@@ -85,6 +172,13 @@ def test_the_objective_in_its_parts(ladder):
     # Rows that stand there as unlabelled bring no gradient of a class.
     assert not terms["classification"][:15].any()
     assert not terms["denoising"][15:].any()
+
+
+def test_in_validation_the_classes_are_those_without_noise(ladder):
+    x, y = torch.randn(20, 6), torch.tensor([0, 2, 1, 1, 0])
+    terms = DenoisingLadder((1.0,) * 4)(ladder.eval(), x, y)
+    entropy = functional.cross_entropy(ladder.classify(x[15:]), y)
+    torch.testing.assert_close(terms["classification"].mean(), entropy)
 
 
 def test_the_combinator_is_the_best_estimate_of_a_normal_variable():

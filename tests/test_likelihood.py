@@ -33,7 +33,7 @@ def test_draws_have_the_mean_and_the_likelihood_of_their_name(name):
 @pytest.mark.parametrize("name", ["gaussian", "laplace", "negative_binomial"])
 def test_the_spread_of_draws_is_the_likeliest(name):
     torch.manual_seed(0)
-    likelihood = Likelihood(name, torch.tensor(-0.1))
+    likelihood = Likelihood(name, torch.tensor(-0.15))
     drawn = likelihood.draw(likelihood(OUTPUT.repeat(200_000, 1))).detach()
     likelihood.nll(drawn, OUTPUT).mean().backward()
     at_truth = likelihood.raw_parameter.grad.abs().item()
@@ -69,3 +69,88 @@ def test_extreme_outputs_stay_finite():
         for output in (torch.full((1, 3), 1e4), torch.full((1, 3), -1e4)):
             assert fixed(name).nll(x, output).isfinite().all()
             assert fixed(name)(output).isfinite().all()
+
+
+SUPPORT = {
+    "bernoulli": lambda x: ((x == 0) | (x == 1)).all(),
+    "categorical": lambda x: ((x == 0) | (x == 1)).all() and (x.sum(dim=1) == 1).all(),
+    "negative_binomial": lambda x: ((x == x.round()) & (x >= 0)).all() and x.max() > 1,
+    "poisson": lambda x: ((x == x.round()) & (x >= 0)).all() and x.max() > 1,
+}
+
+
+@pytest.mark.parametrize("name", SUPPORT)
+def test_draws_are_values_that_there_may_be(name):
+    torch.manual_seed(0)
+    likelihood = fixed(name)
+    drawn = likelihood.draw(likelihood(OUTPUT.repeat(100, 1)))
+    assert SUPPORT[name](drawn)
+
+
+def test_a_category_that_is_not_drawn_has_its_column():
+    drawn = fixed("categorical").draw(torch.tensor([[0.0, 1.0, 0.0]] * 4))
+    assert drawn.tolist() == [[0.0, 1.0, 0.0]] * 4
+
+
+@pytest.mark.parametrize(("name", "kurtosis"), [("gaussian", 3), ("laplace", 6)])
+@pytest.mark.parametrize("log_variance", [-0.4, 1.2])
+def test_draws_have_the_variance_and_the_tails_of_their_name(name, kurtosis, log_variance):
+    torch.manual_seed(0)
+    likelihood = Likelihood(name, torch.tensor(log_variance), learned=False)
+    drawn = likelihood.draw(torch.zeros(100_000, 1, dtype=torch.float64))
+    assert drawn.var().item() == pytest.approx(math.exp(log_variance), rel=0.03)
+    assert (drawn**4).mean() / drawn.var() ** 2 == pytest.approx(kurtosis, rel=0.1)
+    assert (drawn**3).mean().abs() < 0.2 * drawn.std() ** 3
+
+
+def test_counts_of_small_means_reach_the_encoder_relative_to_them():
+    layer = LogCounts(torch.tensor([True, True]), torch.tensor([0.5, -1.0]))
+    expected = torch.tensor([[math.log(2 / 1.5), math.log(2.0)]])
+    torch.testing.assert_close(layer(torch.tensor([[1.0, 1.0]])), expected)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "gaussian", "laplace", "negative_binomial"])
+def test_nan_is_not_observed_only_where_it_is_allowed(name):
+    x = torch.tensor([[1.0, 0.0, 1.0], [0.0, math.nan, math.nan]])
+    settings = {"parameter": torch.tensor(0.5), "learned": False}
+    output = OUTPUT.repeat(2, 1)
+    found = Likelihood(name, **settings, allow_nan=True).nll(x, output)
+    strict = Likelihood(name, **settings)
+    seen = strict.nll(x[1:, :1], output[1:, :1])
+    torch.testing.assert_close(found, torch.cat([strict.nll(x[:1], output[:1]), seen]))
+    assert strict.nll(x, output)[1].isnan()
+
+
+def test_only_logarithms_of_means_are_limited():
+    output = torch.tensor([[100.0, -100.0]])
+    for name in ("poisson", "negative_binomial"):
+        torch.testing.assert_close(fixed(name)(output), torch.tensor([[math.exp(30), 0.0]]))
+    for name in ("gaussian", "laplace"):
+        assert fixed(name)(output) is output
+        at_output = torch.tensor([[100.0, -100.0]])
+        assert fixed(name).nll(at_output, output) == fixed(name).nll(0 * output, 0 * output)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "expected"),
+    [
+        ("gaussian", 0.0, 0.0),  # to a millionth
+        ("laplace", 0.3, 3.0),
+        ("gaussian", -1.4, -14 + math.log(2)),
+        ("gaussian", -1.6, -14 + math.log1p(math.exp(-2))),
+        ("negative_binomial", 0.3, 3.0),
+        ("negative_binomial", 4.0, 30.0),
+        ("negative_binomial", -4.0, -30.0),
+    ],
+)
+def test_what_is_learned_moves_ten_times_as_far_and_within_bounds(name, raw, expected):
+    likelihood = Likelihood(name, torch.tensor(raw))
+    assert likelihood.parameter.item() == pytest.approx(expected, abs=1e-5)
+    assert Likelihood(name, torch.tensor(raw), learned=False).parameter.item() == pytest.approx(raw)
+    assert Likelihood(name).raw_parameter.requires_grad
+    assert Likelihood(name).raw_parameter == 0
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "categorical", "poisson"])
+def test_where_there_is_no_parameter_none_is_learned(name):
+    assert not Likelihood(name).raw_parameter.requires_grad

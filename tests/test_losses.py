@@ -16,6 +16,7 @@ from skae.losses import (
     laplace_nll,
     log_loss,
     negative_binomial_nll,
+    observed,
     poisson_nll,
     squared_error,
 )
@@ -90,3 +91,24 @@ def test_a_row_does_not_see_its_neighbours(function):
     apart = torch.cat([function(x[[i]], output[[i]], *extra) for i in range(6)])
     assert together.shape == (6,)
     torch.testing.assert_close(together, apart)
+
+
+@pytest.mark.parametrize("function", [gaussian_nll, laplace_nll])
+def test_a_parameter_in_double_precision_leaves_the_dtype_of_rows(function):
+    x, mean = draw(2, 4, 3, dtype=torch.float32)
+    assert function(x, mean, torch.zeros(3, dtype=torch.float64)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *LIKELIHOODS])
+def test_each_row_has_the_loss_of_its_own_observed_values(name):
+    x, output = torch.tensor([[0.0, 1.0, 0.0]] * 4), draw(4, 3, dtype=torch.float32)
+    x[1, 2], x[2, 1:], x[3] = torch.nan, torch.nan, torch.nan
+    extra = (torch.tensor(0.3),) if name in LIKELIHOODS else ()
+    function = {**LOSSES, **LIKELIHOODS}[name]
+    expected = [function(x[:1], output[:1], *extra)[0], 0.0, 0.0, 0.0]
+    if name != "categorical":  # of which a part says nothing
+        for row, n_seen in ((1, 2), (2, 1)):
+            seen = slice(row, row + 1), slice(n_seen)
+            expected[row] = function(x[seen], output[seen], *extra)[0]
+    found = observed(name, x, output, *extra)
+    torch.testing.assert_close(found, torch.tensor(expected))

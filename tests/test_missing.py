@@ -133,6 +133,34 @@ def test_holes_are_filled_with_what_the_observed_values_lead_to_expect():
     np.testing.assert_array_equal(fill(torch.from_numpy(X)), X)
 
 
+def test_what_is_put_is_within_both_bounds():
+    bounds = torch.tensor([-1.0, -10.0]), torch.tensor([10.0, 1.0])
+    fill = FillMissing(torch.tensor([-3.0, 3.0]), torch.zeros(2, 1), torch.ones(2), *bounds)
+    x = torch.tensor([[torch.nan, torch.nan], [-5.0, torch.nan]])
+    assert fill(x).tolist() == [[-1.0, 1.0], [-5.0, 1.0]]
+
+
+@pytest.mark.parametrize("dtypes", [(torch.float32, torch.float64), (torch.float64, torch.float32)])
+@pytest.mark.parametrize("n_factors", [0, 1])
+def test_filled_rows_keep_their_dtype(n_factors, dtypes):
+    of_rows, of_model = dtypes
+    mean, loadings = torch.tensor([1.0, 2.0]), torch.ones(2, n_factors)
+    bounds = torch.full((2,), -9.0), torch.full((2,), 9.0)
+    given = (mean, loadings, torch.ones(2), *bounds)
+    fill = FillMissing(*(tensor.to(of_model) for tensor in given))
+    x = torch.tensor([[3.0, torch.nan], [torch.nan, torch.nan]], dtype=of_rows)
+    # One factor: half of what the first value differs by, for its noise is as large.
+    expected = torch.tensor([[3.0, 2.0 + n_factors], [1.0, 2.0]], dtype=of_rows)
+    torch.testing.assert_close(fill(x), expected)
+
+
+def test_holes_are_filled_where_the_rows_are():
+    tensors = torch.zeros(3), torch.zeros(3, 2), torch.ones(3), torch.zeros(3), torch.ones(3)
+    fill = FillMissing(*tensors).to("meta")
+    shape = {"device": "meta"}
+    assert fill._factors(torch.zeros(4, 3, **shape), torch.ones(4, 3, **shape)).is_meta
+
+
 def test_what_is_expected_of_holes_is_learned_from_rows_with_holes():
     rng = np.random.default_rng(0)
     X, mean, covariance, *_ = factor_rows(3000, rng)

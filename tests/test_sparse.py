@@ -7,8 +7,8 @@ from torch import nn
 
 from skae import SparseAutoencoder
 from skae.architectures import TorchArchitecture
-from skae.modules import KeepLargest
-from skae.objectives import SparseReconstruction
+from skae.modules import KeepLargest, UnitAtoms
+from skae.objectives import KSparseReconstruction, SparseReconstruction
 
 QUICK = {"max_iter": 20, "random_state": 0}
 
@@ -40,10 +40,14 @@ def test_k_values_are_kept_and_they_are_the_largest(digits):
         100, penalty="k", n_nonzero_coefs=7, transform_n_nonzero_coefs=12, **QUICK
     ).fit(digits)
     assert ((model.transform(digits) != 0).sum(axis=1) == 12).all()
+
+
+def test_the_largest_values_are_kept_not_those_of_the_largest_size():
     layer = KeepLargest(2, 3)
     z = torch.tensor([[3.0, -9.0, 1.0, 2.0]])
     assert layer.train()(z).tolist() == [[3.0, 0.0, 0.0, 2.0]]
     assert layer.eval()(z).tolist() == [[3.0, 0.0, 1.0, 2.0]]
+    assert KeepLargest(4, 5)(z).tolist() == KeepLargest(4, 5).eval()(z).tolist() == z.tolist()
 
 
 def test_the_number_kept_falls_from_all_to_k_in_half_of_the_epochs(digits):
@@ -141,3 +145,23 @@ def without_linear(n_inputs, n_features):
 def test_settings_that_make_no_sense_are_named(params, message, digits):
     with pytest.raises(ValueError, match=message):
         SparseAutoencoder(10, **QUICK, **params).fit(digits)
+
+
+def test_atoms_have_norm_one_whatever_the_weights():
+    linear = nn.Linear(2, 2)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[3.0, 0.0], [4.0, -0.5]]))
+        linear.bias.copy_(torch.tensor([1.0, 2.0]))
+    found = UnitAtoms(linear)(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
+    torch.testing.assert_close(found, torch.tensor([[1.6, 2.8], [1.0, 1.0], [1.0, 2.0]]))
+
+
+def test_the_last_layer_of_any_encoder_is_annealed():
+    keep = KeepLargest(1, 1).train()
+    model = nn.Module()
+    model.encoder = nn.Sequential(nn.Identity(), nn.Identity(), keep)
+    objective, z = KSparseReconstruction(n_annealed=4.0), torch.tensor([[3.0, 2.0, 1.0]])
+    for n_epochs, expected in ((0, [3, 2, 1]), (2, [3, 2, 0]), (4, [3, 0, 0]), (9, [3, 0, 0])):
+        objective.before_step(model, n_epochs)
+        assert model.encoder(z).tolist() == [expected]
+    assert objective.warmup_epochs == 4

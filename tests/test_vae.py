@@ -11,6 +11,7 @@ from torch import nn
 from skae import VAETransformer
 from skae.modules import VariationalAutoencoder
 from skae.objectives import NegativeELBO, importance_log_likelihood
+from skae.objectives._vae import draw_many
 from skae.penalties import gaussian_kl
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
@@ -305,3 +306,12 @@ def test_told_the_class_it_draws_the_class():
         ]
     expected = torch.stack(each).logsumexp(dim=0)
     np.testing.assert_allclose(vae.score_samples(X[:3] / 16), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [{"device": "meta"}, {"dtype": torch.float64}], ids=str)
+def test_draws_are_where_the_codes_are_and_as_precise(kind):
+    mean = torch.zeros(4, 2, **kind)
+    z, log_ratio = draw_many(mean, mean, 3)
+    for tensor in (z, log_ratio):
+        assert (tensor.device, tensor.dtype) == (mean.device, mean.dtype)
+    assert z.is_meta or (z != z.float().double()).any()  # of all its digits
