@@ -14,7 +14,7 @@ from skae._base import BaseAutoencoder
 from skae._documented import Documented
 from skae._fine_tuning import FineTuner, check_settings
 from skae._labels import check_labels
-from skae._meta import keep_feature_names, take_input_tags, weights_for
+from skae._meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
 from skae._progress import CallbackSupportMixin, fit_of_steps
 from skae._tensors import tensors_welcome
 
@@ -152,6 +152,11 @@ class AutoencoderClassifier(
             If there are weights and one of the two takes none, or if the transformer can not be
             fine-tuned.
         """
+        with all_or_nothing(self):
+            self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X, y, sample_weight):
         check_settings(self.fine_tune_params or {})
         self.classes_, labels = check_labels(y, X, type(self).__name__)
         labelled = np.flatnonzero(labels >= 0)
@@ -182,7 +187,6 @@ class AutoencoderClassifier(
                 weights = weights_for(self.classifier_, sample_weight)
                 self.classifier_.fit(codes, known, **weights)
             keep_feature_names(self, self.transformer_)
-        return self
 
     def _make_tuner(self):
         if not isinstance(self.transformer_, BaseAutoencoder):

@@ -22,8 +22,7 @@ def resolve_columns(pairs, known, n_features, feature_names=None):
     Parameters
     ----------
     pairs : list of (str, columns)
-        Names of likelihoods, and columns as `ColumnTransformer` takes them: numbers, names, a slice
-        or a boolean mask.
+        Names of likelihoods, and columns: numbers, names, a slice of numbers or a boolean mask.
     known : collection of str
         The likelihoods that there are.
     n_features : int
@@ -61,6 +60,10 @@ def resolve_columns(pairs, known, n_features, feature_names=None):
 
 def _numbers(columns, n_features, feature_names):
     if isinstance(columns, slice):
+        if any(isinstance(part, str) for part in (columns.start, columns.stop)):
+            raise ValueError(
+                f"likelihood has {columns}. Give a list of names, or a slice of numbers."
+            )
         return np.arange(n_features)[columns]
     columns = np.atleast_1d(np.asarray(columns))
     if not columns.size:

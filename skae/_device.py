@@ -15,7 +15,7 @@ class _Float32ByDefault:
     """The default dtype is the process's too: the first thread sets it, the last gives it back."""
 
     def __init__(self):
-        self.lock, self.n_inside = threading.Lock(), 0
+        self.lock, self.n_inside, self.thread = threading.Lock(), 0, threading.local()
 
     def __enter__(self):
         with self.lock:
@@ -23,15 +23,35 @@ class _Float32ByDefault:
                 self.dtype = torch.get_default_dtype()
                 torch.set_default_dtype(torch.float32)
             self.n_inside += 1
+        self.thread.n_inside = getattr(self.thread, "n_inside", 0) + 1
 
     def __exit__(self, *exc_info):
+        self.thread.n_inside -= 1
         with self.lock:
             self.n_inside -= 1
             if self.n_inside == 0:
                 torch.set_default_dtype(self.dtype)
 
+    def after_fork(self):
+        """Only the thread that forked is left."""
+        n_before, self.n_inside = self.n_inside, getattr(self.thread, "n_inside", 0)
+        self.lock = threading.Lock()
+        if n_before and not self.n_inside:
+            torch.set_default_dtype(self.dtype)
+
 
 _FLOAT32_BY_DEFAULT = _Float32ByDefault()
+
+
+def _after_fork():
+    """What other threads held when the process was forked nobody would give back."""
+    global _GENERATORS
+    _GENERATORS = threading.RLock()
+    _FLOAT32_BY_DEFAULT.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def available_devices():

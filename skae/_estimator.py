@@ -279,7 +279,7 @@ class NeuralEstimator(
         if hasattr(self, "net_"):
             check_unchanged(self._started_with, self._built_in_params(), type(self).__name__)
             if rests(self.net_):
-                packed = pack(self.net_, with_optimizers=self._goes_on)
+                packed = pack(self.net_, with_optimizers=True)
                 self.net_ = self._unpack_net(packed, to_train=True)
         else:
             self._rng = check_random_state(self.random_state)

@@ -1,7 +1,20 @@
 """What estimators that hold another one share."""
 
+from contextlib import contextmanager
+
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
+
+
+@contextmanager
+def all_or_nothing(meta):
+    """A fit after which, if it fails, nothing is fitted, rather than some of it."""
+    try:
+        yield
+    except BaseException:
+        for name in [name for name in vars(meta) if name.endswith("_") and name[0] != "_"]:
+            delattr(meta, name)
+        raise
 
 
 def take_input_tags(tags, inner):

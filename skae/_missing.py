@@ -117,8 +117,8 @@ class MissingValuesMixin:
             expected = self.scaling_.inverse(expected.double()).numpy().clip(*self._range)
             for name, columns in getattr(self, "_parts", ()):
                 if name == "categorical":  # one category, however little is known of which
-                    block = expected[:, columns] + np.finfo(np.float32).tiny  # if all are 0
-                    expected[:, columns] = block / block.sum(axis=1, keepdims=True)
+                    block = filled[rows][:, columns]
+                    expected[:, columns] = _one_category(expected[:, columns], block)
             filled[missing] = expected[missing[rows]]
         return filled
 
@@ -126,6 +126,14 @@ class MissingValuesMixin:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = bool(self.allow_nan)
         return tags
+
+
+def _one_category(expected, given):
+    """Probabilities of the categories that were not given: together what the others leave."""
+    gaps, left = np.isnan(given), 1 - np.nansum(given, axis=1, keepdims=True)
+    block = gaps * (expected + np.finfo(np.float32).tiny)  # if all are 0
+    total = block.sum(axis=1, keepdims=True)
+    return block / np.where(total > 0, total, 1) * left.clip(0, 1)
 
 
 def _learn_to_fill(X, subset, weight, scaling, statistics, bounds):

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._documented import Documented
-from skae._meta import keep_feature_names, take_input_tags, weights_for
+from skae._meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
 from skae._progress import CallbackSupportMixin, fit_of_steps
 from skae._tensors import tensors_welcome
 from skae._vae import VAETransformer
@@ -126,6 +126,11 @@ class AutoencoderOutlierDetector(
         TypeError
             If there are weights and the autoencoder takes none.
         """
+        with all_or_nothing(self):
+            self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X, y, sample_weight):
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         autoencoder = self._default_autoencoder(shape[1] if len(shape) == 2 else 4)
         self.autoencoder_ = clone(autoencoder)
@@ -135,7 +140,6 @@ class AutoencoderOutlierDetector(
             keep_feature_names(self, self.autoencoder_)
             scores = self.autoencoder_.score_samples(X)
             self.offset_ = float(np.percentile(scores, 100 * self.contamination))
-        return self
 
     @tensors_welcome
     def score_samples(self, X):

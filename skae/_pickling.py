@@ -24,13 +24,14 @@ class PicklingMixin:
         if isinstance(self.checkpoint, os.PathLike):
             state["checkpoint"] = os.fspath(self.checkpoint)
         if isinstance(state.get("net_"), ObjectiveNet):
-            state["net_"] = pack(self.net_, with_optimizers=self._goes_on)
+            goes_on = self._goes_on or self.warm_start  # which may have been set since
+            state["net_"] = pack(self.net_, with_optimizers=goes_on)
             state["scaling_"] = self.scaling_.arguments()
             state["_statistics"] = asdict(self._statistics)
             if self._rng is np.random.mtrand._rand:  # of the process, not of the model
                 state["_rng"] = state["_rng_before"] = None
             # Settings of the optimizer are needed where it is kept.
-            gone = ("callbacks",) if self._goes_on else AROUND
+            gone = ("callbacks",) if goes_on else AROUND
             started = self._started_with.items()
             state["_started_with"] = {k: v for k, v in started if k not in gone}
         return state

@@ -266,6 +266,9 @@ class _EstimatorDecoder(Decoder):
             isinstance(key, str) and not key.startswith("__") for key in state
         ):
             raise FileError(f"the state of {name} has names that no attribute has")
+        hidden = sorted(key for key in state if callable(getattr(cls, key, None)))
+        if hidden:
+            raise FileError(f"the state of {name} would hide its methods {hidden}")
         made = cls.__new__(cls)
         requests = state.pop("_metadata_request", {})
         made.__setstate__(state)

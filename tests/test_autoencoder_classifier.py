@@ -6,6 +6,7 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -26,6 +27,7 @@ from skae._fine_tuning import FineTuner
 TARGET = load_digits().target[:400]
 FEW = np.where(np.arange(400) < 100, TARGET, -1)
 QUICK = {"hidden_layer_sizes": (32,), "max_iter": 5, "random_state": 0}
+DIVERGES = {"learning_rate_init": 1e30}
 
 
 class Noting(TransformerMixin, BaseEstimator):
@@ -150,6 +152,21 @@ def test_fine_tuning_makes_codes_tell_classes_apart(cls):
     assert not np.allclose(*codes)
     again = clone(tuned).fit(X[:1000], y[:1000])
     np.testing.assert_array_equal(again.predict_proba(X), tuned.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("n_labelled", "fine_tune_params", "message"),
+    [(10, {"early_stopping": True}, "no class has two"), (100, DIVERGES, "diverged")],
+)
+def test_a_refit_that_fails_leaves_nothing(n_labelled, fine_tune_params, message, digits):
+    y = np.where(np.arange(400) < n_labelled, np.arange(400) % 10, -1)
+    model = AutoencoderClassifier(AutoencoderTransformer(4, **QUICK)).fit(digits, y)
+    model.set_params(fine_tune=True, fine_tune_params=fine_tune_params)
+    with pytest.raises(ValueError, match=message):
+        model.fit(digits, y)
+    with pytest.raises(NotFittedError):
+        model.predict(digits)
+    assert not hasattr(model, "classes_")
 
 
 def test_fine_tuning_sees_labelled_rows_only(digits, monkeypatch):

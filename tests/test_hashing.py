@@ -96,6 +96,17 @@ def test_two_rows_have_a_spread_and_count_a_twentieth_in_the_mean():
     assert bits.tolist() == [[0.0], [0.0], [1.0]]
 
 
+def test_rows_one_by_one_are_balanced_as_well(digits):
+    params = {**QUICK, "batch_size": 1, "early_stopping": False, "max_iter": 4}
+    model = SemanticHashing(8, **params).fit(digits[:150])
+    numbers, norm = model.module_.encoder[0], model.module_.encoder[1].norm
+    with torch.no_grad():
+        found = numbers(model.scaling_(torch.from_numpy(digits[:150])))
+    deviation = found.std(dim=0)
+    assert ((norm.running_mean - found.mean(dim=0)).abs() < 0.7 * deviation).all()
+    assert ((norm.running_var.sqrt() / deviation).log().abs() < 0.5).all()
+
+
 def test_models_from_before_the_norm_have_their_bits():
     layer = NoisyBits(2, 1.0).eval()
     layer.load_state_dict({})

@@ -282,6 +282,27 @@ def test_imputed_categories_are_probabilities():
     assert (filled[holes].argmax(axis=1) == category[holes]).mean() > 0.5
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([np.nan, 1, 0], [0, 1, 0]),
+        ([np.nan, 0, 0], [1, 0, 0]),
+        ([0, np.nan, np.nan], [0, None, None]),
+        ([np.nan, np.nan, 0.25], [None, None, 0.25]),
+        ([np.nan, np.nan, np.nan], [None, None, None]),
+    ],
+)
+def test_categories_that_are_given_in_part_leave_the_rest(given, expected):
+    X = np.eye(3)[np.random.default_rng(0).integers(3, size=200)]
+    X[:40, 0] = np.nan
+    params = {**QUICK, "max_iter": 3, "allow_nan": True, "likelihood": "categorical"}
+    (filled,) = VAETransformer(1, **params).fit(X).impute([given])
+    assert filled.sum() == pytest.approx(1)
+    assert (filled >= 0).all()
+    for value, wanted in zip(filled, expected, strict=True):
+        assert 0 < value < 1 if wanted is None else value == pytest.approx(wanted)
+
+
 def test_impute_needs_no_class(holes):
     y = np.arange(len(holes)) % 2
     model = VAETransformer(2, **{**QUICK, "max_iter": 1}, allow_nan=True, conditional=True)

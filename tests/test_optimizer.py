@@ -66,6 +66,7 @@ def test_groups_learning_rates_and_frozen_parameters_are_those_of_adam(models):
     assert_same(model, other)
 
 
+@pytest.mark.filterwarnings("ignore:You are using `torch.load`:FutureWarning")  # torch 2.4
 def test_states_go_back_and_forth(models):
     model, other, x = models
     mine = FusedAdam(model.parameters(), lr=0.01)

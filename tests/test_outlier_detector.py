@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -44,6 +45,21 @@ def test_the_default_sees_a_broken_relation_of_ordinary_values():
     alike = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 2))
     detector = AutoencoderOutlierDetector(contamination=0.01, random_state=0).fit(alike)
     np.testing.assert_array_equal(detector.predict([[1, 1], [1, -1], [-1, 1]]), [1, -1, -1])
+
+
+def test_a_refit_that_is_interrupted_leaves_nothing(bow, monkeypatch):
+    train, inside, _ = bow
+    detector = AutoencoderOutlierDetector(AutoencoderTransformer(1, **QUICK)).fit(train)
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AutoencoderTransformer, "score_samples", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        detector.fit(3 * train)
+    monkeypatch.undo()
+    with pytest.raises(NotFittedError):
+        detector.predict(inside)
 
 
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])

@@ -175,6 +175,14 @@ def test_training_goes_on_as_if_nothing_had_been(way, cls, rows, tmp_path):
     assert copied.loss_curve_ == model.loss_curve_
 
 
+@pytest.mark.parametrize("way", [through_a_file, through_pickle])
+def test_a_warm_start_that_is_asked_for_later(way, rows, tmp_path):
+    X, _ = rows
+    model = make(VAETransformer).fit(X).set_params(warm_start=True)
+    copied = way(model, tmp_path)
+    np.testing.assert_array_equal(copied.fit(X).transform(X), model.fit(X).transform(X))
+
+
 def test_parameters_set_since_do_not_change_what_was_fitted(rows, tmp_path):
     X, _ = rows
     model = make(AutoencoderTransformer, architecture=ConvNet((8, 8), channels=(4,))).fit(X)
@@ -410,6 +418,11 @@ def test_a_changed_file_with_a_right_digest_loads_if_it_is_whole(written, tmp_pa
         ('["channels", {"tuple": [4]}]', '["channels", {"tuple": [400000000]}]', "larger than"),
         ('["channels", {"tuple": [4]}]', f'["channels", {{"tuple": {[4] * 9999}}}]', "larger than"),
         ('["_dtype"', '["__class__"', "no attribute has"),
+        (
+            '["_dtype"',
+            '["score_samples", {"class": "skae.VAETransformer"}], ["_dtype"',
+            r"would hide its methods \['score_samples'\]",
+        ),
         ('["net_", {', '["net", {', "not fitted"),
         (
             '["_dtype", {"dtype": "float64"}]',

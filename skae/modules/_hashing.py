@@ -38,8 +38,12 @@ class NoisyBits(nn.Module):
     def _standardized(self, a):
         if len(a) > 1:
             return self.norm(a)
-        # One row has no spread.
-        return (a - self.norm.running_mean) / (self.norm.running_var + self.norm.eps).sqrt()
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        standardized = (a - mean) / (variance + self.norm.eps).sqrt()
+        with torch.no_grad():  # one row has a spread only about the mean of those before
+            variance.lerp_((a[0] - mean).square().to(variance), self.MOMENTUM)
+            mean.lerp_(a[0].to(mean), self.MOMENTUM)
+        return standardized
 
     def _load_from_state_dict(self, state_dict, prefix, *others):
         # Of models from before there was a norm: their bits are those of a mean of 0.
