@@ -191,6 +191,18 @@ class Decoder:
         raise FileError(f"it has {sorted(value)}, which says nothing")
 
     def _random_state(self, state):
+        # numpy trusts it to be whole, and reads beyond its end if it is not.
+        if isinstance(state, dict):  # the first files have tuples
+            inside = state["state"].values()
+            state = state["bit_generator"], *inside, state["has_gauss"], state["gauss"]
+        name, key, place, has_gauss, gauss = state
+        if (
+            name != "MT19937"
+            or not (isinstance(key, np.ndarray) and key.dtype == np.uint32 and key.shape == (624,))
+            or not (type(place) is int and 0 <= place <= 624)
+            or not (type(has_gauss) is int and has_gauss in (0, 1) and type(gauss) is float)
+        ):
+            raise FileError("it has a generator in a state that none can be in")
         made = np.random.RandomState()
         made.set_state(state)
         self.random_states.append(made)

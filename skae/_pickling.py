@@ -10,7 +10,7 @@ from skae._device import forked_seed, is_available, plain_torch
 from skae._net import ObjectiveNet
 from skae._net_state import pack, unpack, writable
 from skae._scaling import ColumnStatistics, Scaling
-from skae._validation import copy_containers
+from skae._validation import copy_containers, same
 
 # What a net has that is no part of its module: one that is unpacked has it anew.
 AROUND = ("callbacks", "net_params")
@@ -24,7 +24,9 @@ class PicklingMixin:
         if isinstance(self.checkpoint, os.PathLike):
             state["checkpoint"] = os.fspath(self.checkpoint)
         if isinstance(state.get("net_"), ObjectiveNet):
-            goes_on = self._goes_on or self.warm_start  # which may have been set since
+            before = self._started_with.get("net_params")
+            # A warm start may have been asked for since; with other settings there is none.
+            goes_on = self._goes_on or (self.warm_start and same(before, self.net_params))
             state["net_"] = pack(self.net_, with_optimizers=goes_on)
             state["scaling_"] = self.scaling_.arguments()
             state["_statistics"] = asdict(self._statistics)

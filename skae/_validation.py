@@ -95,11 +95,12 @@ def copy_containers(value):
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _same(old, new):
+def same(old, new):
+    """Whether two values of a setting, through `copy_containers`, are equal."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return old.keys() == new.keys() and all(_same(old[key], new[key]) for key in old)
+        return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
     if isinstance(old, list) and isinstance(new, list):
-        return len(old) == len(new) and all(map(_same, old, new))
+        return len(old) == len(new) and all(map(same, old, new))
     if isinstance(old, np.ndarray) or isinstance(new, np.ndarray):
         return np.array_equal(old, new)
     return old is new or bool(old == new)
@@ -116,7 +117,7 @@ def check_unchanged(started_with, params, class_name):
     """
     for name in sorted(started_with.keys() | params.keys()):
         old, new = started_with.get(name), params.get(name)
-        if not _same(old, new):
+        if not same(old, new):
             raise ValueError(
                 f"{name} was {old!r} when this {class_name} was started and is {new!r} now, which "
                 "training can not go on with. Set it back, or start anew: fit with "
