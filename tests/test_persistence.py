@@ -9,10 +9,12 @@ import os
 import pickle
 import re
 import resource
+import signal
 import struct
 import sys
 import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -352,6 +354,50 @@ def test_a_save_that_fails_leaves_the_old_file_whole(failing, rows, tmp_path, mo
         save(make(VAETransformer).fit(X), path)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
     np.testing.assert_array_equal(load(path).transform(X), old.transform(X))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can not fork")
+def test_a_save_that_is_killed_leaves_a_whole_file(rows, tmp_path, tries):
+    X, _ = rows
+    models = [make(AutoencoderTransformer, random_state=seed).fit(X) for seed in (0, 1)]
+    path, rng, n_drafts, n_tries = tmp_path / "model", np.random.default_rng(0), 0, tries(10, 200)
+    save(models[0], path)
+    known = [model.transform(X) for model in models]
+    for _ in range(n_tries):
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            process = os.fork()  # Python 3.12 warns of the threads that pytest-xdist has
+        if process == 0:
+            signal.alarm(60)  # which ends it, should it hang
+            while True:
+                save(models[1], path)
+                save(models[0], path)
+        time.sleep(rng.uniform(0.001, 0.03))
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        codes = load(path).transform(X)
+        assert any(np.array_equal(codes, one) for one in known)
+        drafts = [file for file in tmp_path.iterdir() if file != path]
+        n_drafts += len(drafts)
+        for draft in drafts:
+            draft.unlink()
+    print(f"killed {n_tries} times, {n_drafts} times while it wrote: the file was always whole")
+    assert n_drafts or n_tries < 50
+
+
+def test_a_skops_file_has_nothing_to_unpickle(rows):
+    """A skorch net pickles parts of itself as bytes: who changes those runs what he likes."""
+    skops = pytest.importorskip("skops.io")
+    model = make(VAETransformer, warm_start=True).fit(rows[0])
+    with zipfile.ZipFile(io.BytesIO(skops.dumps(model))) as archive:
+        names = archive.namelist()
+        parts = [archive.read(name) for name in names]
+    assert {Path(name).suffix for name in names} == {".json", ".npy"}
+    assert all(part.startswith((b"\x93NUMPY", b"{")) for part in parts)
+    for part in parts:
+        if part.startswith(b"\x93NUMPY"):
+            np.load(io.BytesIO(part), allow_pickle=False)
+    unknown = skops.get_untrusted_types(data=skops.dumps(model))
+    assert all(name.startswith("skae.") for name in unknown), unknown
 
 
 # What was written by earlier versions. `tests/files/write.py` writes these.
