@@ -25,7 +25,7 @@ class SemanticHashing(DensityAutoencoder):
     f in the batch. What is far from its mean is heard above the noise [1]_, and since no component
     can grow to escape it, rows with few bits between them (the Hamming distance) must have similar
     reconstructions. The code is :math:`f(x) > \mu`, with the running mean: each bit is 1 in about
-    half of the rows, so that none is wasted.
+    half of the rows, so that none is wasted, unless a few rows lie far from all others.
 
     Parameters
     ----------

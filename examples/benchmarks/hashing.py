@@ -67,8 +67,8 @@ def hashing(n_bits, random_state, **settings):
 
     With 15 000 of the rows noise of 1.5 had a higher mean average precision than 1 and 2.
     """
-    ours = {"hidden_layer_sizes": (512, 256), "batch_size": 250, "max_iter": 12}
-    ours["noise_level"] = 1.5
+    network = {"hidden_layer_sizes": (512, 256), "noise_level": 1.5}
+    ours = {**network, "batch_size": 250, "max_iter": 12}
     return SemanticHashing(n_bits, random_state=random_state, **{**ours, **settings})
 
 
