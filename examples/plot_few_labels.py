@@ -120,6 +120,7 @@ LatentSpaceDisplay.from_estimator(
     denoiser, X_train, y_known, projection=TSNE(random_state=0), ax=plane, s=15
 )
 plane.set(title="codes of the training rows, 100 labels", xticks=[], yticks=[])
+plane.legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside the rows, not above them
 
 # %%
 # Where they are worth nothing
