@@ -490,7 +490,7 @@ class NeuralEstimator(
                 if not x.sum().isfinite():
                     assert_all_finite(
                         X[chunk],
-                        allow_nan=self.allow_nan,
+                        allow_nan=self._takes_nan(),
                         estimator_name=type(self).__name__,
                         input_name="X",
                     )
@@ -504,6 +504,10 @@ class NeuralEstimator(
                 results[chunk] = values
             return results.numpy()
 
+    def _takes_nan(self):
+        """Whether the fitted model takes NaN for "not observed", whatever was set since."""
+        return self._started_with.get("allow_nan", False)
+
     def _probabilities(self, X):
         """Of the classes, where the module has `classify`."""
         check_is_fitted(self)
@@ -515,6 +519,7 @@ class NeuralEstimator(
 
     def _validate(self, X, *, reset, finite=True):
         """Check X as scikit-learn does, without a copy where that can be avoided."""
+        takes_nan = self.allow_nan if reset else self._takes_nan()
         keep = isinstance(X, np.ndarray) and (
             X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
         )
@@ -524,7 +529,7 @@ class NeuralEstimator(
                 X,
                 accept_sparse="csr",
                 dtype=None if keep else [np.float64, np.float32],
-                ensure_all_finite="allow-nan" if finite and self.allow_nan else finite,
+                ensure_all_finite="allow-nan" if finite and takes_nan else finite,
                 reset=reset,
             )
         except ValueError as error:

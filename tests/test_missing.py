@@ -174,6 +174,19 @@ def test_what_is_expected_of_holes_is_learned_from_rows_with_holes():
     assert np.mean((found - best)[missing] ** 2) < 0.01 * np.mean((best - mean)[missing] ** 2)
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_allow_nan_that_is_set_after_fit_waits_for_the_next_fit(before):
+    X = np.random.default_rng(0).normal(size=(50, 4))
+    holes = np.where(np.arange(4) == 1, np.nan, X[:3])
+    model = AutoencoderTransformer(2, **QUICK, allow_nan=before).fit(X)
+    model.set_params(allow_nan=not before)
+    if before:
+        assert np.isfinite(model.transform(holes)).all()
+    else:
+        with pytest.raises(ValueError, match="contains NaN"):
+            model.transform(holes)
+
+
 def test_a_weight_counts_as_repeating_the_row_for_what_is_expected_of_holes():
     rng = np.random.default_rng(0)
     X, *_ = factor_rows(300, rng)
