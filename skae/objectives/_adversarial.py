@@ -57,9 +57,9 @@ class AdversarialClustering(Adversarial):
     """The game with two codes, the style and the class, each held against a prior."""
 
     phases = {
-        "reconstruct": ("encoder", "decoder"),
+        "reconstruct": ("encoder", "norm", "decoder"),
         "discriminate": ("discriminator", "class_discriminator"),
-        "fool": ("encoder",),
+        "fool": ("encoder", "norm"),
     }
 
     def reconstruct(self, module, x, y=None):
@@ -90,7 +90,7 @@ class AdversarialClustering(Adversarial):
 class AdversarialClassification(AdversarialClustering):
     """The same game, and the cross-entropy of labelled rows."""
 
-    phases = {**AdversarialClustering.phases, "classify": ("encoder",)}
+    phases = {**AdversarialClustering.phases, "classify": ("encoder", "norm")}
     judged = ("classification",)
 
     def classify(self, module, x, y):
