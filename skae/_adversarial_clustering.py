@@ -134,7 +134,7 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
     -----
     `transform` gives the style. `score_samples` is minus the reconstruction loss of each row as the
     cluster that fits best, in units of X; `score` its mean. The logits of q are batch-normalized,
-    so that no cluster dies before it has found its rows: this is not in [1]_. After `partial_fit` there are no
+    so that no cluster dies before it has found its rows. After `partial_fit` there are no
     `labels_`: the rows of before are gone.
 
     References
