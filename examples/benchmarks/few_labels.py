@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
+from torch import nn
 
 from skae import (
     AdversarialAutoencoderClassifier,
@@ -35,6 +37,7 @@ from skae import (
     VAEClassifier,
     VAETransformer,
 )
+from skae.architectures import MLP, TorchArchitecture
 
 # Root mean variance of pixels in [0, 1], which is 1 in the units of skae's noise and costs.
 UNIT = 0.2594
@@ -67,10 +70,9 @@ def ladder(n_labels, **settings):
 
 
 def _vae(random_state, **settings):
-    """The widths of Kingma et al. 2014, section 4.1; larger batches and steps, fewer epochs."""
-    paper = {"hidden_layer_sizes": (600, 600), "activation": "softplus", "likelihood": "bernoulli"}
-    ours = {"learning_rate_init": 0.002, "batch_size": 250, "early_stopping": False, "max_iter": 25}
-    return VAETransformer(50, random_state=random_state, **{**paper, **ours, **settings})
+    """The width of the code of Kingma et al. 2014, section 4.1; the network is skae's default."""
+    ours = {"likelihood": "bernoulli", "early_stopping": False, "max_iter": 30}
+    return VAETransformer(50, random_state=random_state, **{**ours, **settings})
 
 
 def m1(n_labels, random_state, **settings):
@@ -93,41 +95,46 @@ def m2(n_labels, **settings):
 
 
 def m1_and_m2(n_labels, random_state, **settings):
-    """The second model on the codes of the first.
+    """The second model on the codes of the first, both with skae's default network.
 
     Codes have no noise of their own, unlike the draws that the paper trains on: without a floor
     under the noise variance the style explains all of them, and the class nothing. On validation
-    rows, after 8 epochs, variances of 0.03, 0.1, 0.3, 0.6 and 1 had 17.8, 13.2, 11.4, 14.9 and
-    16.6 % errors; 50 components in place of 10 made no difference.
+    rows, with 20 000 rows and after 15 epochs of each, variances of 0.07, 0.15, 0.3 and 0.6 had
+    8.4, 6.8, 7.2 and 11.4 % errors. The paper's networks had 14.1 % after 25 and 12.
     """
-    paper = {"hidden_layer_sizes": (500,), "activation": "softplus"}
-    ours = {"noise_variance": 0.3, "learning_rate_init": 0.002, "batch_size": 250}
-    second = VAEClassifier(10, random_state=random_state, **{**paper, **ours, **settings})
-    return make_pipeline(_vae(random_state), second)
+    second = {"n_components": 10, "noise_variance": 0.15, **settings}
+    return make_pipeline(_vae(random_state), VAEClassifier(**second, random_state=random_state))
 
 
-ADVERSARIAL = {
-    "hidden_layer_sizes": (1000, 1000),
-    "discriminator_layer_sizes": (1000, 1000),
-    "activation": "relu",
-    "noise_level": 0.3 / UNIT,
-    "batch_size": 250,
-}
+def _normalized(n_features, n_outputs):
+    """Two hidden layers with batch normalization."""
+    sizes, layers = (n_features, 256, 128), []
+    for n_inputs, width in pairwise(sizes):
+        layers += [nn.Linear(n_inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], n_outputs))
 
 
 def adversarial(n_labels, **settings):
-    """The network of Makhzani et al. 2015, appendix A.2.1; Adam takes the place of their rates."""
-    return AdversarialAutoencoderClassifier(10, **{**ADVERSARIAL, **settings})
+    """skae's default widths, with batch normalization in the encoder, and the cross-entropy.
+
+    On validation rows, with 100 labels and 20 000 rows, after 15 epochs, the network of Makhzani et
+    al. 2015, appendix A.2.1, had 10.3 % errors in 280 seconds, the default 9.7 % in 50, and 8.4 %
+    with `loss="log_loss"`. With 50 000 rows, after 40 epochs, that had 6.1 %, and 5.0 % with batch
+    normalization; after 60 epochs 5.1 %.
+    """
+    network = TorchArchitecture(_normalized, MLP(activation="relu").make_decoder)
+    ours = {"architecture": network, "loss": "log_loss", "n_components": 10}
+    return AdversarialAutoencoderClassifier(**{**ours, **settings})
 
 
 def clustering(n_clusters, **settings):
-    """The default widths, without noise.
+    """The default network, and the cross-entropy.
 
-    With the widths of Makhzani et al. 2015, appendix A.3, and 16 clusters there were 74.8 % errors
-    after 10 epochs; with these and a third of the rows 34.9 %, and 33.7 % after 40.
+    More is not better: with 16 clusters, 15 epochs of 20 000 rows had 35.8 % errors, 30 epochs of
+    50 000 rows 47.8 %. The widths of Makhzani et al. 2015, appendix A.3, had 74.8 %.
     """
-    ours = {"noise_level": 0.0, **settings}
-    return AdversarialAutoencoderClustering(n_clusters, n_components=5, **ours)
+    ours = {"n_components": 5, "loss": "log_loss"}
+    return AdversarialAutoencoderClustering(n_clusters, **{**ours, **settings})
 
 
 def _logistic(n_labels, random_state):
@@ -150,10 +157,10 @@ METHODS = {
     "m1": Method(m1, epochs=25),
     "m2": Method(m2, epochs=20),
     "m1+m2": Method(m1_and_m2, epochs=40),
-    "adversarial": Method(adversarial, epochs=100),
+    "adversarial": Method(adversarial, epochs=40),
     "ladder": Method(ladder, epochs=50),
-    # In place of labels it has clusters.
-    "clustering": Method(clustering, epochs=100),
+    # In place of labels it has clusters; more rows or epochs do harm.
+    "clustering": Method(clustering, epochs=15, rows=20_000),
 }
 
 
