@@ -11,7 +11,7 @@ from skae._reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
 from skae.modules import Autoencoder, KeepLargest, UnitAtoms, logistic_offset
 from skae.objectives import KSparseReconstruction, SparseReconstruction
 
-DEFAULT_ALPHA = {"kl": 10.0, "l1": 1.0}
+DEFAULT_ALPHA = {"kl": 30.0, "l1": 1.0}
 
 
 class SparseAutoencoder(DensityAutoencoder):
@@ -55,7 +55,7 @@ class SparseAutoencoder(DensityAutoencoder):
         unit is then kept for the very part that it stands for, which serves a classifier better.
         Not with "l1", where the decoder's columns are of norm 1.
     alpha : float, default=None
-        Weight of the penalty. None means 10 for "kl" and 1 for "l1".
+        Weight of the penalty. None means 30 for "kl" and 1 for "l1".
     target_activation : float, default=0.05
         The mean activation that "kl" aims at, in (0, 1).
     n_nonzero_coefs : int, default=25

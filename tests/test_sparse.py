@@ -21,6 +21,11 @@ def test_units_are_as_active_as_asked(digits):
         assert activation.max() < 2 * target  # of each unit, not only their mean
 
 
+def test_new_rows_are_as_sparse_by_default(digits):
+    code = SparseAutoencoder(100, random_state=0).fit(digits[:300]).transform(digits[300:])
+    assert code.mean() == pytest.approx(0.05, rel=0.2)
+
+
 def test_a_greater_l1_penalty_leaves_more_zeros_and_atoms_keep_their_norm(digits):
     models = [
         SparseAutoencoder(100, penalty="l1", alpha=alpha, **QUICK).fit(digits)
