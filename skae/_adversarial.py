@@ -75,6 +75,9 @@ class AdversarialClassesBase(AdversarialBase):
     def _is_conditional(self):
         return True
 
+    def _make_norm(self, n_classes):
+        return nn.Identity()
+
     def _make_module(self, rows, statistics, start):
         n_classes = len(self._class_shares)
         n_codes = self.n_components + n_classes
@@ -83,6 +86,7 @@ class AdversarialClassesBase(AdversarialBase):
         unit = (statistics.scaling().scale / self.scaling_.scale).item()
         return AdversarialClassifierModule(
             encoder,
+            self._make_norm(n_classes),
             self._make_discriminator(n_classes),
             torch.from_numpy(self._class_shares.astype(np.float32)),
             self.noise_level * unit,

@@ -127,8 +127,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
     Notes
     -----
     `transform` gives the style. `score` is the accuracy, `score_samples` minus the reconstruction
-    loss of each row as the class that fits best, in units of X. The logits of q are
-    batch-normalized; those of labelled rows, which are few, by the statistics of all.
+    loss of each row as the class that fits best, in units of X.
 
     References
     ----------

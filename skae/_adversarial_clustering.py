@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval
 
 from skae._adversarial import AdversarialClassesBase
 from skae._tensors import tensors_welcome
+from skae.modules import CodeNorm
 from skae.objectives import AdversarialClustering
 
 
@@ -328,6 +329,11 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
 
     def _class_numbers(self, y):
         return self._order[super()._class_numbers(y)]
+
+    def _make_norm(self, n_classes):
+        # So each cluster is the likeliest of some rows from the start, and can not die out. Where
+        # labels say which class is likely for which rows, that would be in their way.
+        return CodeNorm(n_classes)
 
     def _make_module(self, rows, statistics, start):
         if rows is not None:

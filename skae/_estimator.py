@@ -505,8 +505,10 @@ class NeuralEstimator(
             return results.numpy()
 
     def _takes_nan(self):
-        """Whether the fitted model takes NaN for "not observed", whatever was set since."""
-        return self._started_with.get("allow_nan", False)
+        """Whether NaN is "not observed": for a fitted model as it was, whatever was set since."""
+        if not hasattr(self, "net_"):
+            return self.allow_nan
+        return self._started_with.get("allow_nan", self.allow_nan)
 
     def _probabilities(self, X):
         """Of the classes, where the module has `classify`."""
@@ -519,7 +521,6 @@ class NeuralEstimator(
 
     def _validate(self, X, *, reset, finite=True):
         """Check X as scikit-learn does, without a copy where that can be avoided."""
-        takes_nan = self.allow_nan if reset else self._takes_nan()
         keep = isinstance(X, np.ndarray) and (
             X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
         )
@@ -529,7 +530,7 @@ class NeuralEstimator(
                 X,
                 accept_sparse="csr",
                 dtype=None if keep else [np.float64, np.float32],
-                ensure_all_finite="allow-nan" if finite and takes_nan else finite,
+                ensure_all_finite="allow-nan" if finite and self._takes_nan() else finite,
                 reset=reset,
             )
         except ValueError as error:

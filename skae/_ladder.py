@@ -184,11 +184,15 @@ class LadderClassifier(SemiSupervisedClassifier):
         self.noise_level = noise_level
         self.denoising_cost = denoising_cost
 
-    def _make_module(self, rows, statistics, start):
-        if self.batch_size == 1:
+    def _train(self, rows, **settings):
+        if len(rows) == 1 or self.batch_size == 1:
             raise ValueError(
-                "batch_size=1 leaves nothing to normalize layers over. Use 2 or more, or 'auto'."
+                "A batch of one row leaves nothing to normalize layers over. Give two rows or "
+                "more, and a batch_size of 2 or more, or 'auto'."
             )
+        return super()._train(rows, **settings)
+
+    def _make_module(self, rows, statistics, start):
         sizes = (self.n_features_in_, *layer_sizes(self.hidden_layer_sizes), len(self.classes_))
         noise_levels = self._per_layer("noise_level", len(sizes))
         return Ladder(sizes, self.activation, noise_levels)

@@ -45,7 +45,7 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         self.loss = loss
 
     def _row_scores(self, module, x):
-        objective = Reconstruction(self._fitted_loss(), self.allow_nan)
+        objective = Reconstruction(self._fitted_loss(), self._takes_nan())
         loss = objective(module, x)["reconstruction"]
         return -loss * self._loss_unit()
 

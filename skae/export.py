@@ -400,7 +400,7 @@ def _check(estimator, part):
             "such as transformer_, autoencoder_ or a step of a pipeline; for whole pipelines see "
             "register_skl2onnx."
         )
-    if estimator.allow_nan:
+    if estimator._takes_nan():
         raise ValueError(
             f"This {name} was fitted with allow_nan=True: how it fills a row depends on which "
             "values are missing, which is no static graph. Fit it with allow_nan=False on rows "

@@ -39,7 +39,7 @@ def test_each_phase_moves_its_own_submodules_only(fitted, digits):
     x = fitted.scaling_(torch.from_numpy(digits[:32]))
     fitted.net_.train_step((x, (torch.from_numpy(TARGET[24:32]), None)))
     phases = AdversarialClassification.phases
-    assert moved == {phase: set(names) for phase, names in phases.items()}
+    assert moved == {phase: set(names) - {"norm"} for phase, names in phases.items()}
 
 
 def gradients(module, terms):
@@ -54,9 +54,9 @@ def test_discriminators_see_detached_codes(fitted):
     game = AdversarialClassification()
     discriminators = {"discriminator", "class_discriminator"}
     assert gradients(module, game.discriminate(module, x, y)) == discriminators
-    assert gradients(module, game.fool(module, x, y)) == discriminators | {"encoder", "norm"}
-    assert gradients(module, game.classify(module, x, y)) == {"encoder", "norm"}
-    assert gradients(module, game.reconstruct(module, x, y)) == {"encoder", "norm", "decoder"}
+    assert gradients(module, game.fool(module, x, y)) == discriminators | {"encoder"}
+    assert gradients(module, game.classify(module, x, y)) == {"encoder"}
+    assert gradients(module, game.reconstruct(module, x, y)) == {"encoder", "decoder"}
 
 
 def test_unlabelled_rows_bring_no_gradient_of_a_class(fitted):
@@ -93,11 +93,16 @@ def test_rows_with_labels_are_seen_once_as_unlabelled(fitted):
         torch.testing.assert_close(term[:24], alone * 32 / 24)
 
 
-def test_noise_has_its_level():
-    module = AdversarialClassifierModule(
-        nn.Identity(), None, torch.full((2,), 0.5), 0.3, None, nn.Identity(), None, None, 2
+def codes_of_rows(noise_level):
+    """Three numbers of a row are its style, two the logits."""
+    same, shares = nn.Identity(), torch.full((2,), 0.5)
+    return AdversarialClassifierModule(
+        same, same, None, shares, noise_level, None, same, None, None, 2
     )
-    module.norm = nn.Identity()
+
+
+def test_noise_has_its_level():
+    module = codes_of_rows(noise_level=0.3)
     x = torch.zeros(20_000, 5)
     styles, logits = module.train().codes(x)
     assert styles.shape == (20_000, 3)
@@ -106,30 +111,10 @@ def test_noise_has_its_level():
 
 
 def test_the_encoder_gives_the_style_and_then_the_class():
-    module = AdversarialClassifierModule(
-        nn.Identity(), None, torch.full((2,), 0.5), 0.0, None, nn.Identity(), None, None, 2
-    ).eval()
+    module = codes_of_rows(noise_level=0.0)
     x = torch.arange(5.0)[None]
     assert module.encode(x).tolist() == [[0, 1, 2]]
-    torch.testing.assert_close(module.classify(x), torch.tensor([[3.0, 4.0]]), rtol=1e-5, atol=0)
-
-
-def test_logits_are_normalized_by_the_plain_rows(digits):
-    """A few labelled rows, one of each class, have no mean worth the name."""
-    module = AdversarialClassifierModule(
-        nn.Identity(), None, torch.full((2,), 0.5), 0.0, None, nn.Identity(), None, None, 2
-    ).train()
-    torch.manual_seed(0)
-    x = 5 + 3 * torch.randn(2000, 5)
-    for _ in range(100):
-        styles, logits = module.codes(x)
-    assert torch.equal(styles, x[:, :3])
-    torch.testing.assert_close(logits.mean(dim=0), torch.zeros(2), atol=1e-4, rtol=0)
-    torch.testing.assert_close(logits.std(dim=0), torch.ones(2), atol=1e-3, rtol=0)
-    torch.testing.assert_close(module.classify(x[:3]), logits[:3], atol=1e-2, rtol=0)
-    one = AdversarialAutoencoderClassifier(2, labelled_batch_size=1, batch_size=1, **QUICK)
-    one.fit(digits[:60], TARGET[:60])
-    assert np.isfinite(one.predict_proba(digits)).all()
+    assert module.classify(x).tolist() == [[3, 4]]
 
 
 def test_classes_are_drawn_as_often_as_the_labels_have_them(digits):

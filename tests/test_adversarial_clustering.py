@@ -74,6 +74,20 @@ def test_units_do_not_matter(architecture, digits):
     np.testing.assert_allclose(moved.cluster_heads_, 1e6 * plain.cluster_heads_ + 1e3, rtol=0.01)
 
 
+def test_each_cluster_is_the_likeliest_of_some_rows_from_the_start(digits):
+    model = AdversarialAutoencoderClustering(10, **{**QUICK, "max_iter": 1}).fit(digits)
+    assert np.bincount(model.labels_, minlength=10).min() >= 4
+    logits = model.module_.train().codes(model.scaling_(torch.from_numpy(digits)))[1]
+    norm = model.module_.norm
+    torch.testing.assert_close(logits.mean(dim=0), norm.bias, atol=1e-4, rtol=0)
+    torch.testing.assert_close(logits.std(dim=0), norm.weight, rtol=0.01, atol=0)
+
+
+def test_one_row_at_a_time(digits):
+    model = AdversarialAutoencoderClustering(6, batch_size=1, **QUICK).fit(digits[:60])
+    assert len(np.unique(model.labels_)) > 1
+
+
 def test_y_changes_nothing(fitted, digits):
     """Not even where it looks like labels."""
     other = clone(fitted).fit(digits, np.arange(400) % 10)

@@ -202,7 +202,7 @@ def test_what_can_not_be_exported_says_why(rows, monkeypatch):
         to_module(PCA(2).fit(rows))
     holes = quick(AutoencoderTransformer, allow_nan=True).fit(rows)
     with pytest.raises(ValueError, match="allow_nan=False"):
-        to_module(holes)
+        to_module(holes.set_params(allow_nan=False))
     ladder = quick(LadderClassifier).fit(rows, np.arange(len(rows)) % 3)
     with pytest.raises(ValueError, match="has no transform"):
         to_module(ladder, "encoder")

@@ -247,6 +247,11 @@ def test_unlabelled_rows_help():
 def test_batches_of_one_row_are_refused(digits):
     with pytest.raises(ValueError, match="nothing to normalize"):
         LadderClassifier(**{**QUICK, "batch_size": 1}).fit(digits, np.arange(len(digits)) % 3)
+    model = LadderClassifier(**QUICK).fit(digits, np.arange(len(digits)) % 3)
+    before = model.predict_proba(digits)
+    with pytest.raises(ValueError, match="nothing to normalize"):
+        model.partial_fit(digits[:1], [0])
+    np.testing.assert_array_equal(model.predict_proba(digits), before)
 
 
 @pytest.mark.parametrize(

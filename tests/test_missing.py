@@ -182,9 +182,13 @@ def test_allow_nan_that_is_set_after_fit_waits_for_the_next_fit(before):
     model.set_params(allow_nan=not before)
     if before:
         assert np.isfinite(model.transform(holes)).all()
+        assert np.isfinite(model.score_samples(holes)).all()
+        with pytest.raises(ValueError, match="contains NaN"):
+            model.fit(X, X_val=holes)
     else:
         with pytest.raises(ValueError, match="contains NaN"):
             model.transform(holes)
+        assert np.isfinite(model.fit(X, X_val=holes).transform(holes)).all()
 
 
 def test_a_weight_counts_as_repeating_the_row_for_what_is_expected_of_holes():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skae.modules._normalization import CodeNorm
+from skae.modules import CodeNorm
 
 
 @pytest.fixture
@@ -34,16 +34,7 @@ def test_a_row_alone_has_those_of_the_rows_before_it(norm):
     torch.testing.assert_close(norm.running_var, torch.tensor([10.0, 4.0]))
 
 
-def test_rows_as_in_inference_leave_no_trace(norm):
-    rows, before = torch.randn(5, 2), {k: v.clone() for k, v in norm.state_dict().items()}
-    codes = norm.as_in_inference(rows)
-    torch.testing.assert_close(codes, 3 * (rows - torch.tensor([1.0, 3.0])) / 2 + 7)
-    for name, value in norm.state_dict().items():
-        torch.testing.assert_close(value, before[name])
-    torch.testing.assert_close(norm.eval()(rows), codes)
-
-
 def test_models_from_before_the_norm_have_their_codes():
     norm, rows = CodeNorm(2).eval(), torch.randn(5, 2)
     norm.load_state_dict({})
-    torch.testing.assert_close(norm(rows), rows)
+    torch.testing.assert_close(norm(rows), rows, rtol=1e-7, atol=1e-7)

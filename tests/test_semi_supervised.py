@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -106,6 +107,19 @@ def test_few_many_and_uneven_labels_work(cls, y, n_classes, digits):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     known = y >= 0
     assert (model.predict(digits[known]) == y[known]).mean() > 0.5
+
+
+@every_classifier
+def test_a_rare_class_keeps_to_its_rows(cls):
+    """One in ten, two of them with a label: the others are neither forgotten nor made up."""
+    X, y = load_digits(return_X_y=True)
+    common, rare = np.flatnonzero(y == 1)[:178], np.flatnonzero(y == 8)[:20]
+    X, y = X[np.r_[common, rare]], y[np.r_[common, rare]]
+    known = np.r_[:18, 178:180]
+    some = np.full(len(y), -1)
+    some[known] = y[known]
+    predicted = cls(max_iter=40, random_state=0).fit(X, some).predict(X)
+    assert balanced_accuracy_score(y, predicted) > 0.8
 
 
 @every_classifier

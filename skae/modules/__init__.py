@@ -15,6 +15,7 @@ from skae.modules._hashing import NoisyBits
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
 from skae.modules._missing import FillMissing
+from skae.modules._normalization import CodeNorm
 from skae.modules._sparse import KeepLargest, UnitAtoms
 from skae.modules._stacked import LayerAutoencoder, split_layers
 from skae.modules._tied import TiedLinear, tie_weights
@@ -27,6 +28,7 @@ __all__ = [
     "AdversarialModule",
     "Autoencoder",
     "Bounded",
+    "CodeNorm",
     "ContractiveModule",
     "CorruptedAutoencoder",
     "Corruption",

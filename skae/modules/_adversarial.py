@@ -5,7 +5,6 @@ from torch.nn import functional
 
 from skae.modules._autoencoder import Autoencoder
 from skae.modules._conditional import tell
-from skae.modules._normalization import CodeNorm
 
 
 class AdversarialModule(Autoencoder):
@@ -44,13 +43,12 @@ class AdversarialModule(Autoencoder):
 class AdversarialClassifierModule(AdversarialModule):
     """An adversarial autoencoder whose encoder gives the class as well as the style.
 
-    Logits are batch-normalized: so each class is the likeliest of some rows from the start, and can
-    not die out.
-
     Parameters
     ----------
     encoder : nn.Module
         (batch, n_features) -> (batch, n_components + n_classes), the logits last.
+    norm : nn.Module
+        Of the logits.
     class_discriminator : nn.Module
         (batch, n_classes) -> (batch, 1), the logit of a class code being drawn from the prior.
     class_shares : tensor of shape (n_classes,)
@@ -61,33 +59,26 @@ class AdversarialClassifierModule(AdversarialModule):
         Of `AdversarialModule`.
     """
 
-    def __init__(self, encoder, class_discriminator, class_shares, noise_level, *others):
+    def __init__(self, encoder, norm, class_discriminator, class_shares, noise_level, *others):
         super().__init__(encoder, *others)
+        self.norm = norm
         self.class_discriminator, self.noise_level = class_discriminator, noise_level
         self.register_buffer("class_shares", class_shares)
-        self.norm = CodeNorm(self.n_classes)
-
-    def _raw_codes(self, x):
-        if self.training and self.noise_level:
-            x = torch.add(x, torch.randn_like(x), alpha=self.noise_level)
-        codes = self.encoder(x)
-        return codes[:, : -self.n_classes], codes[:, -self.n_classes :]
 
     def codes(self, x):
         """Styles and logits, ``(batch, n_components), (batch, n_classes)``."""
-        styles, logits = self._raw_codes(x)
-        return styles, self.norm(logits)
+        if self.training and self.noise_level:
+            x = torch.add(x, torch.randn_like(x), alpha=self.noise_level)
+        codes = self.encoder(x)
+        return codes[:, : -self.n_classes], self.norm(codes[:, -self.n_classes :])
 
     def encode(self, x):
         """Styles, ``(batch, n_features) -> (batch, n_components)``."""
-        return self._raw_codes(x)[0]
+        return self.codes(x)[0]
 
     def classify(self, x):
-        """Logits, ``(batch, n_features) -> (batch, n_classes)``, of single rows, too.
-
-        Labelled rows are too few in a batch to be normalized by themselves.
-        """
-        return self.norm.as_in_inference(self._raw_codes(x)[1])
+        """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
+        return self.codes(x)[1]
 
     def draw_classes(self, n_rows):
         """One-hot codes of the classes' prior, ``(n_rows, n_classes)``."""

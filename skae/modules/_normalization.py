@@ -12,23 +12,20 @@ class CodeNorm(nn.BatchNorm1d):
         """``(batch, width)`` -> the same shape."""
         if len(a) > 1 or not self.training:
             return super().forward(a)
-        # By copies: the statistics move before the gradient is known.
         mean, variance = self.running_mean, self.running_var
-        normalized = self.as_in_inference(a, mean.clone(), variance.clone())
+        # By copies: the statistics move before the gradient is known.
+        normalized = functional.batch_norm(
+            a, mean.clone(), variance.clone(), self.weight, self.bias, eps=self.eps
+        )
         with torch.no_grad():  # one row has a spread only about the mean of those before
             variance.lerp_((a[0] - mean).square().to(variance), self.momentum)
             mean.lerp_(a[0].to(mean), self.momentum)
         return normalized
 
-    def as_in_inference(self, a, mean=None, variance=None):
-        """Normalize rows by running statistics, in training, too, and leave those as they are."""
-        mean = self.running_mean if mean is None else mean
-        variance = self.running_var if variance is None else variance
-        return functional.batch_norm(a, mean, variance, self.weight, self.bias, eps=self.eps)
-
     def _load_from_state_dict(self, state_dict, prefix, *others):
         # Of models from before there was a norm: it would change nothing.
-        fresh = nn.BatchNorm1d(self.num_features, self.eps, affine=self.affine).state_dict()
+        fresh = nn.BatchNorm1d(self.num_features, affine=self.affine).state_dict()
+        fresh["running_var"] -= self.eps
         for name, value in fresh.items():
             state_dict.setdefault(f"{prefix}{name}", value)
         super()._load_from_state_dict(state_dict, prefix, *others)

@@ -54,7 +54,10 @@ class Adversarial:
 
 @dataclass(frozen=True)
 class AdversarialClustering(Adversarial):
-    """The game with two codes, the style and the class, each held against a prior."""
+    """The game with two codes, the style and the class, each held against a prior.
+
+    The module may have a `norm` of logits, which moves with the encoder.
+    """
 
     phases = {
         "reconstruct": ("encoder", "norm", "decoder"),
