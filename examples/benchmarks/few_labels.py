@@ -120,7 +120,7 @@ def adversarial(n_labels, **settings):
     On validation rows, with 100 labels and 20 000 rows, after 15 epochs, the network of Makhzani et
     al. 2015, appendix A.2.1, had 10.3 % errors in 280 seconds, the default 9.7 % in 50, and 8.4 %
     with `loss="log_loss"`. With 50 000 rows, after 40 epochs, that had 6.1 %, and 5.0 % with batch
-    normalization; after 60 epochs 5.1 %.
+    normalization.
     """
     network = TorchArchitecture(_normalized, MLP(activation="relu").make_decoder)
     ours = {"architecture": network, "loss": "log_loss", "n_components": 10}
