@@ -302,7 +302,7 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
         )
 
     def _make_module(self, rows, statistics, start):
-        n_classes = self._learn_classes(rows)
+        n_classes = self._n_told_classes()
         n_inputs = self.n_components + n_classes
         encoder, decoder, link = self._make_parts(self.n_components, n_inputs, statistics)
         discriminator, prior = self._make_discriminator(n_inputs), self._make_prior()

@@ -212,10 +212,5 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
             labelled_batch_size=labelled_batch_size,
         )
 
-    def _make_module(self, rows, statistics, start):
-        if rows is not None:
-            self._count_classes(rows)
-        return super()._make_module(rows, statistics, start)
-
     def _make_objective(self):
         return AdversarialClassification(self.loss)

@@ -173,9 +173,10 @@ class AutoencoderClassifier(
             )
         with fit_of_steps(self, 2 + self.fine_tune, X, y) as step:
             with step("fit-transformer", self.transformer_):
-                self.transformer_.fit(X, None, **weights_for(self.transformer_, sample_weight))
+                weights = {} if frozen else weights_for(self.transformer_, sample_weight)
+                self.transformer_.fit(X, None, **weights)
             if sample_weight is not None:
-                sample_weight = np.asarray(sample_weight)[labelled]
+                sample_weight = np.broadcast_to(sample_weight, len(labels))[labelled]
             known = self.classes_[labels[labelled]]
             if self.fine_tune:
                 tuner = self._make_tuner()

@@ -4,11 +4,13 @@ from abc import abstractmethod
 from numbers import Integral
 
 import numpy as np
+import torch
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state, check_scalar, column_or_1d
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skae._labels import check_labels, is_labelled
+from skae._labels import as_labels, is_labelled, places_of
+from skae._net_state import plain_module
 from skae._tensors import tensors_welcome
 
 
@@ -57,25 +59,25 @@ class ConditionalMixin:
                 "The decoder of this model is told the class; codes hold the style only. Give y "
                 f"as well, labels of {self._told_classes()}."
             )
-        y = np.full(len(X), y) if np.ndim(y) == 0 else column_or_1d(y)
+        y = as_labels([y] * len(X) if np.ndim(y) == 0 else y)
         check_consistent_length(X, y)
         return self._decode(X, self._class_numbers(y))
 
     def _class_numbers(self, y):
         labelled = is_labelled(y)
-        unknown = ~np.isin(y[labelled], self._told_classes())
+        numbers = np.full(len(y), -1)
+        numbers[labelled] = places_of(y[labelled], self._told_classes())
+        unknown = labelled & (numbers < 0)
         if unknown.any():
             raise ValueError(
-                f"y has labels that fit was not given: {np.unique(y[labelled][unknown])}; the "
-                f"classes are {self._told_classes()}."
+                f"y has labels that fit was not given: {np.unique(y[unknown])}; the classes are "
+                f"{self._told_classes()}."
             )
         if not labelled.all() and not self._decodes_unlabelled:
             raise ValueError(
                 "y has -1, but this model has not learned to decode rows without a class. Give "
                 f"labels of {self._told_classes()} only."
             )
-        numbers = np.full(len(y), -1)
-        numbers[labelled] = np.searchsorted(self._told_classes(), y[labelled])
         return numbers
 
     def sample(self, n_samples=1, random_state=None, y=None):
@@ -114,18 +116,29 @@ class ConditionalMixin:
     # Whether the decoder has seen codes without a class.
     _decodes_unlabelled = False
 
-    def _count_classes(self, rows):
-        """Remember how often there is each class."""
+    def _note_labels(self, rows, stream=False):
+        if rows.labels is None:
+            return
         labels = rows.labels.cpu().numpy()
         labelled = labels >= 0
         weight = np.ones(len(labels)) if rows.raw_weight is None else rows.raw_weight
         counts = np.bincount(
             labels[labelled], weight[labelled], minlength=len(self._told_classes())
         )
-        if not counts.all():  # classes that are yet to come count as the rarest
-            counts[counts == 0] = counts[counts > 0].min(initial=weight.mean())
-        self._class_shares = counts / counts.sum()
+        if stream:  # a model of the first version knows shares only
+            counts = counts + getattr(self, "_class_counts", self._class_shares)
+        self._class_counts = counts
+        # Classes that are yet to come count as the rarest.
+        rarest = counts[counts > 0].min(initial=weight.mean())
+        shares = np.where(counts > 0, counts, rarest)
+        self._class_shares = shares / shares.sum()
         self._labelled_share = float(weight[labelled].sum() / weight.sum())
+
+    def _go_on(self, rows, stream):
+        super()._go_on(rows, stream)
+        if rows.labels is not None:
+            self.module_.set_class_shares(torch.from_numpy(self._class_shares))
+            plain_module(self.net_).objective = self._make_objective()
 
 
 class ConditionalOnRequest(ConditionalMixin):
@@ -174,24 +187,56 @@ class ConditionalOnRequest(ConditionalMixin):
         """
         return self._fit(X, y, sample_weight, X_val)
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
+    def partial_fit(self, X, y=None, sample_weight=None, *, classes=None):
+        """Take one more pass over X with the constant learning rate `learning_rate_init`.
+
+        The first call, if there was no `fit`, starts the model, its scaling included, from the rows
+        it is given: let them be a fair sample. After a `fit`, the bounds that its rows showed hold
+        (see `output_activation`). There is no early stopping.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            With `conditional`: labels as in `fit`; if the classes are known already, all may be -1.
+            Otherwise ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+        classes : array-like of shape (n_classes,), default=None
+            With `conditional`: all classes, -1 or not; needed in the first call unless y has them
+            all. Later they need not be given again, and may not be others.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, if y has a class that was not there before, if `classes` are fewer than two
+            or not those of before, and if all rows of the first call are equal: they show no scale.
+        """
+        return self._partial_fit(X, y, sample_weight, classes)
+
     def _is_conditional(self):
         return self._started_with["conditional"]
 
-    def _learn_classes(self, rows):
+    def _n_told_classes(self):
         """How many classes the decoder of a new model is told."""
-        if not self.conditional:
-            return 0
-        if rows is not None:
-            self._count_classes(rows)
-            self._decodes_unlabelled = bool((rows.labels < 0).any())
-        return len(self.classes_)
+        return len(self.classes_) if self.conditional else 0
 
-    def _labels(self, y, X, *, fresh):
-        if not self.conditional:
-            return None
-        known = None if fresh else self.classes_
-        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
-        return labels
+    def _learns_classes(self):
+        return self.conditional
+
+    def _note_labels(self, rows, stream=False):
+        super()._note_labels(rows, stream)
+        if rows.labels is not None:
+            before = hasattr(self, "net_") and self._decodes_unlabelled
+            self._decodes_unlabelled = before or bool((rows.labels < 0).any())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -23,7 +23,7 @@ from skae._checkpoint import Checkpoint, key_of_fit
 from skae._device import forked_seed, plain_torch, resolve_device
 from skae._documented import Documented
 from skae._floor import not_by_heart
-from skae._labels import hold_out_of_each
+from skae._labels import check_labels, declared_classes, hold_out_of_each
 from skae._net import TrainingDiverged, make_net, train
 from skae._net_state import pack, restore, rests, snapshot
 from skae._pickling import AROUND, PicklingMixin
@@ -177,16 +177,19 @@ class NeuralEstimator(
         """The parameter that needs X in [0, 1], as text, or None."""
         return None
 
-    def _labels(self, y, X, *, fresh):
-        """Class numbers of the rows, -1 where there is no label, or None."""
-        return None
+    def _learns_classes(self):
+        """Whether training needs labels, some of which may be missing."""
+        return False
+
+    def _note_labels(self, rows, stream=False):
+        """Note what is needed of the labels of `rows`, or of all rows of a stream so far."""
 
     # Training.
 
     def _fit(self, X, y=None, sample_weight=None, X_val=None):
         fresh = self._prepare(anew=not self.warm_start)
         X = self._validate_target(X, reset=fresh)
-        labels = self._labels(y, X, fresh=fresh)
+        labels = self._labels(y, X, fresh)
         subset, weight = check_weights(X, sample_weight)
         if labels is not None and (labels >= 0).any() and not (labels[subset] >= 0).any():
             raise ValueError(
@@ -212,6 +215,8 @@ class NeuralEstimator(
                 rows, rows_val = all_rows.part(slice(n_train)), all_rows.part(slice(n_train, None))
             else:
                 rows, rows_val = all_rows, None
+            if fresh:
+                self._note_labels(rows)
             judged = rows_val is not None and self.early_stopping
             starts = self._starts(len(rows), judged) if fresh else []
             floor = None
@@ -257,18 +262,20 @@ class NeuralEstimator(
         """How many epochs `fit` has at most, or None where that is not known."""
         return n_starts * self.max_iter
 
-    def _partial_fit(self, X, y=None, sample_weight=None):
+    def _partial_fit(self, X, y=None, sample_weight=None, classes=None):
         fresh = self._prepare(anew=False)
         X = self._validate_target(X, reset=fresh)
-        labels = self._labels(y, X, fresh=fresh)
+        labels = self._labels(y, X, fresh, classes)
         subset, weight = check_weights(X, sample_weight)
         with plain_torch(grad=True):
             statistics = self._standardize(X, subset, weight, stream=True) if fresh else None
             self._goes_on = True
             rows = self._rows(X, subset, weight, labels)
+            if fresh:
+                self._note_labels(rows)
             starts = self._starts(len(rows), False) if fresh else []
             nets = [partial(self._new_net, start, rows, statistics) for start in starts]
-            self._train(rows, nets=nets, max_epochs=1, learning_rate="constant")
+            self._train(rows, nets=nets, max_epochs=1, learning_rate="constant", stream=True)
         return self
 
     def _prepare(self, *, anew):
@@ -292,6 +299,19 @@ class NeuralEstimator(
             for name, value in self.get_params().items()
             if name.split("__")[0] not in _MAY_CHANGE
         }
+
+    def _labels(self, y, X, fresh, classes=None):
+        """Class numbers of the rows, -1 where there is no label, or None."""
+        if not self._learns_classes():
+            if classes is not None:
+                raise ValueError("classes is for models that were made with conditional=True.")
+            return None
+        fitted = None if fresh else self.classes_
+        if classes is not None:
+            classes = declared_classes(classes, fitted)
+        known = classes if fresh else fitted
+        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
+        return labels
 
     def _split(self, subset, labels):
         """The rows to learn from, then those that are held out; and how many the first are."""
@@ -373,9 +393,6 @@ class NeuralEstimator(
         module = self._make_module(rows, statistics, start)
         if self.allow_nan:
             module.fill = self._make_fill()
-        added = {}
-        if n_labelled is not None:
-            added = {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}
         net = make_net(
             module,
             self._make_objective(),
@@ -383,7 +400,7 @@ class NeuralEstimator(
             batch_size=batch_size,
             device=str(self._device()),
             callbacks=self.callbacks,
-            **added,
+            **({} if n_labelled is None else _of_batches(n_labelled)),
             net_params=self.net_params,
         )
         net.start_, net.n_labelled_ = start, n_labelled
@@ -401,7 +418,7 @@ class NeuralEstimator(
         self._rng.set_state(before)
         return floor
 
-    def _train(self, rows, *, nets, floor=None, **settings):
+    def _train(self, rows, *, nets, floor=None, stream=False, **settings):
         """Train the net there is, or else what each of `nets` makes; keep the best.
 
         Where none is surely better than `floor`, a net that is not trained, that is kept. Returns
@@ -409,7 +426,8 @@ class NeuralEstimator(
         """
         before = None
         if hasattr(self, "net_"):
-            before, nets = snapshot(self.net_), [lambda: self.net_]
+            before, nets = (snapshot(self.net_), {**vars(self)}), [lambda: self.net_]
+            self._go_on(rows, stream)
         try:
             terms = failure = None
             interrupted = False
@@ -455,12 +473,21 @@ class NeuralEstimator(
             if before is None:
                 vars(self).pop("net_", None)  # half a training is no model
             else:
-                restore(self.net_, before)
+                state, attributes = before
+                restore(self.net_, state)
+                vars(self).update(attributes)
                 self._rng.set_state(self._rng_before)
             raise
         self.best_loss_ = terms["loss"]
         vars(self).update(curves(self.net_.history))
         return interrupted
+
+    def _go_on(self, rows, stream):
+        """Tell the net there is of these rows what it was told of others when it was made."""
+        self._note_labels(rows, stream)
+        n_labelled = self._n_labelled(rows)
+        if n_labelled is not None:
+            vars(self.net_).update(_of_batches(n_labelled), n_labelled_=n_labelled)
 
     def _listeners(self, n_epochs):
         """Who hears of the epochs of a training."""
@@ -561,3 +588,8 @@ class NeuralEstimator(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _of_batches(n_labelled):
+    """The settings of a net whose batches have so many labelled rows: see `BatchIterator`."""
+    return {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}

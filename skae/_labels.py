@@ -4,7 +4,40 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _assert_all_finite, _num_samples, check_consistent_length
+from sklearn.utils.validation import _num_samples, check_consistent_length
+
+
+def as_labels(y):
+    """Labels, some of which may be -1, as an array of one dimension.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Numbers or texts; beside texts -1 may stand as a number.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If y is no column, or has missing values.
+    """
+    if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
+        y = np.array(y, dtype=object)  # numpy would make texts of the numbers
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        raise ValueError("Input y contains infinity. Labels are finite numbers, or texts.")
+    if y.dtype.kind == "O":
+        missing = any(value is None or is_pandas_na(value) or value != value for value in y)
+    else:
+        missing = y.dtype.kind in "fc" and np.isnan(y).any()
+    if missing:
+        raise ValueError(
+            "Input y contains NaN, NA or None, a missing value. Write -1 where there is no label."
+        )
+    return y
 
 
 def is_labelled(y):
@@ -47,14 +80,8 @@ def check_labels(y, X, name, classes=None):
             f"{name} requires y to be passed, but the target y is None. Give the labels, and "
             "-1 for rows that have none."
         )
-    y = column_or_1d(y, warn=True)
+    y = as_labels(y)
     check_consistent_length(X, y)
-    if y.dtype.kind == "f":
-        _assert_all_finite(y, input_name="y")
-    elif y.dtype.kind == "O" and any(v is None or is_pandas_na(v) or v != v for v in y):
-        raise ValueError(
-            "y has missing values (None, NaN or NA). Write -1 where there is no label."
-        )
     labelled = is_labelled(y)
     if not labelled.any() and classes is None:
         raise ValueError(
@@ -62,14 +89,9 @@ def check_labels(y, X, name, classes=None):
             f"{name} needs labelled rows of at least two classes; to learn from rows alone take "
             "AutoencoderTransformer."
         )
-    known = y[labelled]
-    if not len(known):
+    if not labelled.any():
         return classes, np.full(len(y), -1)
-    if known.dtype.kind == "O":
-        _check_one_kind(known)
-        known = np.array(known.tolist())
-    check_classification_targets(known)
-    found, numbers = np.unique(known, return_inverse=True)
+    found, numbers = _distinct(y[labelled])
     if classes is None:
         if len(found) < 2:
             raise ValueError(
@@ -77,15 +99,75 @@ def check_labels(y, X, name, classes=None):
                 "class: it means unlabelled.)"
             )
         classes = found
-    elif not np.isin(found, classes).all():
-        new = found[~np.isin(found, classes)]
+    places = places_of(found, classes)
+    if (places < 0).any():
+        new = found[places < 0]
         raise ValueError(f"y has classes that were not there at the start: {new}; had {classes}.")
     labels = np.full(len(y), -1, dtype=np.int64)
-    labels[labelled] = np.searchsorted(classes, found)[numbers]
+    labels[labelled] = places[numbers]
     return classes, labels
 
 
-def _check_one_kind(labels):
+def declared_classes(classes, fitted=None):
+    """Check what `partial_fit` is told of the classes; -1 is none of them.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,)
+    fitted : ndarray or None
+        The classes of the model, where there is one.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        In order.
+    """
+    classes = as_labels(classes)
+    classes, _ = _distinct(classes[is_labelled(classes)])
+    if len(classes) < 2:
+        raise ValueError(f"classes must have two or more, beside -1, but has {classes}.")
+    if fitted is not None and not np.array_equal(classes, fitted):
+        raise ValueError(
+            f"classes={classes} are not those that the model began with: {fitted}. Leave them out "
+            "after the first call, or begin a new model."
+        )
+    return classes
+
+
+def _distinct(labels):
+    """Classes in order, and the place of each label there."""
+    found, places = np.unique(_of_one_kind(labels), return_inverse=True)
+    # More than once, for many labels that differ would be taken for targets of a regression.
+    check_classification_targets(np.tile(found, 3))
+    return found, places
+
+
+def places_of(labels, classes):
+    """Where labels stand in classes.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,)
+        Without -1.
+    classes : ndarray of shape (n_classes,)
+        In order.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), int64
+        -1 where a label is none of the classes. No text is a number: "3" is not 3.
+    """
+    labels = _of_one_kind(labels)
+    if not len(labels) or (labels.dtype.kind == "U") != (classes.dtype.kind == "U"):
+        return np.full(len(labels), -1)
+    places = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+    return np.where(classes[places] == labels, places, -1)
+
+
+def _of_one_kind(labels):
+    """Labels without -1 as an array of numbers or of texts, not of objects."""
+    if labels.dtype.kind != "O":
+        return labels
     kinds = sorted({type(label).__name__ for label in labels})
     texts = [isinstance(label, str) for label in labels]
     if "NoneType" in kinds or any(texts) != all(texts):
@@ -93,6 +175,7 @@ def _check_one_kind(labels):
             f"y mixes labels of the types {', '.join(kinds)}. Let all labels be numbers or all be "
             "texts, and -1 where there is none."
         )
+    return np.array(labels.tolist())
 
 
 def hold_out_of_each(labels, fraction):

@@ -64,7 +64,8 @@ class ObjectiveNet(NeuralNet):
     An objective may have `phases`, a dictionary from the name of a method of its own, which returns
     terms as well, to the names of the submodules that the phase moves. Each batch then takes one
     step for each phase, by an optimizer of its own. What an objective calls `judged` are the terms
-    that epochs are compared by; otherwise it is their sum.
+    that epochs are compared by; otherwise it is their sum. Terms that it calls `of_labelled` are
+    means over the labelled rows of a batch, which come last, and the others over the rows before.
 
     What differs from skorch as it comes is what costs time on data in memory: the loss is read once
     an epoch instead of once a batch, and the history has no batch rows unless there is a callback
@@ -247,23 +248,26 @@ class ObjectiveNet(NeuralNet):
 
     def mean_terms(self, iterator, training, prefix, step_fn):
         """One pass over the batches: ``{"loss": ..., "term": ...}``, means over the rows."""
-        n_rows, totals = 0, {}
+        of_labelled = getattr(self.module_.objective, "of_labelled", ())
+        n_rows, totals = {}, {}
         for batch in iterator:
             terms = self._run_batch(batch, training, prefix, step_fn)["y_pred"]
+            x, (y, _) = batch
+            n_labelled = len(y) if of_labelled else 0
             for name, value in terms.items():
+                n = n_labelled if name in of_labelled else len(x) - n_labelled
                 if name not in totals:
-                    totals[name] = torch.zeros_like(value)
+                    totals[name], n_rows[name] = torch.zeros_like(value), 0
                 # One running sum: a tensor kept for each batch would scatter the heap, which grows.
-                totals[name].add_(value, alpha=len(batch[0]))
-            n_rows += len(batch[0])
-        sums, n_rows = self._of_all_rows(torch.stack(list(totals.values())), n_rows)
-        means = (sums / n_rows).tolist()
-        terms = dict(zip(totals, means, strict=True))
+                totals[name].add_(value, alpha=n)
+                n_rows[name] += n
+        sums = self._of_all_rows(torch.stack(list(totals.values())), list(n_rows.values()))
+        terms = {name: s / max(n, 1) for name, s, n in zip(totals, *sums, strict=True)}
         judged = terms if training else getattr(self.module_.objective, "judged", terms)
         return {"loss": math.fsum(terms[name] for name in judged), **terms}
 
-    def _of_all_rows(self, sums, n_rows):
-        return sums, n_rows
+    def _of_all_rows(self, sums, counts):
+        return sums.tolist(), counts
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; the mean of each term goes to the history."""
@@ -589,6 +593,14 @@ def train(
     try:
         net.callbacks_ = [*first, *users, *last]
         net.partial_fit(rows, epochs=n_epochs)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "A batch normalization was given a single row, which has no spread. Let batch_size and "
+            "any labelled_batch_size be 2 or more, give two labelled rows or more, or normalize by "
+            "LayerNorm in the architecture."
+        ) from error
     finally:
         net.callbacks_, net.train_split, net.row_losses_ = users, None, None
         for listener in listeners:

@@ -84,7 +84,7 @@ class SampledPrior:
         """Codes, from a seed that torch's generator gives."""
         seed = int(torch.randint(np.iinfo(np.int32).max, ()))
         if not hasattr(self.source, "sample"):
-            codes = self.source(n_samples, np.random.RandomState(seed))
+            codes = self._call(n_samples, np.random.RandomState(seed))
         else:
             try:
                 codes = draw_from(self.source, n_samples, check_random_state(seed))
@@ -101,6 +101,17 @@ class SampledPrior:
                 f"{(n_samples, n_components)}, but {self.source!r} gave shape {tuple(codes.shape)}."
             )
         return codes
+
+    def _call(self, *arguments):
+        try:
+            inspect.signature(self.source).bind(*arguments)
+        except ValueError:  # a function in C may have no signature
+            pass
+        except TypeError as error:
+            raise TypeError(
+                f"prior={self.source!r} must take two arguments, (n_samples, random_state): {error}"
+            ) from error
+        return self.source(*arguments)
 
 
 class EmpiricalDensity:

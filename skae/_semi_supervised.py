@@ -3,12 +3,10 @@
 from abc import abstractmethod
 from numbers import Integral
 
-import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._estimator import NeuralEstimator
-from skae._labels import check_labels, is_labelled
 from skae._tensors import tensors_welcome
 
 # Labelled rows in a batch, at most, where the user leaves it to us.
@@ -85,7 +83,8 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         y : array-like of shape (n_samples,)
             Labels as in `fit`; if the classes are known already, all may be -1.
         classes : array-like of shape (n_classes,), default=None
-            All classes, -1 or not; needed in the first call unless y has them all.
+            All classes, -1 or not; needed in the first call unless y has them all. Later they
+            need not be given again, and may not be others.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the loss.
 
@@ -97,17 +96,10 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         Raises
         ------
         ValueError
-            As in `fit`, if y has a class that was not there before, and if all rows of the first
-            call are equal: they show no scale.
+            As in `fit`, if y has a class that was not there before, if `classes` are fewer than two
+            or not those of before, and if all rows of the first call are equal: they show no scale.
         """
-        if classes is not None:
-            classes = np.unique(classes)
-            classes = classes[is_labelled(classes)]
-        self._declared_classes = classes
-        try:
-            return self._partial_fit(X, y, sample_weight)
-        finally:
-            del self._declared_classes
+        return self._partial_fit(X, y, sample_weight, classes)
 
     @tensors_welcome
     def predict(self, X):
@@ -157,10 +149,8 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         """
         return self._probabilities(X)
 
-    def _labels(self, y, X, *, fresh):
-        known = vars(self).get("_declared_classes") if fresh else self.classes_
-        self.classes_, labels = check_labels(y, X, type(self).__name__, known)
-        return labels
+    def _learns_classes(self):
+        return True
 
     def _n_labelled(self, rows):
         """Labelled rows that are added to a batch."""

@@ -110,9 +110,8 @@ class SharingMixin:
                 if not count:
                     parameter.grad = None
 
-    def _of_all_rows(self, sums, n_rows):
-        sums = self._sum(torch.cat([sums.double(), sums.new_tensor([n_rows]).double()]))
-        return sums[:-1], sums[-1]
+    def _of_all_rows(self, sums, counts):
+        return self._sum(torch.stack([sums.double(), sums.new_tensor(counts).double()])).tolist()
 
     def _is_over(self):
         return bool(self._sum(torch.tensor(float(self.stops_))))

@@ -442,7 +442,7 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         self.n_importance_samples = n_importance_samples
 
     def _make_module(self, rows, statistics, start):
-        n_inputs = self.n_components + self._learn_classes(rows)
+        n_inputs = self.n_components + self._n_told_classes()
         parts = self._make_parts(2 * self.n_components, n_inputs, statistics)
         shares = _tensor(self._class_shares) if self.conditional else None
         return VariationalAutoencoder(*parts, shares)

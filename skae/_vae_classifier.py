@@ -234,8 +234,6 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         return True
 
     def _make_module(self, rows, statistics, start):
-        if rows is not None:
-            self._count_classes(rows)
         n_classes, n_codes = len(self.classes_), 2 * self.n_components
         classifier, _ = self._make_networks(n_classes, self.n_components)
         n_inputs = self.n_components + n_classes

@@ -4,9 +4,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, column_or_1d, indexable
+from sklearn.utils import _safe_indexing, indexable
 
-from skae._labels import is_labelled
+from skae._labels import as_labels, is_labelled
 from skae._tensors import as_numpy
 
 __all__ = ["SemiSupervisedSplit"]
@@ -23,6 +23,11 @@ class SemiSupervisedSplit:
     cv : int, cross-validator or iterable, default=5
         How to split the labelled rows. An int makes that many stratified folds; an iterable gives
         places among the labelled rows.
+
+    Raises
+    ------
+    TypeError
+        If `cv` is none of these.
 
     See Also
     --------
@@ -41,6 +46,11 @@ class SemiSupervisedSplit:
 
     def __init__(self, cv=5):
         one_of_many = hasattr(cv, "split") or isinstance(cv, Integral)
+        if not one_of_many and not np.iterable(cv):
+            raise TypeError(
+                f"cv={cv!r} must be a number of folds, a splitter such as StratifiedKFold, or an "
+                "iterable of pairs of places among the labelled rows."
+            )
         self.cv = cv if one_of_many else list(cv)  # an iterator would be spent after one use
 
     def __repr__(self):
@@ -90,7 +100,8 @@ class SemiSupervisedSplit:
         Raises
         ------
         ValueError
-            If no row has a label, or if `cv` refuses to split the labelled ones.
+            If y is missing or has missing values, if no row has a label, or if `cv` refuses to
+            split the labelled ones.
         """
         cv, labelled, parts = self._of_labelled(X, y, groups)
         unlabelled = np.setdiff1d(np.arange(len(y)), labelled)
@@ -99,7 +110,12 @@ class SemiSupervisedSplit:
 
     def _of_labelled(self, X, y, groups):
         X, y, groups = indexable(*map(as_numpy, (X, y, groups)))
-        labelled = np.flatnonzero(is_labelled(column_or_1d(y)))
+        if y is None:
+            raise ValueError(
+                "SemiSupervisedSplit needs y, which says what rows have a label: give it, with -1 "
+                "where there is none."
+            )
+        labelled = np.flatnonzero(is_labelled(as_labels(y)))
         if not len(labelled):
             raise ValueError("y has no label, only -1: there is nothing to test on.")
         parts = [

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from torch import nn
 
-from skae import AdversarialAutoencoder, AutoencoderTransformer
+from skae import AdversarialAutoencoder, AutoencoderTransformer, VAETransformer
 from skae.objectives import Adversarial
 
 QUICK = {"hidden_layer_sizes": (16,), "discriminator_layer_sizes": (8,), "max_iter": 3}
@@ -35,7 +35,11 @@ def test_each_phase_moves_its_own_submodules_only(digits):
         optimizer.step = lambda phase=phase, step=optimizer.step: watch(phase, step)
     x = model.scaling_(torch.from_numpy(digits[:32]))
     net.train_step((x, (None, None)))
-    assert moved == {phase: set(names) for phase, names in Adversarial.phases.items()}
+    assert moved == {
+        "reconstruct": {"encoder", "decoder"},
+        "discriminate": {"discriminator"},
+        "fool": {"encoder"},
+    }
 
 
 def gradients(module, terms):
@@ -114,6 +118,7 @@ def test_samples_are_decoded_draws(digits):
         ("uniform", ValueError, "prior"),
         (lambda n, random_state: np.zeros((n, 3)), ValueError, r"gave shape \(2, 3\)"),
         (lambda n, random_state: np.full((n, 2), np.nan), ValueError, "finite codes"),
+        (lambda n: np.zeros((n, 2)), TypeError, r"two arguments, \(n_samples, random_state\)"),
     ],
 )
 def test_a_prior_that_does_not_work_says_so(prior, error, message, digits):
@@ -168,11 +173,43 @@ def test_hidden_labels_are_hidden(digits):
     assert model.inverse_transform(np.zeros((2, 2)), [-1, 3]).shape == (2, 64)
 
 
+@pytest.mark.parametrize("cls", [AdversarialAutoencoder, VAETransformer])
+def test_conditions_of_a_stream_may_come_later(cls, digits):
+    """Classes are known from the start, how often they are and what decodes as none later."""
+    model = cls(2, conditional=True, hidden_layer_sizes=(16,), random_state=0)
+    model.partial_fit(digits[:100], np.full(100, 3), classes=[3, 4, 8])
+    with pytest.raises(ValueError, match="not learned to decode"):
+        model.inverse_transform(np.zeros((1, 2)), -1)
+    y = np.where(np.isin(LABELS, [4, 8]), LABELS, -1)
+    model.partial_fit(digits, y)
+    assert model.inverse_transform(np.zeros((1, 2)), -1).shape == (1, 64)
+    counts = np.array([100, (y == 4).sum(), (y == 8).sum()])
+    np.testing.assert_allclose(model._class_shares, counts / counts.sum())
+    if cls is VAETransformer:
+        np.testing.assert_allclose(model.module_.log_shares.exp(), model._class_shares, rtol=1e-6)
+    with pytest.raises(ValueError, match="not those that the model began with"):
+        model.partial_fit(digits, y, classes=[4, 8])
+    with pytest.raises(ValueError, match="conditional=True"):
+        cls(2).partial_fit(digits, classes=[4, 8])
+
+
+def test_another_fit_counts_its_own_rows(digits):
+    model = AdversarialAutoencoder(2, conditional=True, warm_start=True, **QUICK)
+    model.fit(digits, LABELS)
+    few = np.where(LABELS == 5, -1, LABELS)
+    model.fit(digits, few)
+    assert model.inverse_transform(np.zeros((1, 2)), -1).shape == (1, 64)
+    share = (LABELS == 0).sum() / (few >= 0).sum()
+    assert model._class_shares[0] == pytest.approx(share, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [
         (lambda m, z: m.inverse_transform(z), "Give y as well, labels of"),
         (lambda m, z: m.inverse_transform(z, 11), r"not given: \[11\]"),
+        (lambda m, z: m.inverse_transform(z, "3"), r"not given: \['3'\]"),
+        (lambda m, z: m.inverse_transform(z, [1, np.nan, 1]), "missing value"),
         (lambda m, z: m.inverse_transform(z, -1), "not learned to decode"),
         (lambda m, z: m.inverse_transform(z, [1]), "inconsistent numbers"),
         (lambda m, z: m.sample(2, y=[1, 2, 3]), "inconsistent numbers"),

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from skae import AdversarialAutoencoderClassifier
+from skae.architectures import TorchArchitecture
 from skae.modules import AdversarialClassifierModule
 from skae.objectives import AdversarialClassification
 
@@ -38,8 +39,12 @@ def test_each_phase_moves_its_own_submodules_only(fitted, digits):
         optimizer.step = lambda phase=phase, step=optimizer.step: watch(phase, step)
     x = fitted.scaling_(torch.from_numpy(digits[:32]))
     fitted.net_.train_step((x, (torch.from_numpy(TARGET[24:32]), None)))
-    phases = AdversarialClassification.phases
-    assert moved == {phase: set(names) - {"norm"} for phase, names in phases.items()}
+    assert moved == {
+        "reconstruct": {"encoder", "decoder"},
+        "discriminate": {"discriminator", "class_discriminator"},
+        "fool": {"encoder"},
+        "classify": {"encoder"},
+    }
 
 
 def gradients(module, terms):
@@ -147,3 +152,15 @@ def test_parts_of_a_stream_may_lack_labels(digits):
     assert model.classes_.tolist() == list(range(10))
     with pytest.raises(ValueError, match="not there at the start"):
         model.partial_fit(digits, TARGET + 5)
+
+
+def test_one_label_and_a_batch_normalization_say_what_to_do(digits):
+    def encoder(n_features, n_outputs):
+        return nn.Sequential(nn.Linear(n_features, 8), nn.BatchNorm1d(8), nn.Linear(8, n_outputs))
+
+    architecture = TorchArchitecture(encoder, nn.Linear)
+    model = AdversarialAutoencoderClassifier(2, architecture=architecture, **QUICK)
+    y = np.where(np.arange(400) < 50, TARGET, -1)
+    with pytest.raises(ValueError, match="labelled_batch_size be 2 or more"):
+        model.set_params(labelled_batch_size=1).fit(digits, y)
+    assert model.set_params(labelled_batch_size=2).fit(digits, y).score(digits, TARGET) > 0

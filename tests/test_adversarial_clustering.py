@@ -120,8 +120,11 @@ def test_each_phase_moves_its_own_submodules_only(fitted, digits):
     for phase, optimizer in fitted.net_.optimizers_.items():
         optimizer.step = lambda phase=phase, step=optimizer.step: watch(phase, step)
     fitted.partial_fit(digits[:16])
-    phases = AdversarialClustering.phases
-    assert moved == {phase: set(names) for phase, names in phases.items()}
+    assert moved == {
+        "reconstruct": {"encoder", "norm", "decoder"},
+        "discriminate": {"discriminator", "class_discriminator"},
+        "fool": {"encoder", "norm"},
+    }
 
 
 def test_rows_of_no_weight_do_not_count(fitted, digits):
@@ -130,6 +133,11 @@ def test_rows_of_no_weight_do_not_count(fitted, digits):
     counts = np.bincount(model.labels_[:300], minlength=6)
     assert (np.diff(counts) <= 0).all()
     np.testing.assert_allclose(model._class_shares, counts / 300)
+
+
+def test_a_weight_may_be_one_for_all(fitted, digits):
+    model = clone(fitted).fit(digits, sample_weight=2.0)
+    np.testing.assert_array_equal(model.labels_, fitted.labels_)
 
 
 def test_a_failed_fit_leaves_nothing_behind(fitted, digits):

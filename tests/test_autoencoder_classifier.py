@@ -77,6 +77,11 @@ def test_a_frozen_transformer_is_used_as_it_is(digits):
     fitted = VAETransformer(4, **QUICK).fit(digits)
     model = AutoencoderClassifier(FrozenEstimator(fitted)).fit(digits, FEW)
     assert model.transformer_.estimator is fitted
+    # It learns no more, so the weights are for the classifier alone.
+    model.fit(digits, FEW, sample_weight=np.arange(400))
+    expected = LogisticRegression(max_iter=1000)
+    expected.fit(fitted.transform(digits[:100]), FEW[:100], np.arange(100))
+    np.testing.assert_allclose(model.classifier_.coef_, expected.coef_)
 
 
 @pytest.mark.parametrize("with_pandas", [False, True])

@@ -97,3 +97,15 @@ def test_a_pipeline_takes_part():
 
     model = make_pipeline(StandardScaler(), LadderClassifier(hidden_layer_sizes=(8,), max_iter=1))
     assert len(cross_val_score(model, X, Y, cv=SemiSupervisedSplit(2))) == 2
+
+
+@pytest.mark.parametrize("y", [None, [0, 1, None, -1], [0.0, 1.0, np.nan, -1.0]])
+def test_missing_labels_say_what_to_write(y):
+    with pytest.raises(ValueError, match="-1 where there is no"):
+        list(SemiSupervisedSplit(2).split(X[:4], y))
+
+
+@pytest.mark.parametrize("cv", [None, 2.5])
+def test_what_can_not_split_is_refused(cv):
+    with pytest.raises(TypeError, match="a number of folds, a splitter"):
+        SemiSupervisedSplit(cv)

@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -147,6 +147,56 @@ def test_pickle_round_trip_and_warm_start(cls, digits):
 
 
 @every_classifier
+@pytest.mark.parametrize("way", ["stream", "warm start"])
+def test_labels_that_come_later_are_learned(cls, way, digits):
+    """As many in a batch, and classes as often, as if they had been there from the start."""
+    y = np.where(TARGET < 3, TARGET, -1)
+    y[y == 2] = -1
+    if way == "stream":
+        model = cls(**QUICK).partial_fit(digits, np.full(400, -1), classes=[0, 1])
+        for _ in range(20):
+            model.partial_fit(digits, y)
+    else:
+        model = cls(warm_start=True, **QUICK)
+        first = [np.flatnonzero(y == 0)[:3], np.flatnonzero(y == 1)[:1]]
+        model.fit(digits, np.where(np.isin(np.arange(400), np.concatenate(first)), y, -1))
+        assert model.net_.n_labelled_ == 4
+        model.fit(digits, y)
+    known = y >= 0
+    assert model.net_.n_labelled_ == known.sum()
+    assert model.score(digits[known], y[known]) > 0.9
+    copied = pickle.loads(pickle.dumps(model))
+    expected = cls(**QUICK).fit(digits, y)
+    for one in (model, copied):
+        if hasattr(expected, "_class_shares"):
+            assert one._class_shares == pytest.approx(expected._class_shares)
+        for name, shares in expected.module_.named_buffers():
+            if name in ("class_shares", "log_shares"):
+                torch.testing.assert_close(one.module_.get_buffer(name), shares)
+        objective = one.net_.module_.objective
+        if hasattr(objective, "share"):
+            assert objective.share == expected.net_.module_.objective.share
+
+
+@every_classifier
+def test_a_part_that_fails_changes_nothing(cls, digits):
+    y = few()
+    model = cls(**QUICK).fit(digits, y)
+    before, probabilities = pickle.dumps(model), model.predict_proba(digits)
+    with pytest.raises(ValueError, match="diverged"):
+        model.partial_fit(1e30 * digits, np.where(y == 3, 3, -1))
+    np.testing.assert_array_equal(model.predict_proba(digits), probabilities)
+    if hasattr(model, "_class_shares"):
+        np.testing.assert_array_equal(model._class_shares, pickle.loads(before)._class_shares)
+
+
+@every_classifier
+def test_one_row_may_be_held_out(cls, digits):
+    model = cls(early_stopping=True, **QUICK).fit(digits[:3], [0, 0, 1])
+    assert np.isfinite(model.predict_proba(digits)).all()
+
+
+@every_classifier
 def test_weights_choose_what_is_learned(cls, digits):
     """Rows of no weight are not there; their labels neither."""
     wrong = np.where(np.arange(400) < 50, (TARGET + 1) % 10, TARGET)
@@ -165,13 +215,20 @@ def test_early_stopping_holds_out_of_each_class(cls, digits, monkeypatch):
         return train(net, rows, rows_val=rows_val, **kwargs)
 
     monkeypatch.setattr(skae._estimator, "train", noted)
-    model = cls(early_stopping=True, **QUICK).fit(digits, few(200))
+    # More batches than rows with a label, so that some have none.
+    settings = {**QUICK, "batch_size": 2}
+    model = cls(early_stopping=True, **settings).fit(digits, few(200))
     counts = [np.bincount(part.labels + 1, minlength=11) for part in parts]
     np.testing.assert_array_equal(sum(counts), np.bincount(few(200) + 1))
     np.testing.assert_array_equal(counts[1], np.bincount(few(200) + 1) // 10)
     assert not np.isin(parts[0].subset, parts[1].subset).any()
     assert len(model.validation_scores_) == model.n_iter_
-    assert model.best_loss_ == pytest.approx(min(-score for score in model.validation_scores_))
+    held = parts[1].subset[parts[1].labels >= 0]
+    assert len(held) < len(parts[1]) / 2
+    expected = log_loss(TARGET[held], model.predict_proba(digits[held]), labels=range(10))
+    assert model.best_loss_ == pytest.approx(expected, rel=1e-5)
+    scores = [-score for score in model.validation_scores_]
+    assert model.best_loss_ == min(scores)
 
 
 @every_classifier

@@ -406,7 +406,7 @@ RECIPES = {
         figures=prior_figures,
     ),
     "R10": Recipe(
-        "adversarial, the decoder is told the class, 10-D style",
+        "adversarial, decoder and discriminator are told the class, 10-D style",
         partial(AdversarialAutoencoder, 10, conditional=True, **ADVERSARIAL),
         epochs=20,
         figures=style_figures,

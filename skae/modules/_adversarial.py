@@ -31,6 +31,9 @@ class AdversarialModule(Autoencoder):
         super().__init__(encoder, decoder, link)
         self.discriminator, self.prior, self.n_classes = discriminator, prior, n_classes
 
+    def set_class_shares(self, shares):
+        """Nothing to change: there is no prior of the classes that are told."""
+
     def output(self, z, y=None):
         """The decoder's raw output for codes and class numbers; of -1 no class is told."""
         return self.decoder(tell(z, y, self.n_classes))
@@ -64,6 +67,10 @@ class AdversarialClassifierModule(AdversarialModule):
         self.norm = norm
         self.class_discriminator, self.noise_level = class_discriminator, noise_level
         self.register_buffer("class_shares", class_shares)
+
+    def set_class_shares(self, shares):
+        """Change the prior of the classes."""
+        self.class_shares.copy_(shares)
 
     def codes(self, x):
         """Styles and logits, ``(batch, n_components), (batch, n_classes)``."""

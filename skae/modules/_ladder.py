@@ -102,7 +102,10 @@ class Ladder(nn.Module):
             if number < len(self.down):
                 u = self.down[number](estimates[-1])
             # These have no statistics of their own for inference: the batch has to do.
-            u = functional.batch_norm(u, None, None, training=True, eps=EPSILON)
+            if len(u) == 1:  # held out alone: it is its own mean
+                u = torch.zeros_like(u)
+            else:
+                u = functional.batch_norm(u, None, None, training=True, eps=EPSILON)
             estimates.append(self.combinators[number](layers[number], u))
         return estimates[::-1]
 

@@ -30,6 +30,10 @@ class VariationalAutoencoder(Autoencoder):
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
         self.register_buffer("kl_weight", torch.ones(()))
 
+    def set_class_shares(self, shares):
+        """Change p(y)."""
+        self.log_shares.copy_(shares.log())
+
     @property
     def n_classes(self):
         """How many classes the decoder may be told."""

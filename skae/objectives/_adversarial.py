@@ -94,7 +94,7 @@ class AdversarialClassification(AdversarialClustering):
     """The same game, and the cross-entropy of labelled rows."""
 
     phases = {**AdversarialClustering.phases, "classify": ("encoder", "norm")}
-    judged = ("classification",)
+    judged = of_labelled = ("classification",)
 
     def classify(self, module, x, y):
         """Cross-entropy of the labelled rows."""

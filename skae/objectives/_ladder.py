@@ -21,7 +21,7 @@ class DenoisingLadder:
     costs: tuple
 
     # Epochs are compared by what the classifier is for.
-    judged = ("classification",)
+    judged = of_labelled = ("classification",)
 
     def __call__(self, module, x, y):
         n_plain = len(x) - len(y)

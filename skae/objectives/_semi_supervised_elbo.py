@@ -31,6 +31,7 @@ class SemiSupervisedELBO:
 
     # Epochs are compared by what the classifier is for, and unweighted.
     judged = ("classification",)
+    of_labelled = ("classification", "labelled")
 
     def __call__(self, module, x, y):
         n_rows, n_plain = len(x), len(x) - len(y)
