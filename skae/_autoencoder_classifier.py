@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skae._autoencoder import AutoencoderTransformer
 from skae._base import BaseAutoencoder
@@ -176,7 +176,7 @@ class AutoencoderClassifier(
                 weights = {} if frozen else weights_for(self.transformer_, sample_weight)
                 self.transformer_.fit(X, None, **weights)
             if sample_weight is not None:
-                sample_weight = np.broadcast_to(sample_weight, len(labels))[labelled]
+                sample_weight = _check_sample_weight(sample_weight, labels)[labelled]
             known = self.classes_[labels[labelled]]
             if self.fine_tune:
                 tuner = self._make_tuner()
