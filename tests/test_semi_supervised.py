@@ -227,8 +227,8 @@ def test_early_stopping_holds_out_of_each_class(cls, digits, monkeypatch):
     assert len(held) < len(parts[1]) / 2
     expected = log_loss(TARGET[held], model.predict_proba(digits[held]), labels=range(10))
     assert model.best_loss_ == pytest.approx(expected, rel=1e-5)
-    scores = [-score for score in model.validation_scores_]
-    assert model.best_loss_ == min(scores)
+    # The start may have been the best.
+    assert model.best_loss_ <= min(-score for score in model.validation_scores_)
 
 
 @every_classifier
