@@ -176,7 +176,8 @@ class AutoencoderClassifier(
                 weights = {} if frozen else weights_for(self.transformer_, sample_weight)
                 self.transformer_.fit(X, None, **weights)
             if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, labels)[labelled]
+                weight = _check_sample_weight(sample_weight, labels, ensure_non_negative=True)
+                sample_weight = weight[labelled]
             known = self.classes_[labels[labelled]]
             if self.fine_tune:
                 tuner = self._make_tuner()

@@ -35,7 +35,8 @@ class ConditionalMixin:
             Codes, such as `transform` gives.
         y : array-like of shape (n_samples,) or a label, default=None
             Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
-            in classifiers. With `conditional` also -1, no class, if there were such rows in `fit`.
+            in classifiers. With `conditional` also -1, no class, if there were such rows in
+            training.
 
         Returns
         -------
@@ -70,8 +71,8 @@ class ConditionalMixin:
         unknown = labelled & (numbers < 0)
         if unknown.any():
             raise ValueError(
-                f"y has labels that fit was not given: {np.unique(y[unknown])}; the classes are "
-                f"{self._told_classes()}."
+                f"y has labels that fit was not given: {np.unique(y[unknown].tolist())}; the "
+                f"classes are {self._told_classes()}."
             )
         if not labelled.all() and not self._decodes_unlabelled:
             raise ValueError(
@@ -91,7 +92,7 @@ class ConditionalMixin:
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
             Where the decoder is told the class, those of the rows; None draws them as often as
-            `fit` was given them.
+            they were given in training.
 
         Returns
         -------
@@ -125,10 +126,12 @@ class ConditionalMixin:
         counts = np.bincount(
             labels[labelled], weight[labelled], minlength=len(self._told_classes())
         )
-        if stream:  # a model of the first version knows shares only
+        # Another fit counts anew, but rows without any label say nothing of the classes.
+        if hasattr(self, "net_") and (stream or not labelled.any()):
+            # A model of the first version knows shares only.
             counts = counts + getattr(self, "_class_counts", self._class_shares)
         self._class_counts = counts
-        # Classes that are yet to come count as the rarest.
+        # Classes that are yet to come count as the rarest, or as one row where that is less.
         rarest = counts[counts > 0].min(initial=weight.mean())
         shares = np.where(counts > 0, counts, rarest)
         self._class_shares = shares / shares.sum()

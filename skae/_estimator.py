@@ -427,8 +427,9 @@ class NeuralEstimator(
         before = None
         if hasattr(self, "net_"):
             before, nets = (snapshot(self.net_), {**vars(self)}), [lambda: self.net_]
-            self._go_on(rows, stream)
         try:
+            if before is not None:
+                self._go_on(rows, stream)
             terms = failure = None
             interrupted = False
             for make in nets:
@@ -487,7 +488,10 @@ class NeuralEstimator(
         self._note_labels(rows, stream)
         n_labelled = self._n_labelled(rows)
         if n_labelled is not None:
-            vars(self.net_).update(_of_batches(n_labelled), n_labelled_=n_labelled)
+            self.net_.n_labelled_ = n_labelled
+            given = self.net_params or {}
+            settings = _of_batches(n_labelled).items()
+            vars(self.net_).update({name: given.get(name, value) for name, value in settings})
 
     def _listeners(self, n_epochs):
         """Who hears of the epochs of a training."""

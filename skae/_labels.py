@@ -27,6 +27,8 @@ def as_labels(y):
     if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
         y = np.array(y, dtype=object)  # numpy would make texts of the numbers
     y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "T":  # texts of any length, which numpy does not search
+        y = y.astype(str)
     if y.dtype.kind == "f" and np.isinf(y).any():
         raise ValueError("Input y contains infinity. Labels are finite numbers, or texts.")
     if y.dtype.kind == "O":
@@ -123,7 +125,9 @@ def declared_classes(classes, fitted=None):
         In order.
     """
     classes = as_labels(classes)
-    classes, _ = _distinct(classes[is_labelled(classes)])
+    classes = classes[is_labelled(classes)]
+    if len(classes):
+        classes, _ = _distinct(classes)
     if len(classes) < 2:
         raise ValueError(f"classes must have two or more, beside -1, but has {classes}.")
     if fitted is not None and not np.array_equal(classes, fitted):
@@ -158,19 +162,23 @@ def places_of(labels, classes):
         -1 where a label is none of the classes. No text is a number: "3" is not 3.
     """
     labels = _of_one_kind(labels)
-    if not len(labels) or (labels.dtype.kind == "U") != (classes.dtype.kind == "U"):
+    if not len(labels) or _kind(labels) != _kind(classes):
         return np.full(len(labels), -1)
     places = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
     return np.where(classes[places] == labels, places, -1)
 
 
+def _kind(labels):
+    return "number" if labels.dtype.kind in "biuf" else labels.dtype.kind
+
+
 def _of_one_kind(labels):
     """Labels without -1 as an array of numbers or of texts, not of objects."""
-    if labels.dtype.kind != "O":
+    if labels.dtype.kind != "O" or not len(labels):
         return labels
     kinds = sorted({type(label).__name__ for label in labels})
     texts = [isinstance(label, str) for label in labels]
-    if "NoneType" in kinds or any(texts) != all(texts):
+    if any(texts) != all(texts):
         raise ValueError(
             f"y mixes labels of the types {', '.join(kinds)}. Let all labels be numbers or all be "
             "texts, and -1 where there is none."

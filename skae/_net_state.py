@@ -21,13 +21,17 @@ def plain_module(net):
 def snapshot(net):
     """What `restore` needs to take a net back to where it is now."""
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
-    states = plain_module(net).state_dict(), optimizers, net.lowest_
-    return copy.deepcopy(states), len(net.history)
+    facts = {name: getattr(net, name) for name in FACTS if hasattr(net, name)}
+    states = copy.deepcopy((plain_module(net).state_dict(), optimizers, facts))
+    told = {name: value for name, value in vars(net).items() if name.startswith("iterator_")}
+    return *states, told, plain_module(net).objective, len(net.history)
 
 
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
-    (module, optimizers, net.lowest_), n_epochs = state
+    module, optimizers, facts, told, objective, n_epochs = state
+    vars(net).update(facts | told)
+    plain_module(net).objective = objective
     plain_module(net).load_state_dict(module)
     _load_optimizers(net, optimizers)
     net.module_.eval()

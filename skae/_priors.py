@@ -104,7 +104,7 @@ class SampledPrior:
 
     def _call(self, *arguments):
         try:
-            inspect.signature(self.source).bind(*arguments)
+            inspect.signature(self.source, follow_wrapped=False).bind(*arguments)
         except ValueError:  # a function in C may have no signature
             pass
         except TypeError as error:

@@ -1,5 +1,6 @@
 """The game is played by its rules, and the codes follow the prior."""
 
+import functools
 import math
 import pickle
 
@@ -105,6 +106,18 @@ def test_codes_follow_the_prior(prior, most, least):
     assert shape_of(plain, drawn) > least
 
 
+def test_a_prior_may_be_a_function_around_another(digits):
+    def inner(n_samples):
+        return np.zeros((n_samples, 2))
+
+    @functools.wraps(inner)
+    def prior(n_samples, random_state):
+        return inner(n_samples)
+
+    model = AdversarialAutoencoder(2, prior=prior, **QUICK).fit(digits)
+    assert not model._draw_codes(3, np.random.RandomState(0)).any()
+
+
 def test_samples_are_decoded_draws(digits):
     model = AdversarialAutoencoder(2, **QUICK).fit(digits)
     codes = model._draw_codes(5, np.random.RandomState(3))
@@ -171,6 +184,9 @@ def test_hidden_labels_are_hidden(digits):
     torch.testing.assert_close(told[0], model.module_.decoder(torch.zeros(1, 12))[0])
     assert not torch.equal(told[1], told[2])
     assert model.inverse_transform(np.zeros((2, 2)), [-1, 3]).shape == (2, 64)
+    none = model.inverse_transform(np.zeros((2, 2)), -1)
+    for y in ([-1, -1], np.array([-1, -1], dtype=object), ["-1", "-1"]):
+        np.testing.assert_array_equal(model.inverse_transform(np.zeros((2, 2)), y), none)
 
 
 @pytest.mark.parametrize("cls", [AdversarialAutoencoder, VAETransformer])

@@ -78,6 +78,8 @@ def test_a_frozen_transformer_is_used_as_it_is(digits):
     model = AutoencoderClassifier(FrozenEstimator(fitted)).fit(digits, FEW)
     assert model.transformer_.estimator is fitted
     # It learns no more, so the weights are for the classifier alone.
+    with pytest.raises(ValueError, match="Negative"):
+        model.fit(digits, FEW, sample_weight=-np.ones(400))
     model.fit(digits, FEW, sample_weight=np.arange(400))
     expected = LogisticRegression(max_iter=1000)
     expected.fit(fitted.transform(digits[:100]), FEW[:100], np.arange(100))

@@ -95,6 +95,7 @@ def test_no_text_is_a_number(n_classes):
     texts = np.sort(classes.astype(str))
     np.testing.assert_array_equal(texts[places_of(texts[::-1], texts)], texts[::-1])
     assert (places_of(classes, texts) == -1).all()
+    assert not len(places_of(np.array([], dtype=object), texts))
     assert places_of(np.array([-5, n_classes, 0.5, 1.0]), classes).tolist() == [-1, -1, -1, 1]
 
 
@@ -115,6 +116,8 @@ def test_classes_that_are_declared_are_put_in_order(classes, fitted, found):
     [
         ([], "two or more"),
         ([-1], "two or more"),
+        (["-1"], "two or more"),
+        (np.array([-1], dtype=object), "two or more"),
         ([0, 0, -1], "two or more"),
         ([0, 1, np.nan], "a missing value"),
         ([0, 1, 2], r"not those that the model began with: \[0 1\]"),

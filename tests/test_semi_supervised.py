@@ -186,8 +186,33 @@ def test_a_part_that_fails_changes_nothing(cls, digits):
     with pytest.raises(ValueError, match="diverged"):
         model.partial_fit(1e30 * digits, np.where(y == 3, 3, -1))
     np.testing.assert_array_equal(model.predict_proba(digits), probabilities)
+    assert model.net_.n_labelled_ == model.net_.iterator_train__n_labelled == 100
     if hasattr(model, "_class_shares"):
         np.testing.assert_array_equal(model._class_shares, pickle.loads(before)._class_shares)
+    objective = pickle.loads(before).net_.module_.objective
+    assert model.net_.module_.objective == objective
+
+
+@every_classifier
+def test_rows_without_labels_say_nothing_of_how_often_classes_are(cls, digits):
+    y = np.where(np.arange(400) < 90, np.minimum(TARGET, 1), -1)
+    model = cls(warm_start=True, **QUICK).fit(digits, y)
+    shares = getattr(model, "_class_shares", None)
+    model.fit(digits, np.full(400, -1))
+    if shares is not None:
+        np.testing.assert_allclose(model._class_shares, shares)
+        for name, found in model.module_.named_buffers():
+            if name in ("class_shares", "log_shares"):
+                expected = torch.from_numpy(shares).float()
+                torch.testing.assert_close(found, expected.log() if "log" in name else expected)
+
+
+@every_classifier
+def test_what_the_user_sets_of_the_net_stays(cls, digits):
+    name = "iterator_train__n_labelled"
+    model = cls(warm_start=True, net_params={name: 7}, **QUICK).fit(digits, few())
+    model.fit(digits, few(50))
+    assert getattr(model.net_, name) == 7
 
 
 @every_classifier
