@@ -256,7 +256,9 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         vars(self).pop("labels_", None)
         self._fit(X, None, sample_weight, X_val)
         found = self._probabilities(X).argmax(axis=1)
-        weight = None if sample_weight is None else np.broadcast_to(sample_weight, len(found))
+        weight = sample_weight
+        if weight is not None:
+            weight = np.broadcast_to(np.asarray(weight), len(found))
         counts = np.bincount(found, weight, minlength=len(self._ranks))
         # The largest first, so that clusters which have no row come last.
         has_row = np.bincount(found, minlength=len(self._ranks)) > 0
