@@ -22,7 +22,7 @@ def as_labels(y):
     Raises
     ------
     ValueError
-        If y is no column, or has missing values.
+        If y is no column, or has missing or infinite values.
     """
     if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
         y = np.array(y, dtype=object)  # numpy would make texts of the numbers
