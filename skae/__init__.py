@@ -7,6 +7,7 @@ from skae._autoencoder import AutoencoderTransformer
 from skae._autoencoder_classifier import AutoencoderClassifier
 from skae._contractive import ContractiveAutoencoder
 from skae._denoising import DenoisingAutoencoder
+from skae._documented import VERSION
 from skae._hashing import SemanticHashing
 from skae._ladder import LadderClassifier
 from skae._outlier_detector import AutoencoderOutlierDetector
@@ -16,7 +17,7 @@ from skae._vae import VAETransformer
 from skae._vae_classifier import VAEClassifier
 from skae.persistence import load, save
 
-__version__ = "0.1.0.dev0"
+__version__ = VERSION
 
 __all__ = [
     "AdversarialAutoencoder",

@@ -8,10 +8,11 @@ import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
-from skae._conditional import ConditionalMixin, ConditionalOnRequest
-from skae._device import forked_seed, plain_torch
+from skae._base.conditional import ConditionalMixin, ConditionalOnRequest
+from skae._base.reconstruction import ReconstructionAutoencoder
+from skae._documented import public
 from skae._priors import PRIORS, SampledPrior
-from skae._reconstruction import ReconstructionAutoencoder
+from skae._training.device import forked_seed, plain_torch
 from skae.architectures._activations import dense_layers
 from skae.architectures._mlp import layer_sizes
 from skae.losses import LOSSES
@@ -98,6 +99,7 @@ class AdversarialClassesBase(AdversarialBase):
         )
 
 
+@public
 class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
     r"""Adversarial autoencoder: its codes follow a prior of your choice.
 

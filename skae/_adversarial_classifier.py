@@ -1,10 +1,12 @@
 """The adversarial autoencoder that classifies from few labels."""
 
 from skae._adversarial import AdversarialClassesBase
-from skae._semi_supervised import SemiSupervisedClassifier
+from skae._base.classifier import SemiSupervisedClassifier
+from skae._documented import public
 from skae.objectives import AdversarialClassification
 
 
+@public
 class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClassesBase):
     r"""Adversarial autoencoder with two codes: the class, from few labels, and the style.
 

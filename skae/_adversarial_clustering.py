@@ -7,11 +7,13 @@ from sklearn.base import ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 
 from skae._adversarial import AdversarialClassesBase
-from skae._tensors import tensors_welcome
+from skae._documented import public
+from skae._rows.tensors import tensors_welcome
 from skae.modules import CodeNorm
 from skae.objectives import AdversarialClustering
 
 
+@public
 class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
     r"""Adversarial autoencoder with two codes: the cluster, and the style within it.
 

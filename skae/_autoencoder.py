@@ -1,11 +1,13 @@
 """The plain autoencoder."""
 
-from skae._missing import MissingValuesMixin
-from skae._reconstruction import DeterministicAutoencoder
+from skae._base.missing import MissingValuesMixin
+from skae._base.reconstruction import DeterministicAutoencoder
+from skae._documented import public
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 
 
+@public
 class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
     r"""Nonlinear dimensionality reduction by an autoencoder.
 

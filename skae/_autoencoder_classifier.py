@@ -10,13 +10,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skae._autoencoder import AutoencoderTransformer
-from skae._base import BaseAutoencoder
-from skae._documented import Documented
-from skae._fine_tuning import FineTuner, check_settings
-from skae._labels import check_labels
-from skae._meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
-from skae._progress import CallbackSupportMixin, fit_of_steps
-from skae._tensors import tensors_welcome
+from skae._base.autoencoder import BaseAutoencoder
+from skae._base.fine_tuning import FineTuner, check_settings
+from skae._base.meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
+from skae._documented import Documented, public
+from skae._rows.labels import check_labels
+from skae._rows.tensors import tensors_welcome
+from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 
 
 def _classifier_has(method):
@@ -27,6 +27,7 @@ def _classifier_has(method):
     return available_if(has)
 
 
+@public
 class AutoencoderClassifier(
     ClassifierMixin, MetaEstimatorMixin, Documented, CallbackSupportMixin, BaseEstimator
 ):

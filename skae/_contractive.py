@@ -4,12 +4,14 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skae._reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
+from skae._base.reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
+from skae._documented import public
 from skae.architectures._activations import make_activation
 from skae.modules import ContractiveModule
 from skae.objectives import ContractiveReconstruction
 
 
+@public
 class ContractiveAutoencoder(DensityAutoencoder):
     r"""Autoencoder whose codes hardly move where rows move in directions that they do not vary in.
 

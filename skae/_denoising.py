@@ -1,11 +1,13 @@
 """The denoising autoencoder."""
 
-from skae._corruption import CorruptionMixin
-from skae._missing import MissingValuesMixin
-from skae._reconstruction import DeterministicAutoencoder
+from skae._base.corruption import CorruptionMixin
+from skae._base.missing import MissingValuesMixin
+from skae._base.reconstruction import DeterministicAutoencoder
+from skae._documented import public
 from skae.modules import CorruptedAutoencoder
 
 
+@public
 class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAutoencoder):
     r"""Autoencoder that learns to undo a corruption of its input.
 

@@ -6,13 +6,15 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from skae._base.reconstruction import DensityAutoencoder
+from skae._documented import public
 from skae._priors import EmpiricalDensity
-from skae._reconstruction import DensityAutoencoder
-from skae._tensors import tensors_welcome
+from skae._rows.tensors import tensors_welcome
 from skae.modules import Autoencoder, NoisyBits
 from skae.objectives import Reconstruction
 
 
+@public
 class SemanticHashing(DensityAutoencoder):
     r"""Autoencoder whose code is a few bits, for fast search of similar rows.
 

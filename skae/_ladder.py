@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skae._semi_supervised import SemiSupervisedClassifier
+from skae._base.classifier import SemiSupervisedClassifier
+from skae._documented import public
 from skae.architectures._mlp import layer_sizes
 from skae.modules import Ladder
 from skae.objectives import DenoisingLadder
@@ -14,6 +15,7 @@ from skae.objectives import DenoisingLadder
 AUTO = {"denoising_cost": (60.0, 10.0, 0.1), "noise_level": (1.0, 0.3)}
 
 
+@public
 class LadderClassifier(SemiSupervisedClassifier):
     r"""Ladder network: a classifier that learns from all rows by denoising each layer.
 

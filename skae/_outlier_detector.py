@@ -7,15 +7,16 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_c
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skae._documented import Documented
-from skae._meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
-from skae._progress import CallbackSupportMixin, fit_of_steps
-from skae._tensors import tensors_welcome
+from skae._base.meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
+from skae._documented import Documented, public
+from skae._rows.tensors import tensors_welcome
+from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
 
 
+@public
 class AutoencoderOutlierDetector(
     OutlierMixin, MetaEstimatorMixin, Documented, CallbackSupportMixin, BaseEstimator
 ):

@@ -6,14 +6,16 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skae._base.reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
+from skae._documented import public
 from skae._priors import EmpiricalDensity
-from skae._reconstruction import TIED_WEIGHTS, DensityAutoencoder, tie
 from skae.modules import Autoencoder, KeepLargest, UnitAtoms, logistic_offset
 from skae.objectives import KSparseReconstruction, SparseReconstruction
 
 DEFAULT_ALPHA = {"kl": 30.0, "l1": 1.0}
 
 
+@public
 class SparseAutoencoder(DensityAutoencoder):
     r"""Autoencoder with a wide code of which each row uses little.
 

@@ -8,9 +8,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
-from skae._corruption import CorruptionMixin
-from skae._net import make_net, train
-from skae._reconstruction import DensityAutoencoder
+from skae._base.corruption import CorruptionMixin
+from skae._base.reconstruction import DensityAutoencoder
+from skae._documented import public
+from skae._training.net import make_net, train
 from skae.modules import CorruptedAutoencoder, Corruption, LayerAutoencoder, split_layers
 from skae.objectives import LayerDenoising
 
@@ -18,6 +19,7 @@ from skae.objectives import LayerDenoising
 MAX_MEASURED_ROWS = 1000
 
 
+@public
 class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
     r"""Deep denoising autoencoder, whose layers are trained one after the other and then together.
 

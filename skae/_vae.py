@@ -13,13 +13,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base import TORCH_DTYPES, BaseAutoencoder
-from skae._batches import CHUNK_ROWS
-from skae._columns import check_ranges, detect_columns, resolve_columns
-from skae._conditional import ConditionalOnRequest
-from skae._device import forked_seed, plain_torch
-from skae._missing import MissingValuesMixin
-from skae._scaling import Scaling
+from skae._base.autoencoder import TORCH_DTYPES, BaseAutoencoder
+from skae._base.conditional import ConditionalOnRequest
+from skae._base.missing import MissingValuesMixin
+from skae._documented import public
+from skae._rows.batches import CHUNK_ROWS
+from skae._rows.columns import check_ranges, detect_columns, resolve_columns
+from skae._rows.scaling import Scaling
+from skae._training.device import forked_seed, plain_torch
 from skae.losses import LIKELIHOODS
 from skae.modules import (
     COUNTS,
@@ -205,6 +206,7 @@ def _tensor(values):
     return torch.from_numpy(values).float()
 
 
+@public
 class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 

@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
-from skae._conditional import ConditionalMixin
-from skae._semi_supervised import SemiSupervisedClassifier
+from skae._base.classifier import SemiSupervisedClassifier
+from skae._base.conditional import ConditionalMixin
+from skae._documented import public
 from skae._vae import VariationalBase
 from skae.modules import VariationalClassifier
 from skae.objectives import SemiSupervisedELBO
 
 
+@public
 class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase):
     r"""Variational autoencoder with a class: a generative model that classifies from few labels.
 

@@ -16,8 +16,8 @@ from sklearn.base import ClassifierMixin, ClusterMixin, is_classifier, is_cluste
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._device import plain_torch
-from skae._estimator import NeuralEstimator
+from skae._base.estimator import NeuralEstimator
+from skae._training.device import plain_torch
 
 __all__ = ["register_skl2onnx", "to_module", "to_onnx"]
 

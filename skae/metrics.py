@@ -7,7 +7,7 @@ These take any such estimator, `PCA` and pipelines included, so that models can 
 import numpy as np
 from sklearn.utils import check_array
 
-from skae._tensors import as_numpy
+from skae._rows.tensors import as_numpy
 
 __all__ = ["explained_variance", "log_likelihood", "reconstruction_error"]
 

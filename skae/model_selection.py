@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
 
-from skae._labels import as_labels, is_labelled
-from skae._tensors import as_numpy
+from skae._rows.labels import as_labels, is_labelled
+from skae._rows.tensors import as_numpy
 
 __all__ = ["SemiSupervisedSplit"]
 

@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import skae
-import skae.architectures
+from skae._documented import PUBLIC, VERSION
 from skae._files import Decoder, Encoder, FileError, import_safetensors, read, write
 
 __all__ = ["FileError", "load", "save"]
@@ -83,7 +82,7 @@ def save(estimator, path):
     True
     """
     import_safetensors()
-    if type(estimator) not in _own_classes().values() or not isinstance(estimator, BaseEstimator):
+    if type(estimator) not in PUBLIC.values() or not isinstance(estimator, BaseEstimator):
         raise TypeError(
             f"save takes estimators of skae, not {type(estimator).__name__}. For a Pipeline take "
             "joblib or skops."
@@ -91,7 +90,7 @@ def save(estimator, path):
     check_is_fitted(estimator)
     content = {
         "format": FORMAT,
-        "skae": skae.__version__,
+        "skae": VERSION,
         "torch": str(torch.__version__),
         "estimator": estimator,
     }
@@ -153,11 +152,11 @@ def load(path, *, classes=()):
         if content["format"] != FORMAT:
             raise FileError(
                 f"it has format {content['format']}, written by skae {content['skae']};"
-                f" this is skae {skae.__version__}, which knows {FORMAT}: update it"
+                f" this is skae {VERSION}, which knows {FORMAT}: update it"
             )
         with _AtMost(arrays.values(), slack=1000 if classes else 1):
             estimator = _EstimatorDecoder(arrays, given)(content["estimator"])
-        if type(estimator) not in _own_classes().values():
+        if type(estimator) not in PUBLIC.values():
             raise FileError("it holds no estimator of skae")
         check_is_fitted(estimator)
     except Exception as error:  # whatever a hostile file leads to
@@ -166,18 +165,9 @@ def load(path, *, classes=()):
     return estimator
 
 
-def _own_classes():
-    return {
-        name: getattr(module, name)
-        for module in (skae.architectures, skae)
-        for name in module.__all__
-        if isinstance(getattr(module, name), type)
-    }
-
-
 def _name(thing):
     """What a class or a function is called in a file: package and name."""
-    if thing in _own_classes().values():
+    if thing in PUBLIC.values():
         return f"skae.{thing.__name__}"
     root, package, *_ = f"{thing.__module__}..".split(".")
     is_estimator = isinstance(thing, type) and issubclass(thing, BaseEstimator)
@@ -245,8 +235,8 @@ class _EstimatorDecoder(Decoder):
 
     def _find(self, name):
         package, _, name = name.partition(".")
-        if package == "skae" and name in _own_classes():
-            return _own_classes()[name]
+        if package == "skae" and name in PUBLIC:
+            return PUBLIC[name]
         if package in SKLEARN:
             found = getattr(importlib.import_module(f"sklearn.{package}"), name, None)
             if isinstance(found, type) and issubclass(found, BaseEstimator):

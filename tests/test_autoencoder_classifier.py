@@ -22,7 +22,7 @@ from skae import (
     VAEClassifier,
     VAETransformer,
 )
-from skae._fine_tuning import FineTuner
+from skae._base.fine_tuning import FineTuner
 
 TARGET = load_digits().target[:400]
 FEW = np.where(np.arange(400) < 100, TARGET, -1)

@@ -19,7 +19,7 @@ import torch
 from _mnist import add_argument, load_mnist
 
 from skae import AutoencoderTransformer
-from skae._progress import HAS_CALLBACKS, Bar
+from skae._training.listeners import HAS_CALLBACKS, Bar
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._documented import Documented
+from skae._documented import Documented, public
 from skae.architectures._activations import dense_layers, make_activation
 from skae.architectures._mlp import layer_sizes
 
@@ -17,6 +17,7 @@ _CHOICES = {
 }
 
 
+@public
 class ConvNet(Documented, BaseEstimator):
     """Convolutions that shrink an image to a code, and their mirror.
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._documented import Documented
+from skae._documented import Documented, public
 from skae.architectures._activations import dense_layers
 
 
@@ -21,6 +21,7 @@ def layer_sizes(hidden_layer_sizes):
     return sizes
 
 
+@public
 class MLP(Documented, BaseEstimator):
     """Fully connected layers; the decoder mirrors the encoder.
 

@@ -3,9 +3,10 @@
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._documented import Documented
+from skae._documented import Documented, public
 
 
+@public
 class TorchArchitecture(Documented, BaseEstimator):
     """Torch modules of your own as encoder and decoder.
 

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skae._tensors import as_numpy
+from skae._rows.tensors import as_numpy
 from skae.plotting._axes import (
     begin,
     check_components,

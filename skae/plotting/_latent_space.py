@@ -9,8 +9,8 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.validation import check_consistent_length
 
-from skae._labels import is_labelled
-from skae._tensors import as_numpy
+from skae._rows.labels import is_labelled
+from skae._rows.tensors import as_numpy
 from skae.plotting._axes import MAX_NAMED_CLASSES, begin, check_components, colour_bar
 from skae.plotting._steps import Steps
 

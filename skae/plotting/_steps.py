@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._tensors import as_numpy
+from skae._rows.tensors import as_numpy
 
 # Where estimators that neither encode nor decode have the one that does.
 INNER = ("autoencoder_", "transformer_", "best_estimator_")

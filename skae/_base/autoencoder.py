@@ -1,0 +1,358 @@
+"""What the autoencoders share: an encoder, a decoder, and their verbs."""
+
+import copy
+from abc import abstractmethod
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skae._base.estimator import NeuralEstimator
+from skae._rows.batches import chunks, dense_tensor
+from skae._rows.checks import check_finite, check_network, float_dtype
+from skae._rows.tensors import tensors_welcome
+from skae._training.device import plain_torch
+from skae.architectures import MLP
+from skae.losses import LINKS
+from skae.modules import Bounded, logistic_offset
+
+# A value that so many of the rows share at the end of a feature's range is taken for its bound.
+MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
+TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
+    """Base class of the autoencoders."""
+
+    _parameter_constraints: dict = {
+        **NeuralEstimator._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "architecture": [HasMethods(["make_encoder", "make_decoder"]), None],
+        "output_activation": [StrOptions({"auto", "identity", "logistic"})],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, architecture, output_activation, **shared):
+        super().__init__(**shared)
+        self.n_components = n_components
+        self.architecture = architecture
+        self.output_activation = output_activation
+
+    # What a model fills in.
+
+    # The parameter that says what a reconstruction costs: "loss" or "likelihood".
+    _cost: str
+
+    @abstractmethod
+    def _row_scores(self, module, x):
+        """Scores of standardized rows in units of X, ``(batch, n_features) -> (batch,)``."""
+
+    @abstractmethod
+    def _draw_codes(self, n_samples, random_state):
+        """Codes to decode, ``(n_samples, n_components)``."""
+
+    # Training.
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
+        """Learn to encode and decode X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. A memory-mapped array is read batch by batch, never copied whole.
+        y : None
+            Ignored, for compatibility with pipelines.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss. None means equal weights.
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on, in place of a part of X.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, a weight or a parameter is not as described, or if training diverges.
+        TypeError
+            If an architecture gives something else than a torch module.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training was interrupted after its first epoch; the model is usable. Before that,
+            KeyboardInterrupt is passed on.
+        """
+        return self._fit(X, y, sample_weight, X_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @tensors_welcome
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Take one more pass over X with the constant learning rate `learning_rate_init`.
+
+        The first call, if there was no `fit`, starts the model, its scaling included, from the rows
+        it is given: let them be a fair sample. After a `fit`, the bounds that its rows showed hold
+        (see `output_activation`). There is no early stopping.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and if all rows of the first call are equal: they show no scale.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    @property
+    def _n_features_out(self):
+        return self._started_with["n_components"]
+
+    def _make_networks(self, n_outputs, n_inputs):
+        """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""
+        architecture = self.architecture
+        if architecture is None:
+            architecture = MLP(self.hidden_layer_sizes, self.activation)
+        if isinstance(architecture, type):
+            raise ValueError(
+                f"architecture={architecture.__name__} is a class. Give an object of it, such as "
+                "MLP() or ConvNet(image_shape=(28, 28))."
+            )
+        n_features = self.n_features_in_
+        return (
+            check_network(
+                architecture.make_encoder(n_features, n_outputs),
+                n_features,
+                n_outputs,
+                f"encoder (n_components={self.n_components})",
+            ),
+            check_network(
+                architecture.make_decoder(n_inputs, n_features), n_inputs, n_features, "decoder"
+            ),
+        )
+
+    def _needs_unit_interval(self):
+        """The parameter that needs X in [0, 1], as text, or None."""
+        cost = getattr(self, self._cost)
+        if cost in LINKS:
+            return f"{self._cost}={cost!r}"
+        if self.output_activation == "logistic":
+            return "output_activation='logistic'"
+        return None
+
+    def _make_outputs(self, statistics):
+        """What ends the decoder, within the loss, and the link, after it; None is the identity."""
+        cost = getattr(self, self._cost)
+        if cost in LINKS:
+            if self.output_activation == "identity":
+                raise ValueError(
+                    f"output_activation='identity' does not go with {self._cost}={cost!r}, which "
+                    "compares probabilities. Use 'auto' or 'logistic'."
+                )
+            return logistic_offset(statistics.mean), nn.Sigmoid()
+        if self.output_activation == "logistic":
+            return nn.Sequential(logistic_offset(statistics.mean), nn.Sigmoid()), None
+        bounds = statistics.bounds(MIN_BOUND_SHARE, MIN_BOUND_ROWS)
+        if self.output_activation == "identity" or not np.isfinite(bounds).any():
+            return None, None
+        limits = [self.scaling_(torch.from_numpy(bound)) for bound in bounds]
+        self.scaling_.bounds = bounds
+        return Bounded(*limits), None
+
+    def _make_parts(self, n_outputs, n_inputs, statistics):
+        """The encoder, the decoder with what ends it within the loss, and the link."""
+        encoder, decoder = self._make_networks(n_outputs, n_inputs)
+        output, link = self._make_outputs(statistics)
+        return encoder, decoder if output is None else nn.Sequential(decoder, output), link
+
+    # Inference.
+
+    @tensors_welcome
+    def transform(self, X):
+        """Encode X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Codes, in the floating dtype of X.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of features, NaN or infinity, or is too far from the training
+            data for float32.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False, finite=False)
+        codes = check_finite(self._map_rows(X, self.module_.encode), "transform")
+        return codes.astype(self._code_dtype(X), copy=False)
+
+    def _code_dtype(self, X):
+        """The dtype of the codes of X."""
+        return float_dtype(X)
+
+    @tensors_welcome
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, such as `transform` gives.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Reconstructions, in the units of the training data and the floating dtype of the codes.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of columns, NaN or infinity.
+        """
+        return self._decode(X)
+
+    def _decode(self, X, *labels):
+        """Rows for codes, and for what else the module's `decode` takes."""
+        check_is_fitted(self)
+        Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
+                f"{self._n_features_out} (n_components)."
+            )
+        decoded = np.empty((Z.shape[0], self.n_features_in_), dtype=Z.dtype)
+        device = self._module_device()
+        with plain_torch(grad=False):
+            for chunk in chunks(Z.shape[0]):
+                z = dense_tensor(Z, chunk).float().to(device)
+                told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
+                x = self.module_.decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
+                decoded[chunk] = self.scaling_.inverse(x).numpy()
+        return check_finite(decoded, "inverse_transform")
+
+    @tensors_welcome
+    def score_samples(self, X):
+        """Score each row; higher is better.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float64
+            See the class.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As in `transform`, and if the loss needs X in [0, 1] and it is not.
+        """
+        check_is_fitted(self)
+        return self._score_rows(X, self._row_scores)
+
+    def _score_rows(self, X, function):
+        """Apply a function of a module and rows in its dtype, ``(batch,)``, to X."""
+        X = self._validate_target(X, reset=False)
+        module, dtype = self._scoring_module()
+        scores = self._map_rows(X, lambda x: function(module, x.to(dtype)))
+        return check_finite(scores.astype(np.float64, copy=False), "score_samples")
+
+    @tensors_welcome
+    def score(self, X, y=None):
+        """Mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Higher is better.
+        """
+        return float(self.score_samples(X).mean())
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows: decode codes that are drawn at random.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            New rows, in the units and the floating dtype of the training data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        codes = self._draw_codes(n_samples, check_random_state(random_state))
+        return self.inverse_transform(np.asarray(codes, dtype=self._dtype))
+
+    def _scoring_module(self):
+        """The module and the dtype to score in, float64 where that works.
+
+        There the score of a row does not depend on the rows beside it, which in float32 it does in
+        the last digits: sums are taken in another order. But some devices know no float64, and some
+        modules of users are written for float32.
+        """
+        try:
+            with plain_torch(grad=False):
+                module = copy.deepcopy(self.module_).double()
+                row = torch.zeros(1, self.n_features_in_, dtype=torch.float64)
+                self._row_scores(module, row.to(self._module_device()))
+        except (RuntimeError, TypeError):
+            return self.module_, torch.float32
+        return module, torch.float64
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

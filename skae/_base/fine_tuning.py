@@ -1,0 +1,83 @@
+"""Moving a fitted encoder so that its codes tell the classes apart."""
+
+import inspect
+
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from skae._base.classifier import SemiSupervisedClassifier
+from skae._base.estimator import NeuralEstimator
+from skae.modules import EncoderClassifier
+from skae.objectives import Classification
+
+# What differs from the training before: the rows are few, and the start is near to the end.
+DEFAULTS = {"learning_rate_init": 0.001, "max_iter": 50, "early_stopping": False}
+SETTINGS = set(inspect.signature(NeuralEstimator.__init__).parameters) - {
+    "self",
+    "activation",
+    "checkpoint",
+    "hidden_layer_sizes",
+    "warm_start",
+}
+
+
+def check_settings(params):
+    """Refuse what is no setting of the training."""
+    unknown = sorted(set(params) - SETTINGS)
+    if unknown:
+        raise ValueError(
+            f"fine_tune_params has {unknown}, but takes {sorted(SETTINGS)} only. For what they "
+            "mean see the transformer."
+        )
+
+
+class FineTuner(SemiSupervisedClassifier):
+    """Trains the encoder of a fitted autoencoder, in place, through a linear layer on its codes.
+
+    Parameters
+    ----------
+    transformer : BaseAutoencoder
+        A fitted one; what `params` leave out is as there, or as in `DEFAULTS`.
+    params : dict
+        Of `NeuralEstimator`.
+    """
+
+    def __init__(self, transformer, params):
+        shared = {name: getattr(transformer, name) for name in SETTINGS}
+        settings = {**shared, **DEFAULTS, **params}
+        validate_parameter_constraints(
+            self._parameter_constraints, settings, caller_name="fine_tune_params"
+        )
+        super().__init__(
+            labelled_batch_size="auto",
+            hidden_layer_sizes=(),
+            activation=transformer.activation,
+            warm_start=False,
+            checkpoint=None,
+            **settings,
+        )
+        self.transformer = transformer
+        self.params = params
+        self.allow_nan = transformer.allow_nan
+
+    def _make_fill(self):
+        return self.transformer.module_.fill
+
+    def _standardize(self, X, subset, weight, *, stream=False):
+        # The encoder knows no other rows than those.
+        self.scaling_, self._started_with = self.transformer.scaling_, {}
+
+    def _needs_unit_interval(self):
+        return self.transformer._needs_unit_interval()
+
+    def _n_labelled(self, rows):
+        return None  # all rows have labels
+
+    def _make_module(self, rows, statistics, start):
+        n_codes = self.transformer._n_features_out
+        return EncoderClassifier(self.transformer.module_, n_codes, len(self.classes_))
+
+    def _make_objective(self):
+        return Classification()
+
+    def _describe_training(self, rows, terms):
+        pass

@@ -1,0 +1,1 @@
+"""What comes in: rows, and what is known of them; no net."""

@@ -1,0 +1,165 @@
+"""Which columns have which likelihood."""
+
+import numpy as np
+
+from skae._rows.batches import chunks, dense_block
+from skae._rows.checks import ROUNDING, extremes
+
+# What the probabilities of a row may differ from 1 by, together.
+SUM_ROUNDING = 1e-3
+
+RANGES = {
+    "bernoulli": (0, 1),
+    "categorical": (0, 1),
+    "negative_binomial": (0, np.inf),
+    "poisson": (0, np.inf),
+}
+
+
+def resolve_columns(pairs, known, n_features, feature_names=None):
+    """The columns of each likelihood as numbers.
+
+    Parameters
+    ----------
+    pairs : list of (str, columns)
+        Names of likelihoods, and columns: numbers, names, a slice of numbers or a boolean mask.
+    known : collection of str
+        The likelihoods that there are.
+    n_features : int
+    feature_names : array of shape (n_features,) or None
+
+    Returns
+    -------
+    list of (str, integer array)
+
+    Raises
+    ------
+    ValueError
+        If a likelihood or a column is unknown, or a column has none or several.
+    """
+    parts = []
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or pair[0] not in known:
+            raise ValueError(
+                f"likelihood has {pair!r}, but it must have pairs of a name and columns; the names "
+                f"are {sorted(known)}."
+            )
+        columns = _numbers(pair[1], n_features, feature_names)
+        if len(columns):
+            parts.append((pair[0], columns))
+    named = [np.empty(0, dtype=int), *(columns for _, columns in parts)]
+    counts = np.bincount(np.concatenate(named), minlength=n_features)
+    if (counts != 1).any():
+        wrong = np.flatnonzero(counts != 1)
+        raise ValueError(
+            f"likelihood must name each of the {n_features} columns of X once, but columns "
+            f"{wrong[:10].tolist()} have {counts[wrong[:10]].tolist()} likelihoods."
+        )
+    return parts
+
+
+def _numbers(columns, n_features, feature_names):
+    if isinstance(columns, slice):
+        if any(isinstance(part, str) for part in (columns.start, columns.stop)):
+            raise ValueError(
+                f"likelihood has {columns}. Give a list of names, or a slice of numbers."
+            )
+        return np.arange(n_features)[columns]
+    columns = np.atleast_1d(np.asarray(columns))
+    if not columns.size:
+        return np.empty(0, dtype=int)
+    if columns.dtype.kind in "OU":
+        names = [] if feature_names is None else list(feature_names)
+        missing = sorted(set(columns.tolist()) - set(names))
+        if missing:
+            raise ValueError(f"likelihood has columns {missing}, but X has {names or 'no names'}.")
+        return np.array([names.index(name) for name in columns])
+    if columns.dtype.kind == "b" and len(columns) == n_features:
+        return np.flatnonzero(columns)
+    if columns.dtype.kind not in "iu" or ((columns < 0) | (columns >= n_features)).any():
+        raise ValueError(
+            f"likelihood has columns {columns.tolist()}, but X has columns 0 to {n_features - 1}. "
+            "Give numbers, names, a slice or a mask."
+        )
+    return columns
+
+
+def detect_columns(X):
+    """Likelihoods for columns as encoders leave them: blocks of one-hot columns, flags, numbers.
+
+    Neighbouring columns of zeros and ones of which each row has exactly one 1 are "categorical",
+    other columns of zeros and ones "bernoulli", all others "gaussian".
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+
+    Returns
+    -------
+    list of (str, integer array)
+    """
+    binary, observed = np.ones(X.shape[1], dtype=bool), np.zeros(X.shape[1], dtype=bool)
+    for chunk in chunks(X.shape[0]):
+        block = dense_block(X, chunk)
+        observed |= ~np.isnan(block).all(axis=0)
+        binary &= ((block == 0) | (block == 1) | np.isnan(block)).all(axis=0)
+    binary &= observed
+    blocks, start = [], 0
+    while start < X.shape[1]:
+        end = _block_end(X, start, binary) if binary[start] else None
+        if end is not None:
+            blocks.append(("categorical", np.arange(start, end)))
+        start = start + 1 if end is None else end
+    one_hot = np.zeros_like(binary)
+    for _, columns in blocks:
+        one_hot[columns] = True
+    others = [
+        ("gaussian", np.flatnonzero(~binary)),
+        ("bernoulli", np.flatnonzero(binary & ~one_hot)),
+    ]
+    return [(name, columns) for name, columns in others if len(columns)] + blocks
+
+
+def _block_end(X, start, binary):
+    """Where the one-hot block ends that starts here, or None: the first sum that is always 1."""
+    stop = start + np.flatnonzero(~np.append(binary[start:], False))[0]
+    always, once = np.ones(stop - start, dtype=bool), np.zeros(stop - start, dtype=bool)
+    for chunk in chunks(X.shape[0]):
+        sums = dense_block(X, chunk)[:, start:stop].cumsum(axis=1)
+        always &= ((sums == 1) | np.isnan(sums)).all(axis=0)
+        once |= (sums == 1).any(axis=0)
+    ends = np.flatnonzero((always & once)[1:])  # one constant column is no block
+    return start + ends[0] + 2 if len(ends) else None
+
+
+def check_ranges(X, parts):
+    """Refuse values that the likelihood of their column can not have."""
+    bounded = [(name, columns, *RANGES[name]) for name, columns in parts if name in RANGES]
+    if not bounded:
+        return
+    for chunk in chunks(X.shape[0]):
+        block = dense_block(X, chunk)
+        for name, columns, low, high in bounded:
+            values = block if len(columns) == block.shape[1] else block[:, columns]
+            lowest, highest = extremes(values)
+            if lowest < low - ROUNDING or highest > high + ROUNDING:
+                allowed = "[0, 1]" if high == 1 else "[0, inf), counts"
+                raise ValueError(
+                    f"likelihood={name!r} needs values in {allowed}, but X has values from "
+                    f"{lowest:.8g} to {highest:.8g}. Rescale those columns, for example "
+                    "with MinMaxScaler(clip=True), or choose another."
+                )
+            if name == "categorical":
+                _check_one_hot(values)
+
+
+def _check_one_hot(values):
+    sums = values.sum(axis=1)
+    wrong = np.abs(sums - 1) > SUM_ROUNDING  # of NaN it is not
+    if wrong.any() or values.shape[1] < 2:
+        found = f"a row where they sum to {sums[wrong][0]:.8g}" if wrong.any() else "one column"
+        raise ValueError(
+            "likelihood='categorical' needs the columns of one-hot categories, of which each row "
+            f"has exactly one, but X has {found}. OneHotEncoder gives them, without `drop` and "
+            "with categories that it knows; for flags take 'bernoulli'."
+        )
