@@ -1,102 +1,10 @@
 """The adversarial autoencoder."""
 
-from abc import abstractmethod
-from numbers import Integral, Real
-
-import numpy as np
-import torch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from torch import nn
-
-from skae._base.conditional import ConditionalMixin, ConditionalOnRequest
-from skae._base.reconstruction import ReconstructionAutoencoder
+from skae._base.adversarial import AdversarialBase
+from skae._base.conditional import ConditionalOnRequest
 from skae._documented import public
-from skae._priors import PRIORS, SampledPrior
-from skae._training.device import forked_seed, plain_torch
-from skae.architectures._activations import dense_layers
-from skae.architectures._mlp import layer_sizes
-from skae.losses import LOSSES
-from skae.modules import AdversarialClassifierModule, AdversarialModule
+from skae.modules import AdversarialModule
 from skae.objectives import Adversarial
-
-
-class AdversarialBase(ConditionalMixin, ReconstructionAutoencoder):
-    """Base class of the adversarial autoencoders: codes that follow a prior."""
-
-    _parameter_constraints: dict = {
-        **ReconstructionAutoencoder._parameter_constraints,
-        "prior": [StrOptions(set(PRIORS)), callable, HasMethods(["sample"])],
-        "prior_scale": [Interval(Real, 0, None, closed="neither")],
-        "discriminator_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, prior, prior_scale, discriminator_layer_sizes, **shared):
-        super().__init__(n_components, **shared)
-        self.prior = prior
-        self.prior_scale = prior_scale
-        self.discriminator_layer_sizes = discriminator_layer_sizes
-
-    def _make_prior(self):
-        named = isinstance(self.prior, str)
-        prior = PRIORS[self.prior](self.prior_scale) if named else SampledPrior(self.prior)
-        prior.draw(2, self.n_components)  # one that does not work should say so now
-        return prior
-
-    def _make_discriminator(self, n_inputs):
-        sizes = (n_inputs, *layer_sizes(self.discriminator_layer_sizes), 1)
-        return nn.Sequential(*dense_layers(sizes, self.activation))
-
-    def _row_scores(self, module, x):
-        loss, z = LOSSES[self._fitted_loss()], module.encode(x)
-        numbers = range(max(1, module.n_classes))
-        told = (torch.full((len(x),), number, device=x.device) for number in numbers)
-        losses = torch.stack([loss(x, module.output(z, y)) for y in told])
-        return -losses.min(dim=0).values * self._loss_unit()
-
-    def _draw_codes(self, n_samples, random_state):
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
-        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
-            return self.module_.prior.draw(n_samples, self._n_features_out).numpy()
-
-
-class AdversarialClassesBase(AdversarialBase):
-    """Base class of those with a code for the class, beside the style."""
-
-    _parameter_constraints: dict = {
-        **AdversarialBase._parameter_constraints,
-        "noise_level": [Interval(Real, 0, None, closed="left")],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, noise_level, **shared):
-        super().__init__(n_components, **shared)
-        self.noise_level = noise_level
-
-    def _is_conditional(self):
-        return True
-
-    def _make_norm(self, n_classes):
-        return nn.Identity()
-
-    def _make_module(self, rows, statistics, start):
-        n_classes = len(self._class_shares)
-        n_codes = self.n_components + n_classes
-        encoder, decoder, link = self._make_parts(n_codes, n_codes, statistics)
-        # Where rows are not standardized, for a loss that needs [0, 1], the unit is not 1.
-        unit = (statistics.scaling().scale / self.scaling_.scale).item()
-        return AdversarialClassifierModule(
-            encoder,
-            self._make_norm(n_classes),
-            self._make_discriminator(n_classes),
-            torch.from_numpy(self._class_shares.astype(np.float32)),
-            self.noise_level * unit,
-            decoder,
-            link,
-            self._make_discriminator(self.n_components),
-            self._make_prior(),
-            n_classes,
-        )
 
 
 @public
@@ -303,10 +211,10 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
             conditional=conditional,
         )
 
-    def _make_module(self, rows, statistics, start):
+    def _make_module(self, start):
         n_classes = self._n_told_classes()
         n_inputs = self.n_components + n_classes
-        encoder, decoder, link = self._make_parts(self.n_components, n_inputs, statistics)
+        encoder, decoder, link = self._make_parts(self.n_components, n_inputs)
         discriminator, prior = self._make_discriminator(n_inputs), self._make_prior()
         return AdversarialModule(encoder, decoder, link, discriminator, prior, n_classes)
 

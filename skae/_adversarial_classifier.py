@@ -1,6 +1,6 @@
 """The adversarial autoencoder that classifies from few labels."""
 
-from skae._adversarial import AdversarialClassesBase
+from skae._base.adversarial import AdversarialClassesBase
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._documented import public
 from skae.objectives import AdversarialClassification

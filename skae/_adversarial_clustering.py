@@ -3,18 +3,17 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 
-from skae._adversarial import AdversarialClassesBase
+from skae._base.adversarial import AdversarialClassesBase
+from skae._base.clusters import ClusteringMixin
 from skae._documented import public
-from skae._rows.tensors import tensors_welcome
 from skae.modules import CodeNorm
 from skae.objectives import AdversarialClustering
 
 
 @public
-class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
+class AdversarialAutoencoderClustering(ClusteringMixin, AdversarialClassesBase):
     r"""Adversarial autoencoder with two codes: the cluster, and the style within it.
 
     The encoder gives cluster probabilities :math:`q(x)` and a style :math:`f(x)`. Two
@@ -221,129 +220,19 @@ class AdversarialAutoencoderClustering(ClusterMixin, AdversarialClassesBase):
         )
         self.n_clusters = n_clusters
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    @tensors_welcome
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
-        """Learn clusters and styles, and label the rows of X.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. A memory-mapped array is read batch by batch, never copied whole.
-        y : None
-            Ignored, for compatibility with pipelines.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the loss. None means equal weights.
-        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Rows to validate on, in place of a part of X.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, a weight or a parameter is not as described, or if training diverges.
-        TypeError
-            If an architecture gives something else than a torch module.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If training was interrupted after its first epoch; the model is usable. Before that,
-            KeyboardInterrupt is passed on.
-        """
-        vars(self).pop("labels_", None)
-        self._fit(X, None, sample_weight, X_val)
-        found = self._probabilities(X).argmax(axis=1)
-        weight = sample_weight
-        if weight is not None:
-            weight = np.broadcast_to(np.asarray(weight), len(found))
-        counts = np.bincount(found, weight, minlength=len(self._ranks))
-        # The largest first, so that clusters which have no row come last.
-        has_row = np.bincount(found, minlength=len(self._ranks)) > 0
-        self._order = np.lexsort((-counts, ~has_row))
-        self._ranks = np.argsort(self._order)
-        self._class_shares = counts[self._order] / counts.sum()
-        self.labels_ = self._ranks[found]
-        return self
-
-    def _partial_fit(self, X, y=None, sample_weight=None):
-        vars(self).pop("labels_", None)
-        return super()._partial_fit(X, None, sample_weight)
-
-    @tensors_welcome
-    def fit_predict(self, X, y=None, **kwargs):
-        """Fit, and find the cluster of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows.
-        y : None
-            Ignored.
-        **kwargs
-            Of `fit`.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            `labels_`.
-        """
-        return super().fit_predict(X, y, **kwargs)
-
-    @tensors_welcome
-    def predict(self, X):
-        """Find the cluster of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), int64
-            From 0 to ``n_clusters - 1``.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X has another number of features, NaN or infinity, or is too far from the training
-            data for float32.
-        """
-        places = self._probabilities(X).argmax(axis=1)
-        return self._ranks[places]
-
     @property
     def cluster_heads_(self):
         """The row of each cluster whose style is zero."""
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no cluster_heads_ before fit.")
         numbers = self._told_classes()
-        styles = np.zeros((len(numbers), self._n_features_out), dtype=self._dtype)
+        styles = np.zeros((len(numbers), self._n_features_out), dtype=self._start.dtype)
         return self.inverse_transform(styles, numbers)
-
-    def _told_classes(self):
-        return np.arange(len(self._order))
-
-    def _class_numbers(self, y):
-        return self._order[super()._class_numbers(y)]
 
     def _make_norm(self, n_classes):
         # So each cluster is the likeliest of some rows from the start, and can not die out. Where
         # labels say which class is likely for which rows, that would be in their way.
         return CodeNorm(n_classes)
-
-    def _make_module(self, rows, statistics, start):
-        if rows is not None:
-            self._order = self._ranks = np.arange(self.n_clusters)
-            self._class_shares = np.full(self.n_clusters, 1 / self.n_clusters)
-        return super()._make_module(rows, statistics, start)
 
     def _make_objective(self):
         return AdversarialClustering(self.loss)

@@ -1,14 +1,14 @@
 """The plain autoencoder."""
 
 from skae._base.missing import MissingValuesMixin
-from skae._base.reconstruction import DeterministicAutoencoder
+from skae._base.pca_start import PCAStartAutoencoder
 from skae._documented import public
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 
 
 @public
-class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
+class AutoencoderTransformer(MissingValuesMixin, PCAStartAutoencoder):
     r"""Nonlinear dimensionality reduction by an autoencoder.
 
     The neural counterpart of :class:`~sklearn.decomposition.PCA`. With an encoder f and a decoder g
@@ -158,7 +158,7 @@ class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
     """
 
     _parameter_constraints: dict = {
-        **DeterministicAutoencoder._parameter_constraints,
+        **PCAStartAutoencoder._parameter_constraints,
         **MissingValuesMixin._missing_constraints,
     }
 
@@ -217,7 +217,7 @@ class AutoencoderTransformer(MissingValuesMixin, DeterministicAutoencoder):
             allow_nan=allow_nan,
         )
 
-    def _assemble(self, encoder, decoder, link, statistics):
+    def _assemble_parts(self, encoder, decoder, link):
         return Autoencoder(encoder, decoder, link)
 
     def _make_objective(self):

@@ -207,8 +207,8 @@ class ContractiveAutoencoder(DensityAutoencoder):
         self.tied_weights = tied_weights
         self.alpha = alpha
 
-    def _make_module(self, rows, statistics, start):
-        encoder, decoder, link = self._make_parts(self.n_components, self.n_components, statistics)
+    def _make_module(self, start):
+        encoder, decoder, link = self._make_parts(self.n_components, self.n_components)
         tie(encoder, decoder, self.tied_weights)
         return ContractiveModule(encoder, make_activation(self.code_activation), decoder, link)
 

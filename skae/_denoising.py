@@ -2,13 +2,13 @@
 
 from skae._base.corruption import CorruptionMixin
 from skae._base.missing import MissingValuesMixin
-from skae._base.reconstruction import DeterministicAutoencoder
+from skae._base.pca_start import PCAStartAutoencoder
 from skae._documented import public
 from skae.modules import CorruptedAutoencoder
 
 
 @public
-class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAutoencoder):
+class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, PCAStartAutoencoder):
     r"""Autoencoder that learns to undo a corruption of its input.
 
     With an encoder f, a decoder g and a random corruption c, drawn anew for each batch, it
@@ -159,7 +159,7 @@ class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAut
     """
 
     _parameter_constraints: dict = {
-        **DeterministicAutoencoder._parameter_constraints,
+        **PCAStartAutoencoder._parameter_constraints,
         **CorruptionMixin._corruption_constraints,
         **MissingValuesMixin._missing_constraints,
     }
@@ -225,5 +225,5 @@ class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, DeterministicAut
             allow_nan=allow_nan,
         )
 
-    def _assemble(self, encoder, decoder, link, statistics):
-        return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
+    def _assemble_parts(self, encoder, decoder, link):
+        return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption())

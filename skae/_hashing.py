@@ -228,14 +228,14 @@ class SemanticHashing(DensityAutoencoder):
     def _code_dtype(self, X):
         return np.uint8
 
-    def _default_density(self):
+    def _default_density(self, codes):
         return EmpiricalDensity()
 
     def _draw_codes(self, n_samples, random_state):
         return super()._draw_codes(n_samples, random_state) > 0.5
 
-    def _make_module(self, rows, statistics, start):
-        encoder, decoder, link = self._make_parts(self.n_components, self.n_components, statistics)
+    def _make_module(self, start):
+        encoder, decoder, link = self._make_parts(self.n_components, self.n_components)
         return Autoencoder(
             nn.Sequential(encoder, NoisyBits(self.n_components, self.noise_level)), decoder, link
         )

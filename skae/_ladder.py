@@ -186,15 +186,14 @@ class LadderClassifier(SemiSupervisedClassifier):
         self.noise_level = noise_level
         self.denoising_cost = denoising_cost
 
-    def _train(self, rows, **settings):
+    def _check_rows(self, rows):
         if len(rows) == 1 or self.batch_size == 1:
             raise ValueError(
                 "A batch of one row leaves nothing to normalize layers over. Give two rows or "
                 "more, and a batch_size of 2 or more, or 'auto'."
             )
-        return super()._train(rows, **settings)
 
-    def _make_module(self, rows, statistics, start):
+    def _make_module(self, start):
         sizes = (self.n_features_in_, *layer_sizes(self.hidden_layer_sizes), len(self.classes_))
         noise_levels = self._per_layer("noise_level", len(sizes))
         return Ladder(sizes, self.activation, noise_levels)
@@ -215,6 +214,3 @@ class LadderClassifier(SemiSupervisedClassifier):
                 f"the rows, {n_layers - 2} hidden layers, and the classes."
             )
         return tuple(values.tolist())
-
-    def _describe_training(self, rows, terms):
-        pass

@@ -235,8 +235,8 @@ class SparseAutoencoder(DensityAutoencoder):
         self.n_nonzero_coefs = n_nonzero_coefs
         self.transform_n_nonzero_coefs = transform_n_nonzero_coefs
 
-    def _make_module(self, rows, statistics, start):
-        encoder, decoder, link = self._make_parts(self.n_components, self.n_components, statistics)
+    def _make_module(self, start):
+        encoder, decoder, link = self._make_parts(self.n_components, self.n_components)
         if self.penalty == "l1":
             if self.tied_weights is True:
                 raise ValueError(
@@ -248,7 +248,7 @@ class SparseAutoencoder(DensityAutoencoder):
             tie(encoder, decoder, self.tied_weights)
         return Autoencoder(nn.Sequential(encoder, *self._make_code()), decoder, link)
 
-    def _default_density(self):
+    def _default_density(self, codes):
         return EmpiricalDensity()
 
     def _make_code(self):

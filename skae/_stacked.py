@@ -1,17 +1,16 @@
 """The stacked denoising autoencoder."""
 
-import warnings
 from numbers import Integral
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from skae._base.applying import device_of
 from skae._base.corruption import CorruptionMixin
 from skae._base.reconstruction import DensityAutoencoder
 from skae._documented import public
-from skae._training.net import make_net, train
+from skae.architectures._mlp import layer_sizes
 from skae.modules import CorruptedAutoencoder, Corruption, LayerAutoencoder, split_layers
 from skae.objectives import LayerDenoising
 
@@ -226,7 +225,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         )
         self.layer_max_iter = layer_max_iter
 
-    def _make_module(self, rows, statistics, start):
+    def _make_module(self, start):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)
         up, down = split_layers(encoder), split_layers(decoder)
         if not up or not down or len(up) != len(down):
@@ -235,66 +234,45 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
                 "torch.nn.Sequential that start with a torch.nn.Linear and have as many of them, "
                 "as MLP makes them. For other networks use DenoisingAutoencoder."
             )
-        output, link = self._make_outputs(statistics)
+        output, link = self._make_outputs()
         if output is not None:
             decoder = nn.Sequential(decoder, output)
-            down[-1].append(output)
-        if rows is not None:
-            self._train_layers(up, down[::-1], rows, self._make_corruption(statistics))
-        return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption(statistics))
+        return CorruptedAutoencoder(encoder, decoder, link, self._make_corruption())
 
-    def _n_epochs(self, n_starts):
+    def _n_epochs_before(self):
         if self.architecture is not None:  # which has as many layers as it likes
             return None
-        n_layers = len(self.hidden_layer_sizes) + 1
-        return n_layers * self.layer_max_iter + super()._n_epochs(n_starts)
+        return (len(layer_sizes(self.hidden_layer_sizes)) + 1) * self.layer_max_iter
 
-    def _train_layers(self, up, down, rows, corruption):
+    def _before_training(self, start, module, rows, trainer):
         """Train each layer on what those below it give, with the layer that undoes it."""
         self.layer_loss_curves_ = []
+        up, down = split_layers(module.encoder), _split_outputs(module.decoder)[::-1]
         for number, (layer, inverse) in enumerate(zip(up, down, strict=True)):
             below = nn.Sequential(*up[:number])
-            if number:
-                corruption = self._corruption_of(below, rows)
-            loss = "squared_error" if number else self.loss
-            curve = self._train_layer(
-                LayerAutoencoder(below, layer, inverse, corruption), loss, rows
-            )
+            corruption = self._corruption_of(below, rows) if number else module.corrupt
+            objective = LayerDenoising("squared_error" if number else self.loss)
+            part = LayerAutoencoder(below, layer, inverse, corruption)
+            curve = trainer.train_part(part, objective, rows, self.layer_max_iter)
             self.layer_loss_curves_.append(curve)
 
     def _corruption_of(self, below, rows):
         """Noise of the values that the layers `below` give, as large as that of the rows."""
         kept = torch.randperm(len(rows))[:MAX_MEASURED_ROWS].sort().values
-        device = next(below.parameters()).device
         with torch.no_grad():
-            h = below(rows[kept.to(rows.device)][0].to(device)).cpu()
+            h = below(rows[kept.to(rows.device)][0].to(device_of(below))).cpu()
         level = self.noise_level
         if self.noise == "gaussian":
             level = level / self.scaling_.scale.item() * h.var(dim=0, correction=0).mean().sqrt()
         low, high = h.amin(dim=0), h.amax(dim=0)
         return Corruption(self.noise, level, torch.zeros_like(low), low, high, clip=False)
 
-    def _train_layer(self, module, loss, rows):
-        """Train one layer; returns its losses."""
-        net = make_net(
-            module,
-            LayerDenoising(loss),
-            lr=self.learning_rate_init,
-            batch_size=self._n_batch_rows(rows),
-            device=str(self._device()),
-            net_params=self.net_params,
-        )
-        net.is_part_ = True
-        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-            train(
-                net,
-                rows,
-                lr=self.learning_rate_init,
-                learning_rate=self.learning_rate,
-                max_epochs=self.layer_max_iter,
-                listeners=self._listeners(self.layer_max_iter),
-                checkpoint=self._checkpoint,
-            )
-        if net.interrupted_:  # a model with layers that have learned nothing is none
-            raise KeyboardInterrupt("Interrupted before all layers were trained.")
-        return [row["train_loss"] for row in net.history]
+
+def _split_outputs(decoder):
+    """The layers of a decoder, the last of them with what ends it."""
+    if not isinstance(decoder[0], nn.Sequential):
+        return split_layers(decoder)
+    network, output = decoder
+    layers = split_layers(network)
+    layers[-1].append(output)
+    return layers

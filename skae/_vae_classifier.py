@@ -8,8 +8,8 @@ from sklearn.utils._param_validation import Interval
 
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._base.conditional import ConditionalMixin
+from skae._base.variational import VariationalBase
 from skae._documented import public
-from skae._vae import VariationalBase
 from skae.modules import VariationalClassifier
 from skae.objectives import SemiSupervisedELBO
 
@@ -235,13 +235,13 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
     def _is_conditional(self):
         return True
 
-    def _make_module(self, rows, statistics, start):
+    def _make_module(self, start):
         n_classes, n_codes = len(self.classes_), 2 * self.n_components
         classifier, _ = self._make_networks(n_classes, self.n_components)
         n_inputs = self.n_components + n_classes
-        parts = self._make_parts(n_codes, n_inputs, statistics)
-        shares = torch.from_numpy(self._class_shares.astype(np.float32))
+        parts = self._make_parts(n_codes, n_inputs)
+        shares = torch.from_numpy(self._known_labels.shares.astype(np.float32))
         return VariationalClassifier(classifier, n_codes, *parts, shares)
 
     def _make_objective(self):
-        return SemiSupervisedELBO(self.classification_weight, self._labelled_share)
+        return SemiSupervisedELBO(self.classification_weight, self._known_labels.labelled_share)

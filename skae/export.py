@@ -317,7 +317,7 @@ def _parts(estimator):
 
 def _order(estimator):
     """Of clusters, which are sorted by size; the network does not know it."""
-    return torch.from_numpy(estimator._order) if is_clusterer(estimator) else None
+    return torch.from_numpy(estimator._clusters.order) if is_clusterer(estimator) else None
 
 
 class _FromRows(nn.Module):
@@ -400,7 +400,7 @@ def _check(estimator, part):
             "such as transformer_, autoencoder_ or a step of a pipeline; for whole pipelines see "
             "register_skl2onnx."
         )
-    if estimator._takes_nan():
+    if estimator._as_fitted("allow_nan", False):
         raise ValueError(
             f"This {name} was fitted with allow_nan=True: how it fills a row depends on which "
             "values are missing, which is no static graph. Fit it with allow_nan=False on rows "

@@ -1,6 +1,5 @@
 """What the autoencoders share: an encoder, a decoder, and their verbs."""
 
-import copy
 from abc import abstractmethod
 from numbers import Integral
 
@@ -12,18 +11,18 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae._base.applying import device_of, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
-from skae._rows.batches import chunks, dense_tensor
 from skae._rows.checks import check_finite, check_network, float_dtype
+from skae._rows.columns import Target
+from skae._rows.scaling import Scaling
 from skae._rows.tensors import tensors_welcome
-from skae._training.device import plain_torch
 from skae.architectures import MLP
 from skae.losses import LINKS
 from skae.modules import Bounded, logistic_offset
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
-TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -67,12 +66,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows. A memory-mapped array is read batch by batch, never copied whole.
-        y : None
-            Ignored, for compatibility with pipelines.
+        y : array-like of shape (n_samples,), default=None
+            Labels, numbers or texts, and -1 where a row has none, for a model that was made with
+            ``conditional=True``. All others ignore it.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the loss. None means equal weights.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Rows to validate on, in place of a part of X.
+            Rows to validate on, in place of a part of X; not with labels.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         Raises
         ------
         ValueError
-            If X, a weight or a parameter is not as described, or if training diverges.
+            If X, y, a weight or a parameter is not as described, or if training diverges.
         TypeError
             If an architecture gives something else than a torch module.
 
@@ -126,7 +126,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
 
     @property
     def _n_features_out(self):
-        return self._started_with["n_components"]
+        return self._start.params["n_components"]
 
     def _make_networks(self, n_outputs, n_inputs):
         """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""
@@ -151,6 +151,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             ),
         )
 
+    def _make_target(self, columns):
+        return Target(self._needs_unit_interval(), columns)
+
     def _needs_unit_interval(self):
         """The parameter that needs X in [0, 1], as text, or None."""
         cost = getattr(self, self._cost)
@@ -160,29 +163,35 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             return "output_activation='logistic'"
         return None
 
-    def _make_outputs(self, statistics):
+    def _make_scaling(self, statistics, target):
+        if target.unit is not None:
+            return Scaling(np.zeros_like(statistics.mean), 1.0)
+        scaling = super()._make_scaling(statistics, target)
+        bounds = statistics.bounds(MIN_BOUND_SHARE, MIN_BOUND_ROWS)
+        if self.output_activation == "auto" and np.isfinite(bounds).any():
+            scaling.bounds = bounds
+        return scaling
+
+    def _make_outputs(self):
         """What ends the decoder, within the loss, and the link, after it; None is the identity."""
-        cost = getattr(self, self._cost)
+        cost, mean = getattr(self, self._cost), self._start.statistics.mean
         if cost in LINKS:
             if self.output_activation == "identity":
                 raise ValueError(
                     f"output_activation='identity' does not go with {self._cost}={cost!r}, which "
                     "compares probabilities. Use 'auto' or 'logistic'."
                 )
-            return logistic_offset(statistics.mean), nn.Sigmoid()
+            return logistic_offset(mean), nn.Sigmoid()
         if self.output_activation == "logistic":
-            return nn.Sequential(logistic_offset(statistics.mean), nn.Sigmoid()), None
-        bounds = statistics.bounds(MIN_BOUND_SHARE, MIN_BOUND_ROWS)
-        if self.output_activation == "identity" or not np.isfinite(bounds).any():
+            return nn.Sequential(logistic_offset(mean), nn.Sigmoid()), None
+        if self.scaling_.bounds is None:
             return None, None
-        limits = [self.scaling_(torch.from_numpy(bound)) for bound in bounds]
-        self.scaling_.bounds = bounds
-        return Bounded(*limits), None
+        return Bounded(*(self.scaling_(torch.from_numpy(b)) for b in self.scaling_.bounds)), None
 
-    def _make_parts(self, n_outputs, n_inputs, statistics):
+    def _make_parts(self, n_outputs, n_inputs):
         """The encoder, the decoder with what ends it within the loss, and the link."""
         encoder, decoder = self._make_networks(n_outputs, n_inputs)
-        output, link = self._make_outputs(statistics)
+        output, link = self._make_outputs()
         return encoder, decoder if output is None else nn.Sequential(decoder, output), link
 
     # Inference.
@@ -241,24 +250,23 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         """
         return self._decode(X)
 
-    def _decode(self, X, *labels):
-        """Rows for codes, and for what else the module's `decode` takes."""
+    def _decode(self, X, y=None):
+        """Rows for codes, as they come or as rows of the classes y."""
         check_is_fitted(self)
+        told = self._tell(X, y)
         Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if Z.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
                 f"{self._n_features_out} (n_components)."
             )
-        decoded = np.empty((Z.shape[0], self.n_features_in_), dtype=Z.dtype)
-        device = self._module_device()
-        with plain_torch(grad=False):
-            for chunk in chunks(Z.shape[0]):
-                z = dense_tensor(Z, chunk).float().to(device)
-                told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
-                x = self.module_.decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
-                decoded[chunk] = self.scaling_.inverse(x).numpy()
-        return check_finite(decoded, "inverse_transform")
+        module = self.module_
+        rows = map_codes(module.decode, Z, told, self.scaling_, device_of(module))
+        return check_finite(rows, "inverse_transform")
+
+    def _tell(self, X, y):
+        """What else the decoder is told of codes X: arrays."""
+        return ()
 
     @tensors_welcome
     def score_samples(self, X):
@@ -281,13 +289,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         ValueError
             As in `transform`, and if the loss needs X in [0, 1] and it is not.
         """
-        check_is_fitted(self)
         return self._score_rows(X, self._row_scores)
 
     def _score_rows(self, X, function):
         """Apply a function of a module and rows in its dtype, ``(batch,)``, to X."""
-        X = self._validate_target(X, reset=False)
-        module, dtype = self._scoring_module()
+        X = self._validate_target(X)
+        module, dtype = in_float64(self.module_, self._row_scores, self.n_features_in_)
         scores = self._map_rows(X, lambda x: function(module, x.to(dtype)))
         return check_finite(scores.astype(np.float64, copy=False), "score_samples")
 
@@ -331,26 +338,21 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         ValueError
             If `n_samples` is below 1.
         """
+        return self._sample(n_samples, random_state)
+
+    def _sample(self, n_samples, random_state, y=None, noise=False):
+        """The verb of all: codes, what the decoder is told beside them, and their rows."""
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        codes = self._draw_codes(n_samples, check_random_state(random_state))
-        return self.inverse_transform(np.asarray(codes, dtype=self._dtype))
+        random_state = check_random_state(random_state)
+        codes = self._draw_codes(n_samples, random_state)
+        y = self._draw_labels(n_samples, random_state) if y is None else y
+        rows = self._decode(np.asarray(codes, dtype=self._start.dtype), y)
+        return self._draw_values(rows, random_state) if noise else rows
 
-    def _scoring_module(self):
-        """The module and the dtype to score in, float64 where that works.
-
-        There the score of a row does not depend on the rows beside it, which in float32 it does in
-        the last digits: sums are taken in another order. But some devices know no float64, and some
-        modules of users are written for float32.
-        """
-        try:
-            with plain_torch(grad=False):
-                module = copy.deepcopy(self.module_).double()
-                row = torch.zeros(1, self.n_features_in_, dtype=torch.float64)
-                self._row_scores(module, row.to(self._module_device()))
-        except (RuntimeError, TypeError):
-            return self.module_, torch.float32
-        return module, torch.float64
+    def _draw_labels(self, n_samples, random_state):
+        """Classes to decode codes as, where the decoder is told those."""
+        return None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,15 +5,17 @@ from numbers import Integral
 
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skae._base.estimator import NeuralEstimator
+from skae._base.labelled import LabelledMixin
 from skae._rows.tensors import tensors_welcome
 
 # Labelled rows in a batch, at most, where the user leaves it to us.
 MAX_LABELLED = 100
 
 
-class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
+class SemiSupervisedClassifier(ClassifierMixin, LabelledMixin, NeuralEstimator):
     """Base class of the classifiers that learn from unlabelled rows as well.
 
     A model's module has `classify`, which gives logits.
@@ -147,10 +149,8 @@ class SemiSupervisedClassifier(ClassifierMixin, NeuralEstimator):
         ValueError
             As in `predict`.
         """
-        return self._probabilities(X)
-
-    def _learns_classes(self):
-        return True
+        check_is_fitted(self)
+        return self._probabilities(self._validate_target(X))
 
     def _n_labelled(self, rows):
         """Labelled rows that are added to a batch."""

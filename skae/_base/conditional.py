@@ -1,21 +1,25 @@
 """Decoders that are told the class beside the code."""
 
 from abc import abstractmethod
-from numbers import Integral
+from dataclasses import replace
 
 import numpy as np
 import torch
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
+from skae._base.holes import Holes
+from skae._base.labelled import KnownLabels, LabelledMixin
 from skae._rows.labels import as_labels, is_labelled, places_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.state import plain_module
 
 
-class ConditionalMixin:
+class ConditionalMixin(Holes):
     """The verbs of an autoencoder whose decoder may be told the class."""
+
+    # Whether codes of rows without a class are decoded in training.
+    _learns_to_decode_unlabelled = False
 
     @abstractmethod
     def _is_conditional(self):
@@ -50,11 +54,14 @@ class ConditionalMixin:
         ValueError
             If X has another number of columns, NaN or infinity, or if y is not as described.
         """
-        check_is_fitted(self)
+        return self._decode(X, y)
+
+    def _tell(self, X, y):
+        """What else the decoder is told of codes X."""
         if not self._is_conditional():
             if y is not None:
                 raise ValueError("y is for models that were fitted with conditional=True.")
-            return self._decode(X)
+            return ()
         if y is None:
             raise ValueError(
                 "The decoder of this model is told the class; codes hold the style only. Give y "
@@ -62,7 +69,7 @@ class ConditionalMixin:
             )
         y = as_labels([y] * len(X) if np.ndim(y) == 0 else y)
         check_consistent_length(X, y)
-        return self._decode(X, self._class_numbers(y))
+        return (self._class_numbers(y),)
 
     def _class_numbers(self, y):
         labelled = is_labelled(y)
@@ -74,7 +81,7 @@ class ConditionalMixin:
                 f"y has labels that fit was not given: {np.unique(y[unknown].tolist())}; the "
                 f"classes are {self._told_classes()}."
             )
-        if not labelled.all() and not self._decodes_unlabelled:
+        if not labelled.all() and not self._known_labels.with_unlabelled:
             raise ValueError(
                 "y has -1, but this model has not learned to decode rows without a class. Give "
                 f"labels of {self._told_classes()} only."
@@ -106,89 +113,38 @@ class ConditionalMixin:
         ValueError
             If `n_samples` is below 1, or if y is not as described.
         """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        random_state = check_random_state(random_state)
-        codes = np.asarray(self._draw_codes(n_samples, random_state), dtype=self._dtype)
-        if y is None and self._is_conditional():
-            y = random_state.choice(self._told_classes(), n_samples, p=self._class_shares)
-        return self.inverse_transform(codes, y)
+        return self._sample(n_samples, random_state, y)
 
-    # Whether the decoder has seen codes without a class.
-    _decodes_unlabelled = False
+    def _draw_labels(self, n_samples, random_state):
+        if not self._is_conditional():
+            return None
+        shares = self._known_labels.shares
+        return random_state.choice(self._told_classes(), n_samples, p=shares)
 
-    def _note_labels(self, rows, stream=False):
+    def _note(self, rows, stream):
+        super()._note(rows, stream)
         if rows.labels is None:
             return
-        labels = rows.labels.cpu().numpy()
-        labelled = labels >= 0
-        weight = np.ones(len(labels)) if rows.raw_weight is None else rows.raw_weight
-        counts = np.bincount(
-            labels[labelled], weight[labelled], minlength=len(self._told_classes())
-        )
-        # Another fit counts anew, but rows without any label say nothing of the classes.
-        if hasattr(self, "net_") and (stream or not labelled.any()):
-            # A model of the first version knows shares only.
-            counts = counts + getattr(self, "_class_counts", self._class_shares)
-        self._class_counts = counts
-        # Classes that are yet to come count as the rarest, or as one row where that is less.
-        rarest = counts[counts > 0].min(initial=weight.mean())
-        shares = np.where(counts > 0, counts, rarest)
-        self._class_shares = shares / shares.sum()
-        self._labelled_share = float(weight[labelled].sum() / weight.sum())
-
-    def _go_on(self, rows, stream):
-        super()._go_on(rows, stream)
-        if rows.labels is not None:
-            self.module_.set_class_shares(torch.from_numpy(self._class_shares))
+        is_new = not hasattr(self, "net_")
+        before = None if is_new else self._known_labels
+        known = KnownLabels.of(rows, len(self._told_classes()), before, stream)
+        decodes = known.with_unlabelled and self._learns_to_decode_unlabelled
+        self._known_labels = replace(known, with_unlabelled=decodes)
+        if not is_new:
+            self.module_.set_class_shares(torch.from_numpy(self._known_labels.shares))
             plain_module(self.net_).objective = self._make_objective()
 
 
-class ConditionalOnRequest(ConditionalMixin):
+class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
     """Adds `conditional`, with which `fit` needs y and the decoder is told the class."""
+
+    _learns_to_decode_unlabelled = True
 
     _conditional_constraints: dict = {"conditional": ["boolean"]}
 
     def __init__(self, *args, conditional, **shared):
         super().__init__(*args, **shared)
         self.conditional = conditional
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    @tensors_welcome
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
-        """Learn to encode and decode X.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. A memory-mapped array is read batch by batch, never copied whole.
-        y : array-like of shape (n_samples,), default=None
-            With `conditional`: labels, numbers or texts, and -1 where a row has none. Otherwise
-            ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the loss. None means equal weights.
-        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Rows to validate on, in place of a part of X; not with `conditional`.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, y, a weight or a parameter is not as described, or if training diverges.
-        TypeError
-            If an architecture gives something else than a torch module.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If training was interrupted after its first epoch; the model is usable. Before that,
-            KeyboardInterrupt is passed on.
-        """
-        return self._fit(X, y, sample_weight, X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
     @tensors_welcome
@@ -226,7 +182,7 @@ class ConditionalOnRequest(ConditionalMixin):
         return self._partial_fit(X, y, sample_weight, classes)
 
     def _is_conditional(self):
-        return self._started_with["conditional"]
+        return self._start.params["conditional"]
 
     def _n_told_classes(self):
         """How many classes the decoder of a new model is told."""
@@ -234,12 +190,6 @@ class ConditionalOnRequest(ConditionalMixin):
 
     def _learns_classes(self):
         return self.conditional
-
-    def _note_labels(self, rows, stream=False):
-        super()._note_labels(rows, stream)
-        if rows.labels is not None:
-            before = hasattr(self, "net_") and self._decodes_unlabelled
-            self._decodes_unlabelled = before or bool((rows.labels < 0).any())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,9 +8,9 @@ import torch
 from scipy import sparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from skae._base.autoencoder import TORCH_DTYPES
+from skae._base.applying import TORCH_DTYPES
+from skae._base.holes import Holes
 from skae._rows.checks import float_dtype
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import forked_seed, plain_torch
@@ -21,7 +21,7 @@ from skae.objectives import Denoising
 MAX_RELATIVE_LEVEL = 1e15
 
 
-class CorruptionMixin:
+class CorruptionMixin(Holes):
     """Adds `denoise`, and the corruption of the input that it undoes, to an autoencoder."""
 
     _corruption_constraints: dict = {
@@ -75,8 +75,7 @@ class CorruptionMixin:
         ValueError
             If X is not as `fit` needs it.
         """
-        check_is_fitted(self)
-        X = self._validate_target(X, reset=False)
+        X = self._validate_target(X)
         dtype = TORCH_DTYPES[np.dtype(float_dtype(X)).name]
         x = torch.from_numpy(X.toarray() if sparse.issparse(X) else np.array(X)).to(dtype)
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
@@ -85,18 +84,19 @@ class CorruptionMixin:
             corrupted = corruption(self.scaling_(x)).to(x.dtype)
             return self.scaling_.inverse(corrupted, clip=False).numpy()
 
-    def _make_corruption(self, statistics):
+    def _make_corruption(self):
         if self.noise != "gaussian" and self.noise_level > 1:
             raise ValueError(
                 f"noise_level={self.noise_level} must be a share in [0, 1] for noise="
                 f"{self.noise!r}. Only Gaussian noise has a standard deviation in units of X."
             )
+        statistics = self._start.statistics
         low, high, clips = statistics.low, statistics.high, self.clip
         if not isinstance(clips, bool | np.bool_):
             low, high = self._clip_range(low)
             clips = True
         # Where values may be missing, a masked one is: it is filled like those.
-        zero = np.full_like(low, np.nan if self.allow_nan else 0.0)
+        zero = np.full_like(low, np.nan if self._as_fitted("allow_nan", False) else 0.0)
         zero, low, high = (self.scaling_(torch.from_numpy(value)) for value in (zero, low, high))
         level = self.noise_level
         if self.noise == "gaussian":
@@ -118,4 +118,4 @@ class CorruptionMixin:
         return np.full_like(low, bounds[0]), np.full_like(low, bounds[1])
 
     def _make_objective(self):
-        return Denoising(self.loss, self.allow_nan)
+        return Denoising(self.loss, self._as_fitted("allow_nan", False))

@@ -57,27 +57,21 @@ class FineTuner(SemiSupervisedClassifier):
         )
         self.transformer = transformer
         self.params = params
-        self.allow_nan = transformer.allow_nan
+        self.allow_nan = transformer._start.params.get("allow_nan", False)
 
-    def _make_fill(self):
-        return self.transformer.module_.fill
+    def _make_target(self, columns):
+        return self.transformer._start.target
 
-    def _standardize(self, X, subset, weight, *, stream=False):
+    def _begin(self, table, stream=False):
         # The encoder knows no other rows than those.
-        self.scaling_, self._started_with = self.transformer.scaling_, {}
-
-    def _needs_unit_interval(self):
-        return self.transformer._needs_unit_interval()
+        self.scaling_, self._start = self.transformer.scaling_, self.transformer._start
 
     def _n_labelled(self, rows):
         return None  # all rows have labels
 
-    def _make_module(self, rows, statistics, start):
+    def _make_module(self, start):
         n_codes = self.transformer._n_features_out
         return EncoderClassifier(self.transformer.module_, n_codes, len(self.classes_))
 
     def _make_objective(self):
         return Classification()
-
-    def _describe_training(self, rows, terms):
-        pass

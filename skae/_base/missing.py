@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from skae._base.applying import device_of
+from skae._base.holes import Holes
 from skae._rows.batches import CHUNK_ROWS, dense_block, standardized
 from skae._rows.tensors import tensors_welcome
 from skae.modules import FillMissing
@@ -19,7 +21,7 @@ EM_STEPS, EM_STEPS_TO_TRY = 10, 4
 MIN_NOISE = 0.01
 
 
-class MissingValuesMixin:
+class MissingValuesMixin(Holes):
     """Adds `allow_nan`, with which NaN in X is "not observed", and `impute`, to an autoencoder."""
 
     _missing_constraints: dict = {"allow_nan": ["boolean"]}
@@ -28,23 +30,21 @@ class MissingValuesMixin:
         super().__init__(*args, **shared)
         self.allow_nan = allow_nan
 
-    def _standardize(self, X, subset, weight, *, stream=False):
-        statistics = super()._standardize(X, subset, weight, stream=stream)
-        if self.allow_nan:
-            if stream:  # the first rows show no bounds
-                nowhere = np.full_like(statistics.low, np.inf)
-                self._range = -nowhere, nowhere
-            self._fill = _learn_to_fill(X, subset, weight, self.scaling_, statistics, self._range)
-        return statistics
+    def _learn_to_fill(self, table, statistics, span):
+        if not self.allow_nan:
+            return None
+        X, subset, weight = table.X, table.subset, table.weight
+        return _learn_to_fill(X, subset, weight, self.scaling_, statistics, span)
 
     def _make_fill(self):
-        return FillMissing(*map(torch.tensor, self._fill))
+        fill = self._start.fill
+        return None if fill is None else FillMissing(*map(torch.tensor, fill))
 
-    def _train(self, rows, *, rows_val=None, **settings):
-        interrupted = super()._train(rows, rows_val=rows_val, **settings)
+    def _after_training(self, table, rows, terms, stream):
+        super()._after_training(table, rows, terms, stream)
         if self.allow_nan:
-            self._share = self._share_of_reconstructions(rows if rows_val is None else rows_val)
-        return interrupted
+            seen, held_out = rows
+            self._share = self._share_of_reconstructions(seen if held_out is None else held_out)
 
     def _share_of_reconstructions(self, rows):
         """How far to go from linear estimates to reconstructions to come nearest to hidden ones."""
@@ -55,7 +55,7 @@ class MissingValuesMixin:
         product = square = 0.0
         with torch.inference_mode():
             for part in kept.repeat(n_times).split(CHUNK_ROWS):
-                x = rows[part.to(rows.device)][0].to(self._module_device())
+                x = rows[part.to(rows.device)][0].to(device_of(self.module_))
                 hidden = torch.rand(x.shape, generator=generator).to(x.device) < TRIED_SHARE
                 hidden &= x.isfinite()
                 linear, found = self._estimates(torch.where(hidden, torch.nan, x))
@@ -98,12 +98,12 @@ class MissingValuesMixin:
             described.
         """
         check_is_fitted(self)
-        if not self._started_with["allow_nan"]:
+        if not self._start.params["allow_nan"]:
             raise ValueError(
                 "impute needs a model that was fitted with allow_nan=True: others take NaN for an "
                 "error."
             )
-        if getattr(self, "conditional", False):
+        if self._start.params.get("conditional", False):
             raise ValueError(
                 "impute knows no classes, which a model with conditional=True needs to decode. Fit "
                 "one with conditional=False, or give it the classes as columns of X."
@@ -114,8 +114,8 @@ class MissingValuesMixin:
         rows = np.flatnonzero(missing.any(axis=1))
         if len(rows):
             expected = torch.from_numpy(self._map_rows(filled[rows], self._expect))
-            expected = self.scaling_.inverse(expected.double()).numpy().clip(*self._range)
-            for name, columns in getattr(self, "_parts", ()):
+            expected = self.scaling_.inverse(expected.double()).numpy().clip(*self._start.span)
+            for name, columns in self._start.target.columns or ():
                 if name == "categorical":  # one category, however little is known of which
                     block = filled[rows][:, columns]
                     expected[:, columns] = _one_category(expected[:, columns], block)

@@ -1,10 +1,15 @@
 """Checks of rows, weights, networks and results, with errors that say what to do."""
 
+import sys
+import warnings
+
 import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight
 
+# Whose lines are no news to who reads a warning.
+_INSIDE = ("skae", "sklearn", "skorch", "torch")
 # What scalers may leave beyond the ends of their range; it does no harm.
 ROUNDING = 1e-6
 
@@ -13,6 +18,14 @@ def float_dtype(X):
     """The floating dtype of results for X: float64 where values may need it, else float32."""
     fits = X.dtype.itemsize <= 2 or X.dtype.newbyteorder("=") == np.float32
     return np.float32 if fits else np.float64
+
+
+def warn_user(message, category=UserWarning):
+    """Warn at the line of the user's that has led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def check_weights(X, sample_weight):

@@ -1,9 +1,11 @@
 """Which columns have which likelihood."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from skae._rows.batches import chunks, dense_block
-from skae._rows.checks import ROUNDING, extremes
+from skae._rows.checks import ROUNDING, check_unit_interval, extremes
 
 # What the probabilities of a row may differ from 1 by, together.
 SUM_ROUNDING = 1e-3
@@ -14,6 +16,29 @@ RANGES = {
     "negative_binomial": (0, np.inf),
     "poisson": (0, np.inf),
 }
+
+
+@dataclass(frozen=True)
+class Target:
+    """What rows are as something to reproduce, and with it which rows can be.
+
+    Parameters
+    ----------
+    unit : str or None
+        The parameter that needs values in [0, 1], as text.
+    columns : list of (str, integer array) or None
+        Which columns have which likelihood.
+    """
+
+    unit: str | None = None
+    columns: list | None = None
+
+    def check(self, X):
+        """Refuse rows that the loss is not defined for."""
+        if self.unit is not None:
+            check_unit_interval(X, self.unit)
+        elif self.columns is not None:
+            check_ranges(X, self.columns)
 
 
 def resolve_columns(pairs, known, n_features, feature_names=None):

@@ -6,15 +6,16 @@ import inspect
 import math
 import re
 import types
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
+from skorch.callbacks import Callback
 
 from skae._files import Decoder, import_safetensors, read, write
 from skae._rows.batches import chunks, dense_block
+from skae._rows.checks import warn_user
 from skae._training.state import pack, to_arrays, to_tensors, unpack
 
 # Rows are told apart by so many bytes of them, spread evenly.
@@ -50,9 +51,8 @@ class Checkpoint:
             content, arrays = read(self.path)
             trainings = Decoder(arrays)(content["trainings"])
         except Exception as error:  # whatever a damaged file leads to
-            warnings.warn(
+            warn_user(
                 f"The checkpoint {self.path} is damaged, so training starts again: {error}",
-                stacklevel=6,
             )
         else:
             self.trainings = trainings
@@ -83,10 +83,9 @@ class Checkpoint:
         for name, generator in _generators(net).items():
             generator.set_state(torch.from_numpy(state["generators"][name]))
         if net.reports_batches_:
-            warnings.warn(
+            warn_user(
                 "Training goes on from a checkpoint, but callbacks begin anew: what they knew of "
                 "earlier epochs is not there.",
-                stacklevel=2,
             )
 
     def keep(self, net, keep_best):
@@ -108,10 +107,9 @@ class Checkpoint:
             write(self.path, {"trainings": self.trainings}, sync=False)
         except (OSError, TypeError) as error:
             if not self.failed:
-                warnings.warn(
+                warn_user(
                     f"The checkpoint {self.path} can not be written: {error}. Training goes on; "
                     "if it is killed, it starts again from an earlier epoch.",
-                    stacklevel=2,
                 )
             self.failed = True
 
@@ -134,23 +132,42 @@ def _generators(net):
     return generators
 
 
-def key_of_fit(estimator, random_state, *tables):
-    """What tells a fit from another one: the class, its parameters, what it has learned, rows.
+def open_checkpoint(folder, name, params, net, random_state, tables):
+    """The checkpoint of a fit in a folder; None where no folder is given.
+
+    The other parameters are those of `key_of_fit`.
+    """
+    if folder is None:
+        return None
+    if random_state is np.random.mtrand._rand:
+        raise ValueError(
+            "checkpoint needs random_state: without it no fit is the same as the one that "
+            "was killed. Set random_state to an integer."
+        )
+    return Checkpoint(folder, key_of_fit(name, params, net, random_state, tables))
+
+
+def key_of_fit(name, params, net, random_state, tables):
+    """What tells a fit from another one.
 
     Parameters
     ----------
-    estimator : NeuralEstimator
+    name : str
+        Of the class.
+    params : dict
+        Of the estimator.
+    net : ObjectiveNet or None
+        What it has learned.
     random_state : RandomState
         The generator of the fit.
-    *tables : array, CSR matrix or None
+    tables : list of arrays, CSR matrices and None
         What it is given.
     """
-    digest = hashlib.sha256(f"{type(estimator).__name__} {torch.__version__}".encode())
-    params = estimator.get_params(deep=False)
+    digest = hashlib.sha256(f"{name} {torch.__version__}".encode())
     _add(digest, {name: value for name, value in params.items() if name not in _OUTSIDE})
     _add(digest, random_state.get_state(legacy=False))
-    if hasattr(estimator, "net_"):
-        packed = pack(estimator.net_, with_optimizers=True)
+    if net is not None:
+        packed = pack(net, with_optimizers=True)
         _add(digest, [packed["module"], packed["training"], len(packed["history"])])
     for table in tables:
         if table is None:
@@ -161,7 +178,7 @@ def key_of_fit(estimator, random_state, *tables):
         seen = np.linspace(0, n_rows - 1, min(n_rows, max(1, MAX_SEEN_BYTES // row_bytes)))
         for chunk in chunks(len(seen)):
             digest.update(np.ascontiguousarray(dense_block(table, seen.astype(int)[chunk])))
-    return f"{type(estimator).__name__}-{digest.hexdigest()[:16]}"
+    return f"{name}-{digest.hexdigest()[:16]}"
 
 
 def _add(digest, value, inside=()):
@@ -224,3 +241,26 @@ def _source(cls):
         return inspect.getsource(cls).encode()
     except (OSError, TypeError):
         return b""
+
+
+class Keep(Callback):
+    """Keep the state of training in a file after each epoch; begin from it, if there is one.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    keep_best : KeepBest or None
+    """
+
+    hears_batches = False
+
+    def __init__(self, checkpoint, keep_best):
+        self.checkpoint, self.keep_best = checkpoint, keep_best
+
+    def on_train_begin(self, net, **kwargs):
+        """Go to where the last one was."""
+        self.checkpoint.resume(net, self.keep_best)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write."""
+        self.checkpoint.keep(net, self.keep_best)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import torch
 from sklearn.base import is_classifier
+from skorch.callbacks import Callback
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -181,3 +182,29 @@ def can_show_bar():
     # There may be no stream, or one without it.
     streams = [getattr(stream, "isatty", bool)() for stream in (sys.stdout, sys.stderr)]
     return all(streams) or (shell is not None and "IPKernelApp" in shell.config)
+
+
+class Tell(Callback):
+    """Tell others of each epoch; any of them may ask for the end.
+
+    Parameters
+    ----------
+    listeners : list
+        Objects with ``epoch_begins(net)``, ``epoch_ends(net) -> bool`` and ``close()``.
+    """
+
+    hears_batches = False
+
+    def __init__(self, listeners):
+        self.listeners = listeners
+
+    def on_epoch_begin(self, net, **kwargs):
+        """An epoch begins."""
+        for listener in self.listeners:
+            listener.epoch_begins(net)
+
+    def on_epoch_end(self, net, **kwargs):
+        """An epoch has ended."""
+        wishes = [listener.epoch_ends(net) for listener in self.listeners]
+        if any(wishes):
+            net.stop()

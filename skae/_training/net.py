@@ -1,44 +1,27 @@
-"""The skorch net that trains every model: the only file that imports skorch."""
+"""The skorch net that trains every model: a step, and an epoch."""
 
-import copy
 import functools
 import math
 import operator
-import os
-import warnings
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler
-from skorch.helper import predefined_split
+from skorch.callbacks import EpochTimer
 from torch import nn
 
-from skae._rows.batches import BatchIterator
 from skae._training.device import forked_seed
-from skae._training.optimizer import FusedAdam
-from skae._training.processes import SharingMixin
+from skae._training.interrupts import watch_for_interrupts
 
-# Settings of the net that are parameters of the estimators under another name.
-RESERVED = {
-    "callbacks": "callbacks",
-    "criterion": "loss",
-    "device": "device",
-    "learning_rate": "learning_rate",
-    "lr": "learning_rate_init",
-    "max_epochs": "max_iter",
-    "module": "architecture",
-    "train_split": "X_val or validation_fraction",
-}
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
-# By how many standard errors training must be better than the floor, and how many more it takes
-# divided by the number of rows, for the spread of a few rows is known badly.
-SURE, SURE_OF_FEW = 0.5, 5
 
 
 class TrainingDiverged(ValueError):
     """Training ended in infinite or undefined numbers."""
+
+
+class _TrainingEnds(Exception):
+    """Somebody has asked for the end of the training, after a whole epoch."""
 
 
 class TrainingModule(nn.Module):
@@ -103,19 +86,38 @@ class ObjectiveNet(NeuralNet):
         self.steps_per_epoch_ = len(self.get_iterator(X, training=True))
         # A weight of the objective's own may depend on how far training is.
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
-        own = (EpochTimer, Keep, KeepBest, Tell)
-        self.reports_batches_ = not all(isinstance(cb, own) for _, cb in self.callbacks_)
+        self.reports_batches_ = not all(_is_own(callback) for _, callback in self.callbacks_)
+
+    def fit_loop(self, *args, **kwargs):
+        """All epochs, or those until somebody asks for the end or presses Ctrl-C."""
+        with watch_for_interrupts() as self.keyboard_:
+            try:
+                super().fit_loop(*args, **kwargs)
+            except _TrainingEnds:
+                pass
+            except KeyboardInterrupt:
+                self.interrupted_ = True
+        return self
 
     def notify(self, method_name, **kwargs):
         """End training where that was asked for, but only when everybody has heard of the epoch."""
-        try:
-            super().notify(method_name, **kwargs)
-        except KeyboardInterrupt:
-            # Callbacks of the user's end training like this, too; skae's own never do.
-            self.interrupted_ = not self.reports_batches_
-            raise
+        getattr(self, method_name)(self, **kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt as wish:
+                # Between epochs it is how callbacks for skorch ask for the end, if nobody has
+                # pressed Ctrl-C while they were at it; ours never do.
+                asks = method_name in ("on_epoch_begin", "on_epoch_end") and not _is_own(callback)
+                if not asks or self.keyboard_.interrupted:
+                    raise
+                raise _TrainingEnds from wish
         if method_name == "on_epoch_end" and self._is_over():
-            raise KeyboardInterrupt  # what skorch's own callbacks raise to end training
+            raise _TrainingEnds
+
+    def stop(self):
+        """End training after this epoch."""
+        self.stops_ = True
 
     def _is_over(self):
         return self.stops_
@@ -273,14 +275,10 @@ class ObjectiveNet(NeuralNet):
         """One pass over the batches; the mean of each term goes to the history."""
         if iterator is None:
             return
-        try:
-            if training:
-                terms = self.mean_terms(iterator, training, prefix, step_fn)
-            else:
-                terms = self.validate(iterator)
-        except KeyboardInterrupt:
-            self.interrupted_ = True
-            raise
+        if training:
+            terms = self.mean_terms(iterator, training, prefix, step_fn)
+        else:
+            terms = self.validate(iterator)
         self.last_terms_ = terms
         for name, value in terms.items():
             self.history.record(f"{prefix}_{name}", value)
@@ -304,314 +302,6 @@ class ObjectiveNet(NeuralNet):
         return terms
 
 
-class SharedNet(SharingMixin, ObjectiveNet):
-    """A net that several processes train together."""
-
-
-class KeepBest(Callback):
-    """Keep the weights of the best validation loss, the start's included; stop on a plateau.
-
-    Where there is a floor, an epoch is kept only if it is better than that by more than the
-    held-out rows may show by chance: few rows say little, and there are many epochs to pick a lucky
-    one from.
-
-    Parameters
-    ----------
-    patience : int or inf
-        Epochs without progress after which training stops.
-    tol : float
-        What counts as progress, relative to the best loss.
-    floor : ObjectiveNet or None
-        A net that takes the place of the start where no epoch is surely better.
-    """
-
-    def __init__(self, patience, tol, floor=None):
-        self.patience, self.tol, self.floor = patience, tol, floor
-
-    def on_train_begin(self, net, **kwargs):
-        """Forget the last training."""
-        self.best_terms_, self.best_weights_, self.floor_terms_ = None, None, None
-
-    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
-        """Judge the start before the first epoch: training must not end worse."""
-        iterator = net.get_iterator(dataset_valid, training=False)
-        if self.floor is not None and self.floor_terms_ is None:
-            self.floor_terms_ = self.floor.validate(iterator)
-        if self.best_weights_ is None and not self._is_warming_up(net):
-            terms = net.validate(iterator)
-            self.target_, self.waited_ = terms["loss"], 0
-            self._keep(net, self.floor_terms_ or terms, len(net.history) - 1)
-
-    def _is_warming_up(self, net):
-        """Whether the objective is not yet the one that the model is judged by."""
-        return len(net.history) <= getattr(net.module_.objective, "warmup_epochs", 0)
-
-    def _keep(self, net, terms, n_epochs):
-        self.best_terms_, net.best_epoch_ = terms, n_epochs
-        self.best_weights_ = copy.deepcopy(dict(net.module_.state_dict()))
-
-    def on_epoch_end(self, net, **kwargs):
-        """Compare the epoch with the best one."""
-        if self._is_warming_up(net):
-            return
-        row = net.history[-1]
-        loss = row["valid_loss"]
-        # Written so that a start of NaN is worse than anything.
-        if not loss >= self.best_terms_["loss"] and (
-            self.floor is None or self._is_sure(self.floor.row_losses_ - net.row_losses_)
-        ):
-            terms = {name: row[f"valid_{name}"] for name in self.best_terms_}
-            self._keep(net, terms, len(net.history))
-        if not loss >= self.target_ - self.tol * abs(self.target_):
-            self.target_, self.waited_ = loss, 0
-        else:
-            self.waited_ += 1
-        net.stops_ = self.waited_ >= self.patience
-
-    def known(self):
-        """What it knows after an epoch, as a dictionary of attributes."""
-        known = "best_terms_", "best_weights_", "target_", "waited_"
-        return {name: value for name, value in vars(self).items() if name in known}
-
-    @staticmethod
-    def _is_sure(gains):
-        gains = gains.double()
-        error = gains.std() / len(gains) ** 0.5 if len(gains) > 1 else 0.0
-        return not gains.mean() <= (SURE + SURE_OF_FEW / len(gains)) * error
-
-    def on_train_end(self, net, **kwargs):
-        """Give the net its best weights."""
-        if self.best_weights_ is not None:
-            net.module_.load_state_dict(self.best_weights_)
-            self.best_weights_ = None
-
-
-class Keep(Callback):
-    """Keep the state of training in a file after each epoch; begin from it, if there is one.
-
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-    keep_best : KeepBest or None
-    """
-
-    def __init__(self, checkpoint, keep_best):
-        self.checkpoint, self.keep_best = checkpoint, keep_best
-
-    def on_train_begin(self, net, **kwargs):
-        """Go to where the last one was."""
-        self.checkpoint.resume(net, self.keep_best)
-
-    def on_epoch_end(self, net, **kwargs):
-        """Write."""
-        self.checkpoint.keep(net, self.keep_best)
-
-
-class Tell(Callback):
-    """Tell others of each epoch; any of them may ask for the end.
-
-    Parameters
-    ----------
-    listeners : list
-        Objects with ``epoch_begins(net)``, ``epoch_ends(net) -> bool`` and ``close()``.
-    """
-
-    def __init__(self, listeners):
-        self.listeners = listeners
-
-    def on_epoch_begin(self, net, **kwargs):
-        """An epoch begins."""
-        for listener in self.listeners:
-            listener.epoch_begins(net)
-
-    def on_epoch_end(self, net, **kwargs):
-        """An epoch has ended."""
-        wishes = [listener.epoch_ends(net) for listener in self.listeners]
-        net.stops_ = net.stops_ or any(wishes)
-
-
-def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
-    """An initialized net.
-
-    Parameters
-    ----------
-    model : nn.Module
-    objective : callable
-        ``(model, x, y) -> {"term": (batch,)}``.
-    callbacks : list of skorch callbacks or None
-        The user's; they come before those of a single training.
-    net_params : dict or None
-        Merged last into the settings of the net.
-    **settings
-        Of `ObjectiveNet`.
-    """
-    net_params = net_params or {}
-    for name in net_params:
-        if name in RESERVED:
-            raise ValueError(
-                f"net_params may not have {name!r}: set the parameter {RESERVED[name]} instead."
-            )
-    settings = {
-        "criterion": nn.Identity,
-        "optimizer": FusedAdam,
-        "iterator_train": BatchIterator,
-        "iterator_train__shuffle": True,
-        "iterator_valid": BatchIterator,
-        "train_split": None,
-        "use_caching": False,  # there are no outputs of batches to score twice
-        "callbacks": list(callbacks or []),
-        "verbose": 0,  # who wants to hear of epochs listens: see `train`
-        **settings,
-        **net_params,
-    }
-    _check_optimizer(settings["optimizer"])
-    kernels = {"optimizer__foreach", "optimizer__fused"}
-    if settings["optimizer"] in (torch.optim.Adam, torch.optim.AdamW) and not kernels & {*settings}:
-        settings["optimizer__fused"] = True
-    for callback in settings["callbacks"]:
-        named = callback[-1] if isinstance(callback, tuple) else callback
-        if not hasattr(named, "on_train_begin"):
-            raise ValueError(
-                f"callbacks has {callback!r}, which is no skorch callback: give objects of "
-                "skorch.callbacks or of classes derived from skorch.callbacks.Callback."
-            )
-    module = TrainingModule(model, objective)
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise ValueError(
-            "There is nothing to train: neither the encoder nor the decoder of the architecture "
-            "has a parameter."
-        )
-    accelerator = settings.pop("accelerator", None)
-    if accelerator is not None:
-        _check_accelerator(accelerator, settings["device"])
-        if accelerator.num_processes > 1:
-            return SharedNet(module, accelerator=accelerator, **settings).initialize()
-    return ObjectiveNet(module, **settings).initialize()
-
-
-def _check_accelerator(accelerator, device):
-    if accelerator.mixed_precision != "no" or accelerator.gradient_accumulation_steps != 1:
-        raise ValueError(
-            "net_params has an accelerator with mixed_precision or gradient_accumulation_steps, "
-            "but it is for training in several processes only. Leave these settings out."
-        )
-    n_started = int(os.environ.get("WORLD_SIZE", 1))
-    if accelerator.num_processes == 1 < n_started:
-        raise ValueError(
-            f"The accelerator knows of one process, but {n_started} were started: each would train "
-            "for itself. Where there is no GPU accelerate must be told so: Accelerator(cpu=True)."
-        )
-    own, device = accelerator.device, torch.device(device)
-    if own.type != device.type or (None not in (own.index, device.index) and own != device):
-        raise ValueError(
-            f"The accelerator of this process is on {own}, but the estimator on {device}. Set "
-            "device=accelerator.device."
-        )
-
-
-def _check_optimizer(optimizer):
-    steps_alone = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
-    if not steps_alone or issubclass(optimizer, torch.optim.LBFGS):
-        raise ValueError(
-            f"net_params has optimizer={optimizer!r}, but it must be a class of torch.optim, other "
-            "than LBFGS, which needs several evaluations a step. Set its options with "
-            "'optimizer__...'."
-        )
-
-
-def _check_schedule(net):
-    if net.learning_rate == "annealed" and any(
-        isinstance(callback, LRScheduler) for _, callback in net.callbacks_
-    ):
-        raise ValueError(
-            "callbacks has an LRScheduler, which would fight with learning_rate='annealed'. Set "
-            "learning_rate='constant' and leave the course to the callback."
-        )
-
-
-def train(
-    net,
-    rows,
-    *,
-    lr,
-    learning_rate,
-    max_epochs,
-    rows_val=None,
-    patience=None,
-    tol=0.0,
-    floor=None,
-    listeners=(),
-    checkpoint=None,
-):
-    """Train an initialized net on `rows` for at most `max_epochs`.
-
-    Parameters
-    ----------
-    net : ObjectiveNet
-    rows, rows_val : Rows
-        What to learn from, and what to validate on or None.
-    lr : float
-        The learning rate, or its peak.
-    learning_rate : {"constant", "annealed"}
-    max_epochs : int
-    patience : int or None
-        If given, the best epoch on `rows_val` is kept and training stops after this many epochs
-        without progress.
-    tol : float
-        What counts as progress, relative to the best loss.
-    floor : ObjectiveNet or None
-        What an epoch must surely be better than on `rows_val` to be kept. If none is, the terms are
-        those of the floor, and it is for the caller to take it.
-    listeners : list
-        Who hears of each epoch: see `Tell`.
-    checkpoint : Checkpoint or None
-        Where the state is kept after each epoch, and read if there is one.
-
-    Returns
-    -------
-    terms : dict
-        The mean terms of the kept model, on `rows_val` if there are any.
-    """
-    net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
-    _check_schedule(net)
-    net.train_split = None if rows_val is None else predefined_split(rows_val)
-    n_epochs = max_epochs
-    keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol, floor)
-    # First, so that it sees an epoch after which a callback of the user's ends training.
-    first = [] if keep_best is None else [("keep_best", keep_best)]
-    last = [("tell", Tell(listeners))] if listeners else []
-    if checkpoint is not None:
-        if isinstance(net, SharedNet):
-            raise ValueError(
-                "checkpoint is for training in one process, but net_params has an accelerator of "
-                "several. Leave one of them out."
-            )
-        last.append(("keep", Keep(checkpoint, keep_best)))
-        n_done, stopped = checkpoint.next_training()
-        n_epochs = 0 if stopped else max_epochs - n_done
-    users = net.callbacks_
-    try:
-        net.callbacks_ = [*first, *users, *last]
-        net.partial_fit(rows, epochs=n_epochs)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise ValueError(
-            "A batch normalization was given a single row, which has no spread. Let batch_size and "
-            "any labelled_batch_size be 2 or more, give two labelled rows or more, or normalize by "
-            "LayerNorm in the architecture."
-        ) from error
-    finally:
-        net.callbacks_, net.train_split, net.row_losses_ = users, None, None
-        for listener in listeners:
-            listener.close()
-    if net.last_terms_ is None:  # skorch ends training quietly on an interruption
-        raise KeyboardInterrupt("Interrupted before the first epoch ended.")
-    if net.interrupted_:
-        warnings.warn(
-            f"Training was interrupted in epoch {len(net.history)}; the model is that of "
-            f"{'the best epoch so far' if keep_best else 'the last step'}.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    return (keep_best and keep_best.best_terms_) or net.last_terms_
+def _is_own(callback):
+    """Whether a callback is none of the user's: ours say that they hear of whole epochs only."""
+    return isinstance(callback, EpochTimer) or not getattr(callback, "hears_batches", True)

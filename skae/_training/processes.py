@@ -5,10 +5,11 @@ import zlib
 import torch
 
 from skae._rows.batches import BatchIterator
+from skae._training.net import ObjectiveNet
 
 
-class SharingMixin:
-    """Makes of an `ObjectiveNet` one that several processes train, each on its part of a batch.
+class SharedNet(ObjectiveNet):
+    """A net that several processes train together, each on its part of a batch.
 
     All of them hold the same rows, and are at the same weights after each step, for they add up
     their gradients first. What a batch is does not depend on how many they are, so the result is

@@ -38,6 +38,14 @@ def restore(net, state):
     del net.history[n_epochs:]
 
 
+def take_record(net, of):
+    """Give a net that was not trained the record of a training that has come to nothing better."""
+    for name in ("history_", "best_epoch_", "interrupted_", "lowest_"):
+        setattr(net, name, getattr(of, name))
+    net.row_losses_ = None
+    return net
+
+
 def pack(net, *, with_optimizers):
     """A trained net as plain arrays and lists; optimizers only where training is to go on."""
     return {

@@ -103,21 +103,27 @@ class LinearPlusNetwork(nn.Module):
 
     Parameters
     ----------
-    weight : tensor of shape (n_outputs, n_inputs)
-    bias : tensor of shape (n_outputs,)
+    n_inputs, n_outputs : int
+        Widths. The linear map is zero until `begin_at` says what it is.
     network : nn.Module
         (batch, n_inputs) -> (batch, n_outputs), which ends in a `torch.nn.Linear`.
     """
 
-    def __init__(self, weight, bias, network):
+    def __init__(self, n_inputs, n_outputs, network):
         super().__init__()
-        self.linear = nn.Linear(weight.shape[1], weight.shape[0])
+        # It draws no random weights that nobody would see.
+        self.linear = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
         self.network = network
         with torch.no_grad():
-            self.linear.weight.copy_(weight)
-            self.linear.bias.copy_(bias)
             network[-1].weight.zero_()
             network[-1].bias.zero_()
+        self.begin_at(torch.zeros(n_outputs, n_inputs), torch.zeros(n_outputs))
+
+    @torch.no_grad()
+    def begin_at(self, weight, bias):
+        """Set the linear map, ``(n_outputs, n_inputs)`` and ``(n_outputs,)``."""
+        self.linear.weight.copy_(weight)
+        self.linear.bias.copy_(bias)
 
     def forward(self, x):
         """``(batch, n_inputs) -> (batch, n_outputs)``."""

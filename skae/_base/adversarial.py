@@ -1,0 +1,83 @@
+"""What the adversarial autoencoders share: codes that follow a prior by a game."""
+
+from abc import abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval
+from torch import nn
+
+from skae._base.conditional import ConditionalMixin
+from skae._base.prior import PriorMixin
+from skae._base.reconstruction import ReconstructionAutoencoder
+from skae.architectures._activations import dense_layers
+from skae.architectures._mlp import layer_sizes
+from skae.losses import LOSSES
+from skae.modules import AdversarialClassifierModule
+
+
+class AdversarialBase(PriorMixin, ConditionalMixin, ReconstructionAutoencoder):
+    """Base class of the adversarial autoencoders: codes that follow a prior."""
+
+    _parameter_constraints: dict = {
+        **ReconstructionAutoencoder._parameter_constraints,
+        **PriorMixin._prior_constraints,
+        "discriminator_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, discriminator_layer_sizes, **shared):
+        super().__init__(n_components, **shared)
+        self.discriminator_layer_sizes = discriminator_layer_sizes
+
+    def _make_discriminator(self, n_inputs):
+        sizes = (n_inputs, *layer_sizes(self.discriminator_layer_sizes), 1)
+        return nn.Sequential(*dense_layers(sizes, self.activation))
+
+    def _row_scores(self, module, x):
+        loss, z = LOSSES[self._start.params["loss"]], module.encode(x)
+        numbers = range(max(1, module.n_classes))
+        told = (torch.full((len(x),), number, device=x.device) for number in numbers)
+        losses = torch.stack([loss(x, module.output(z, y)) for y in told])
+        return -losses.min(dim=0).values * self._loss_unit()
+
+
+class AdversarialClassesBase(AdversarialBase):
+    """Base class of those with a code for the class, beside the style."""
+
+    _parameter_constraints: dict = {
+        **AdversarialBase._parameter_constraints,
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+    }
+
+    @abstractmethod
+    def __init__(self, n_components, *, noise_level, **shared):
+        super().__init__(n_components, **shared)
+        self.noise_level = noise_level
+
+    def _is_conditional(self):
+        return True
+
+    def _make_norm(self, n_classes):
+        return nn.Identity()
+
+    def _make_module(self, start):
+        shares = self._known_labels.shares
+        n_classes = len(shares)
+        n_codes = self.n_components + n_classes
+        encoder, decoder, link = self._make_parts(n_codes, n_codes)
+        # Where rows are not standardized, for a loss that needs [0, 1], the unit is not 1.
+        unit = (self._start.statistics.scaling().scale / self.scaling_.scale).item()
+        return AdversarialClassifierModule(
+            encoder,
+            self._make_norm(n_classes),
+            self._make_discriminator(n_classes),
+            torch.from_numpy(shares.astype(np.float32)),
+            self.noise_level * unit,
+            decoder,
+            link,
+            self._make_discriminator(self.n_components),
+            self._make_prior(),
+            n_classes,
+        )

@@ -1,0 +1,36 @@
+"""Codes that follow a prior."""
+
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from skae._base.holes import Holes
+from skae._priors import PRIORS, SampledPrior
+from skae._training.device import forked_seed, plain_torch
+
+
+class PriorMixin(Holes):
+    """Adds `prior` and `prior_scale`; `sample` draws from the prior that the module has."""
+
+    _prior_constraints: dict = {
+        "prior": [StrOptions(set(PRIORS)), callable, HasMethods(["sample"])],
+        "prior_scale": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, *args, prior, prior_scale, **shared):
+        super().__init__(*args, **shared)
+        self.prior = prior
+        self.prior_scale = prior_scale
+
+    def _make_prior(self):
+        named = isinstance(self.prior, str)
+        prior = PRIORS[self.prior](self.prior_scale) if named else SampledPrior(self.prior)
+        prior.draw(2, self.n_components)  # one that does not work should say so now
+        return prior
+
+    def _draw_codes(self, n_samples, random_state):
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
+            return self.module_.prior.draw(n_samples, self._n_features_out).numpy()

@@ -1,0 +1,79 @@
+"""A table to learn from, and how it is divided."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skae._rows.batches import Rows
+from skae._rows.columns import Target
+from skae._rows.labels import hold_out_of_each
+
+
+@dataclass(frozen=True)
+class Table:
+    """Checked rows, and what is known of them.
+
+    Parameters
+    ----------
+    X : array or CSR matrix of shape (n_samples, n_features)
+    target : Target
+        What X is as something to reproduce.
+    subset : integer array
+        The rows of X that count: those to learn from, then those that are held out.
+    weight : array of shape (n_samples,) or None
+    labels : integer array of shape (n_samples,) or None
+        Class numbers, -1 where there is no label.
+    X_val : array or CSR matrix or None
+        Rows to validate on, in place of a part of X.
+    n_train : int or None
+        How many of `subset` are to learn from; None means all.
+    """
+
+    X: object
+    target: Target
+    subset: np.ndarray
+    weight: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    X_val: object = None
+    n_train: int | None = None
+
+    def held_out(self, fraction, random_state, judged_by_labels=False):
+        """The same table with a fraction of its rows held out.
+
+        Where they are `judged_by_labels` some of them must have one.
+        """
+        n_rows = len(self.subset)
+        if self.X_val is not None or n_rows < 3:
+            return self
+        drawn = random_state.permutation(self.subset)
+        # One row would show no spread; one alone can not be learned from.
+        n_val = max(min(2, n_rows - 2), int(fraction * n_rows))
+        if self.labels is not None:
+            held = hold_out_of_each(self.labels[drawn], fraction)
+            if judged_by_labels and not (held & (self.labels[drawn] >= 0)).any():
+                raise ValueError(
+                    "early_stopping=True holds out labelled rows to judge by, but no class has "
+                    "two. Label more rows, or set early_stopping=False."
+                )
+            drawn, n_val = drawn[np.argsort(held, kind="stable")], held.sum()
+        parts = drawn[: n_rows - n_val], drawn[n_rows - n_val :]
+        # In order, since a file is read from front to back.
+        subset = np.concatenate([np.sort(part) for part in parts])
+        return replace(self, subset=subset, n_train=n_rows - n_val)
+
+    def rows(self, scaling, device):
+        """All rows, those to learn from, and those to validate on or None, as `Rows`."""
+        all_rows = Rows(
+            self.X,
+            scaling,
+            subset=self.subset,
+            weight=self.weight,
+            labels=self.labels,
+            device=device,
+        )
+        if self.X_val is not None:
+            return all_rows, all_rows, Rows(self.X_val, scaling, device=device)
+        if self.n_train in (None, len(self.subset)):
+            return all_rows, all_rows, None
+        parts = slice(self.n_train), slice(self.n_train, None)
+        return all_rows, *(all_rows.part(part) for part in parts)

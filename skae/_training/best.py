@@ -1,0 +1,90 @@
+"""Early stopping: what is kept of a training, and when it ends."""
+
+import copy
+
+from skorch.callbacks import Callback
+
+# By how many standard errors training must be better than the floor, and how many more it takes
+# divided by the number of rows, for the spread of a few rows is known badly.
+SURE, SURE_OF_FEW = 0.5, 5
+
+
+class KeepBest(Callback):
+    """Keep the weights of the best validation loss, the start's included; stop on a plateau.
+
+    Where there is a floor, an epoch is kept only if it is better than that by more than the
+    held-out rows may show by chance: few rows say little, and there are many epochs to pick a lucky
+    one from.
+
+    Parameters
+    ----------
+    patience : int or inf
+        Epochs without progress after which training stops.
+    tol : float
+        What counts as progress, relative to the best loss.
+    floor : ObjectiveNet or None
+        A net that takes the place of the start where no epoch is surely better.
+    """
+
+    hears_batches = False
+
+    def __init__(self, patience, tol, floor=None):
+        self.patience, self.tol, self.floor = patience, tol, floor
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget the last training."""
+        self.best_terms_, self.best_weights_, self.floor_terms_ = None, None, None
+
+    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+        """Judge the start before the first epoch: training must not end worse."""
+        iterator = net.get_iterator(dataset_valid, training=False)
+        if self.floor is not None and self.floor_terms_ is None:
+            self.floor_terms_ = self.floor.validate(iterator)
+        if self.best_weights_ is None and not self._is_warming_up(net):
+            terms = net.validate(iterator)
+            self.target_, self.waited_ = terms["loss"], 0
+            self._keep(net, self.floor_terms_ or terms, len(net.history) - 1)
+
+    def _is_warming_up(self, net):
+        """Whether the objective is not yet the one that the model is judged by."""
+        return len(net.history) <= getattr(net.module_.objective, "warmup_epochs", 0)
+
+    def _keep(self, net, terms, n_epochs):
+        self.best_terms_, net.best_epoch_ = terms, n_epochs
+        self.best_weights_ = copy.deepcopy(dict(net.module_.state_dict()))
+
+    def on_epoch_end(self, net, **kwargs):
+        """Compare the epoch with the best one."""
+        if self._is_warming_up(net):
+            return
+        row = net.history[-1]
+        loss = row["valid_loss"]
+        # Written so that a start of NaN is worse than anything.
+        if not loss >= self.best_terms_["loss"] and (
+            self.floor is None or self._is_sure(self.floor.row_losses_ - net.row_losses_)
+        ):
+            terms = {name: row[f"valid_{name}"] for name in self.best_terms_}
+            self._keep(net, terms, len(net.history))
+        if not loss >= self.target_ - self.tol * abs(self.target_):
+            self.target_, self.waited_ = loss, 0
+        else:
+            self.waited_ += 1
+        if self.waited_ >= self.patience:
+            net.stop()
+
+    def known(self):
+        """What it knows after an epoch, as a dictionary of attributes."""
+        known = "best_terms_", "best_weights_", "target_", "waited_"
+        return {name: value for name, value in vars(self).items() if name in known}
+
+    @staticmethod
+    def _is_sure(gains):
+        gains = gains.double()
+        error = gains.std() / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+        return not gains.mean() <= (SURE + SURE_OF_FEW / len(gains)) * error
+
+    def on_train_end(self, net, **kwargs):
+        """Give the net its best weights."""
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
+            self.best_weights_ = None

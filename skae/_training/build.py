@@ -1,0 +1,112 @@
+"""Nets for training, and what they may not be made of."""
+
+import os
+
+import torch
+from torch import nn
+
+from skae._rows.batches import BatchIterator
+from skae._training.net import ObjectiveNet, TrainingModule
+from skae._training.optimizer import FusedAdam
+from skae._training.processes import SharedNet
+
+# Settings of the net that are parameters of the estimators under another name.
+RESERVED = {
+    "callbacks": "callbacks",
+    "criterion": "loss",
+    "device": "device",
+    "learning_rate": "learning_rate",
+    "lr": "learning_rate_init",
+    "max_epochs": "max_iter",
+    "module": "architecture",
+    "train_split": "X_val or validation_fraction",
+}
+
+
+def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
+    """An initialized net.
+
+    Parameters
+    ----------
+    model : nn.Module
+    objective : callable
+        ``(model, x, y) -> {"term": (batch,)}``.
+    callbacks : list of skorch callbacks or None
+        The user's; they come before those of a single training.
+    net_params : dict or None
+        Merged last into the settings of the net.
+    **settings
+        Of `ObjectiveNet`.
+    """
+    net_params = net_params or {}
+    for name in net_params:
+        if name in RESERVED:
+            raise ValueError(
+                f"net_params may not have {name!r}: set the parameter {RESERVED[name]} instead."
+            )
+    settings = {
+        "criterion": nn.Identity,
+        "optimizer": FusedAdam,
+        "iterator_train": BatchIterator,
+        "iterator_train__shuffle": True,
+        "iterator_valid": BatchIterator,
+        "train_split": None,
+        "use_caching": False,  # there are no outputs of batches to score twice
+        "callbacks": list(callbacks or []),
+        "verbose": 0,  # who wants to hear of epochs listens: see `train`
+        **settings,
+        **net_params,
+    }
+    _check_optimizer(settings["optimizer"])
+    kernels = {"optimizer__foreach", "optimizer__fused"}
+    if settings["optimizer"] in (torch.optim.Adam, torch.optim.AdamW) and not kernels & {*settings}:
+        settings["optimizer__fused"] = True
+    for callback in settings["callbacks"]:
+        named = callback[-1] if isinstance(callback, tuple) else callback
+        if not hasattr(named, "on_train_begin"):
+            raise ValueError(
+                f"callbacks has {callback!r}, which is no skorch callback: give objects of "
+                "skorch.callbacks or of classes derived from skorch.callbacks.Callback."
+            )
+    module = TrainingModule(model, objective)
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ValueError(
+            "There is nothing to train: neither the encoder nor the decoder of the architecture "
+            "has a parameter."
+        )
+    accelerator = settings.pop("accelerator", None)
+    if accelerator is not None:
+        _check_accelerator(accelerator, settings["device"])
+        if accelerator.num_processes > 1:
+            return SharedNet(module, accelerator=accelerator, **settings).initialize()
+    return ObjectiveNet(module, **settings).initialize()
+
+
+def _check_accelerator(accelerator, device):
+    if accelerator.mixed_precision != "no" or accelerator.gradient_accumulation_steps != 1:
+        raise ValueError(
+            "net_params has an accelerator with mixed_precision or gradient_accumulation_steps, "
+            "but it is for training in several processes only. Leave these settings out."
+        )
+    n_started = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes == 1 < n_started:
+        raise ValueError(
+            f"The accelerator knows of one process, but {n_started} were started: each would train "
+            "for itself. Where there is no GPU accelerate must be told so: Accelerator(cpu=True)."
+        )
+    own, device = accelerator.device, torch.device(device)
+    if own.type != device.type or (None not in (own.index, device.index) and own != device):
+        raise ValueError(
+            f"The accelerator of this process is on {own}, but the estimator on {device}. Set "
+            "device=accelerator.device."
+        )
+
+
+def _check_optimizer(optimizer):
+    steps_alone = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
+    if not steps_alone or issubclass(optimizer, torch.optim.LBFGS):
+        raise ValueError(
+            f"net_params has optimizer={optimizer!r}, but it must be a class of torch.optim, other "
+            "than LBFGS, which needs several evaluations a step. Set its options with "
+            "'optimizer__...'."
+        )
