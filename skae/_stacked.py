@@ -247,13 +247,14 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
     def _before_training(self, start, module, rows, trainer):
         """Train each layer on what those below it give, with the layer that undoes it."""
         self.layer_loss_curves_ = []
+        how = {"max_epochs": self.layer_max_iter, "learning_rate": self.learning_rate}
         up, down = split_layers(module.encoder), _split_outputs(module.decoder)[::-1]
         for number, (layer, inverse) in enumerate(zip(up, down, strict=True)):
             below = nn.Sequential(*up[:number])
             corruption = self._corruption_of(below, rows) if number else module.corrupt
             objective = LayerDenoising("squared_error" if number else self.loss)
             part = LayerAutoencoder(below, layer, inverse, corruption)
-            curve = trainer.train_part(part, objective, rows, self.layer_max_iter)
+            curve = trainer.train_part(part, objective, rows, **how)
             self.layer_loss_curves_.append(curve)
 
     def _corruption_of(self, below, rows):

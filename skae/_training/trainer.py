@@ -126,12 +126,13 @@ class Trainer:
             checkpoint=self.checkpoint,
         )
 
-    def train_part(self, module, objective, rows, max_epochs):
+    def train_part(self, module, objective, rows, *, max_epochs, learning_rate):
         """Train a part of a model, such as a layer, for itself; returns its losses.
 
         An interruption is passed on: parts that have learned nothing are no model.
         """
-        trainer = replace(self, max_epochs=max_epochs, patience=None, callbacks=None)
+        changes = {"max_epochs": max_epochs, "learning_rate": learning_rate}
+        trainer = replace(self, **changes, patience=None, callbacks=None)
         net = trainer.net(module, objective, batch_size=self.n_batch_rows(rows))
         net.is_part_ = True
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
