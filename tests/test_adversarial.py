@@ -168,7 +168,7 @@ def test_samples_have_the_classes_shares(digits):
     y = np.array(["a", "b"])[(np.arange(400) % 4 == 0).astype(int)]
     model = AdversarialAutoencoder(2, conditional=True, **QUICK).fit(digits, y)
     assert model.classes_.tolist() == ["a", "b"]
-    assert model._class_shares == pytest.approx([0.75, 0.25])
+    assert model._known_labels.shares == pytest.approx([0.75, 0.25])
     assert model.sample(7, 0).shape == (7, 64)
     np.testing.assert_array_equal(
         model.sample(3, 0, y=["a", "b", "b"])[1:], model.sample(3, 0, y="b")[1:]
@@ -200,9 +200,9 @@ def test_conditions_of_a_stream_may_come_later(cls, digits):
     model.partial_fit(digits, y)
     assert model.inverse_transform(np.zeros((1, 2)), -1).shape == (1, 64)
     counts = np.array([100, (y == 4).sum(), (y == 8).sum()])
-    np.testing.assert_allclose(model._class_shares, counts / counts.sum())
+    np.testing.assert_allclose(model._known_labels.shares, counts / counts.sum())
     if cls is VAETransformer:
-        np.testing.assert_allclose(model.module_.log_shares.exp(), model._class_shares, rtol=1e-6)
+        np.testing.assert_allclose(model.module_.log_shares.exp(), model._known_labels.shares, rtol=1e-6)
     with pytest.raises(ValueError, match="not those that the model began with"):
         model.partial_fit(digits, y, classes=[4, 8])
     with pytest.raises(ValueError, match="conditional=True"):
@@ -216,7 +216,7 @@ def test_another_fit_counts_its_own_rows(digits):
     model.fit(digits, few)
     assert model.inverse_transform(np.zeros((1, 2)), -1).shape == (1, 64)
     share = (LABELS == 0).sum() / (few >= 0).sum()
-    assert model._class_shares[0] == pytest.approx(share, rel=0.05)
+    assert model._known_labels.shares[0] == pytest.approx(share, rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_styles_are_rendered_as_any_class_and_codes_decide():
 def test_parts_of_a_stream_may_lack_labels(digits):
     model = AdversarialAutoencoderClassifier(2, **QUICK)
     model.partial_fit(digits, np.full(400, -1), classes=range(10))
-    assert model._class_shares == pytest.approx([0.1] * 10)
+    assert model._known_labels.shares == pytest.approx([0.1] * 10)
     model.partial_fit(digits, TARGET)
     assert model.classes_.tolist() == list(range(10))
     with pytest.raises(ValueError, match="not there at the start"):

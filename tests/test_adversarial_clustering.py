@@ -132,7 +132,7 @@ def test_rows_of_no_weight_do_not_count(fitted, digits):
     model = clone(fitted).fit(digits, sample_weight=weight)
     counts = np.bincount(model.labels_[:300], minlength=6)
     assert (np.diff(counts) <= 0).all()
-    np.testing.assert_allclose(model._class_shares, counts / 300)
+    np.testing.assert_allclose(model._known_labels.shares, counts / 300)
 
 
 def test_a_weight_may_be_one_for_all(fitted, digits):

@@ -294,7 +294,7 @@ def test_pickles_are_small_unless_training_is_to_go_on(rows):
 def test_a_model_of_a_device_that_is_not_here_works_on_the_cpu(rows, tmp_path):
     X, _ = rows
     model = make(AutoencoderTransformer).fit(X)
-    model.device = model._parts_of_start["device"] = "cuda:77"  # as if it had been fitted there
+    model.device = model._start.parts["device"] = "cuda:77"  # as if it had been fitted there
     for way in (through_a_file, through_pickle):
         copied = way(model, tmp_path)
         assert copied.device == "cuda:77"

@@ -298,7 +298,7 @@ def test_told_the_class_it_draws_the_class():
     assert judge.score(vae.inverse_transform(styles, asked[:200]), asked[:200]) > 0.9
     # The likelihood sums over the classes.
     x = vae.scaling_(torch.from_numpy(X[:3] / 16)).double()
-    module, noise = vae._scoring_module()[0], torch.from_numpy(vae._score_noise)
+    module, noise = copy.deepcopy(vae.module_).double(), torch.from_numpy(vae._score_noise)
     with torch.no_grad():
         each = [
             importance_log_likelihood(module, x, noise, torch.full((3,), k)) + module.log_shares[k]

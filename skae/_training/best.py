@@ -1,8 +1,8 @@
 """Early stopping: what is kept of a training, and when it ends."""
 
-import copy
-
 from skorch.callbacks import Callback
+
+from skae._training.state import put_weights, take_weights
 
 # By how many standard errors training must be better than the floor, and how many more it takes
 # divided by the number of rows, for the spread of a few rows is known badly.
@@ -51,7 +51,7 @@ class KeepBest(Callback):
 
     def _keep(self, net, terms, n_epochs):
         self.best_terms_, net.best_epoch_ = terms, n_epochs
-        self.best_weights_ = copy.deepcopy(dict(net.module_.state_dict()))
+        self.best_weights_ = take_weights(net.module_)
 
     def on_epoch_end(self, net, **kwargs):
         """Compare the epoch with the best one."""
@@ -86,5 +86,5 @@ class KeepBest(Callback):
     def on_train_end(self, net, **kwargs):
         """Give the net its best weights."""
         if self.best_weights_ is not None:
-            net.module_.load_state_dict(self.best_weights_)
+            put_weights(net.module_, self.best_weights_)
             self.best_weights_ = None

@@ -22,17 +22,19 @@ def snapshot(net):
     """What `restore` needs to take a net back to where it is now."""
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
     facts = {name: getattr(net, name) for name in FACTS if hasattr(net, name)}
-    states = copy.deepcopy((plain_module(net).state_dict(), optimizers, facts))
+    module = plain_module(net)
+    states = copy.deepcopy((take_weights(module), values_beside(module), optimizers, facts))
     told = {name: value for name, value in vars(net).items() if name.startswith("iterator_")}
     return *states, told, plain_module(net).objective, len(net.history)
 
 
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
-    module, optimizers, facts, told, objective, n_epochs = state
+    weights, values, optimizers, facts, told, objective, n_epochs = state
     vars(net).update(facts | told)
     plain_module(net).objective = objective
-    plain_module(net).load_state_dict(module)
+    put_weights(plain_module(net), weights)
+    put_values(plain_module(net), values)
     _load_optimizers(net, optimizers)
     net.module_.eval()
     del net.history[n_epochs:]
@@ -46,10 +48,104 @@ def take_record(net, of):
     return net
 
 
+def take_weights(module):
+    """A copy of all parameters and buffers, those that torch leaves out of its own included."""
+    return copy.deepcopy({**module.state_dict(), **_buffers_beside(module)})
+
+
+def put_weights(module, weights):
+    """Give a module what `take_weights` has taken of one like it."""
+    beside = _buffers_beside(module)
+    module.load_state_dict({k: v for k, v in weights.items() if k not in beside})
+    with torch.no_grad():
+        for name, buffer in beside.items():
+            buffer.copy_(weights[name])
+
+
+def _buffers_beside(module):
+    """The buffers that torch does not write to files."""
+    return {
+        f"{path}.{name}".lstrip("."): part._buffers[name]
+        for path, part in module.named_modules()
+        for name in sorted(part._non_persistent_buffers_set)
+        if part._buffers[name] is not None
+    }
+
+
+def values_beside(module):
+    """What modules of the user's own have as plain attributes: tensors, arrays, numbers, texts.
+
+    Their `forward` may read it, it may be random, and it may have changed in training.
+
+    Returns
+    -------
+    dict of dict
+        For each module by its path, its attributes, in plain containers: see `_encode`.
+    """
+    found = {}
+    for path, part in module.named_modules():
+        if type(part).__module__.partition(".")[0] in ("skae", "torch"):
+            continue  # these are what their constructors are given
+        values = {k: _encode(v) for k, v in vars(part).items() if k not in _OF_TORCH}
+        values = {name: value for name, value in values.items() if value is not _NOT_PLAIN}
+        if values:
+            found[path] = values
+    return found
+
+
+def put_values(module, values):
+    """Give modules the attributes that `values_beside` has found."""
+    for path, attributes in values.items():
+        part = module.get_submodule(path)
+        for name, value in attributes.items():
+            if name in _OF_TORCH or callable(getattr(type(part), name, None)):
+                raise ValueError(f"{name} is no attribute of a module's own")
+            there = getattr(part, name, None)
+            value = _decode(value)
+            if isinstance(there, torch.Tensor) and isinstance(value, torch.Tensor):
+                value = value.to(there.device)
+            setattr(part, name, value)
+
+
+_OF_TORCH = set(vars(torch.nn.Module()))
+_NOT_PLAIN = object()
+
+
+def _encode(value):
+    """A value as arrays, numbers, texts and lists, with what they stand for; or `_NOT_PLAIN`."""
+    if value is None or type(value) in (bool, int, float, str):
+        return ["value", value]
+    if type(value) is torch.Tensor:
+        return ["tensor", _array(value), str(value.dtype).removeprefix("torch.")]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return ["array", value.copy()]
+    if type(value) in (list, tuple):
+        parts = [_encode(part) for part in value]
+        return _NOT_PLAIN if _NOT_PLAIN in parts else [type(value).__name__, parts]
+    if type(value) is dict and all(type(key) is str for key in value):
+        parts = {key: _encode(part) for key, part in value.items()}
+        return _NOT_PLAIN if _NOT_PLAIN in parts.values() else ["dict", parts]
+    return _NOT_PLAIN
+
+
+def _decode(value):
+    kind, content, *dtype = value
+    if kind == "tensor":
+        return torch.from_numpy(np.array(content)).to(getattr(torch, dtype[0]))
+    if kind == "dict":
+        return {key: _decode(part) for key, part in content.items()}
+    if kind in ("list", "tuple"):
+        return (list if kind == "list" else tuple)(_decode(part) for part in content)
+    return content
+
+
 def pack(net, *, with_optimizers):
     """A trained net as plain arrays and lists; optimizers only where training is to go on."""
+    module = plain_module(net)
+    beside = {"buffers": to_arrays(_buffers_beside(module)), "values": values_beside(module)}
     return {
-        "module": to_arrays(dict(plain_module(net).state_dict())),
+        "module": to_arrays(dict(module.state_dict())),
+        "beside": {name: part for name, part in beside.items() if part},
         "training": _pack_training(net) if with_optimizers else None,
         "history": [_without_batches(row) for row in net.history],
         "batch_size": net.batch_size,
@@ -62,7 +158,11 @@ def unpack(net, state, *, to_train):
 
     Only if it is `to_train` need these be those of the optimizer as well.
     """
-    plain_module(net).load_state_dict(to_tensors(state["module"]))
+    module, beside = plain_module(net), state.get("beside", {})  # not in files of before
+    module.load_state_dict(to_tensors(state["module"]))
+    weights = {**module.state_dict(), **_buffers_beside(module)}
+    put_weights(module, weights | to_tensors(beside.get("buffers", {})))
+    put_values(module, beside.get("values", {}))
     net.module_.eval()
     if not to_train:
         net.resting_ = state["training"]

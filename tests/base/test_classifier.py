@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skae
 from skae._base.classifier import SemiSupervisedClassifier
-from skae._training.net import train
+from skae._training.trainer import train
 from skae.model_selection import SemiSupervisedSplit
 
 CLASSES = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]
@@ -168,8 +168,8 @@ def test_labels_that_come_later_are_learned(cls, way, digits):
     copied = pickle.loads(pickle.dumps(model))
     expected = cls(**QUICK).fit(digits, y)
     for one in (model, copied):
-        if hasattr(expected, "_class_shares"):
-            assert one._class_shares == pytest.approx(expected._class_shares)
+        if hasattr(expected, "_known_labels"):
+            assert one._known_labels.shares == pytest.approx(expected._known_labels.shares)
         for name, shares in expected.module_.named_buffers():
             if name in ("class_shares", "log_shares"):
                 torch.testing.assert_close(one.module_.get_buffer(name), shares)
@@ -187,8 +187,8 @@ def test_a_part_that_fails_changes_nothing(cls, digits):
         model.partial_fit(1e30 * digits, np.where(y == 3, 3, -1))
     np.testing.assert_array_equal(model.predict_proba(digits), probabilities)
     assert model.net_.n_labelled_ == model.net_.iterator_train__n_labelled == 100
-    if hasattr(model, "_class_shares"):
-        np.testing.assert_array_equal(model._class_shares, pickle.loads(before)._class_shares)
+    if hasattr(model, "_known_labels"):
+        np.testing.assert_array_equal(model._known_labels.shares, pickle.loads(before)._known_labels.shares)
     objective = pickle.loads(before).net_.module_.objective
     assert model.net_.module_.objective == objective
 
@@ -197,10 +197,11 @@ def test_a_part_that_fails_changes_nothing(cls, digits):
 def test_rows_without_labels_say_nothing_of_how_often_classes_are(cls, digits):
     y = np.where(np.arange(400) < 90, np.minimum(TARGET, 1), -1)
     model = cls(warm_start=True, **QUICK).fit(digits, y)
-    shares = getattr(model, "_class_shares", None)
+    known = getattr(model, "_known_labels", None)
     model.fit(digits, np.full(400, -1))
-    if shares is not None:
-        np.testing.assert_allclose(model._class_shares, shares)
+    if known is not None:
+        shares = known.shares
+        np.testing.assert_allclose(model._known_labels.shares, shares)
         for name, found in model.module_.named_buffers():
             if name in ("class_shares", "log_shares"):
                 expected = torch.from_numpy(shares).float()
@@ -239,7 +240,7 @@ def test_early_stopping_holds_out_of_each_class(cls, digits, monkeypatch):
         parts.extend([rows, rows_val])
         return train(net, rows, rows_val=rows_val, **kwargs)
 
-    monkeypatch.setattr(skae._base.estimator, "train", noted)
+    monkeypatch.setattr(skae._training.trainer, "train", noted)
     # More batches than rows with a label, so that some have none.
     settings = {**QUICK, "batch_size": 2}
     model = cls(early_stopping=True, **settings).fit(digits, few(200))

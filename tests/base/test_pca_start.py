@@ -4,7 +4,7 @@ import numpy as np
 
 import skae
 from skae import AutoencoderTransformer
-from skae._training.net import train
+from skae._training.trainer import train
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
@@ -20,7 +20,7 @@ def test_rows_that_pca_knows_by_heart_are_found_wherever_they_are(monkeypatch):
         judged.append(len(rows_val))
         return train(net, rows, rows_val=rows_val, **kwargs)
 
-    monkeypatch.setattr(skae._base.estimator, "train", noted)
+    monkeypatch.setattr(skae._training.trainer, "train", noted)
     model = AutoencoderTransformer(40, init="pca", validation_fraction=0.5, **QUICK)
     model.fit(X)
     lone = 200 - judged[0]
@@ -36,5 +36,5 @@ def test_rows_that_pca_knows_by_heart_do_not_judge(digits, monkeypatch):
     X = np.hstack([digits[:400] - digits[:400].mean(axis=0), lone])
     model = AutoencoderTransformer(45, init="pca", max_iter=20, random_state=0)
     assert model.fit(X).net_.best_epoch_ > 0
-    monkeypatch.setattr(skae._base.floor, "MAX_LEVERAGE", np.inf)
+    monkeypatch.setattr(skae._base.pca_start, "MAX_LEVERAGE", np.inf)
     assert model.fit(X).net_.best_epoch_ == 0

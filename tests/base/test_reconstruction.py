@@ -12,7 +12,8 @@ from skorch.callbacks import Callback
 
 import skae
 from skae import AutoencoderTransformer
-from skae._training.net import KeepBest, train
+from skae._training.best import KeepBest
+from skae._training.trainer import train
 from skae.architectures import MLP, ConvNet
 from skae.metrics import explained_variance, reconstruction_error
 
@@ -202,7 +203,7 @@ def test_where_nothing_is_to_be_gained_it_is_pca_of_all_rows(name, n_components)
 
 @pytest.mark.parametrize(("init", "stays"), [("pca", True), ("random", False)])
 def test_a_start_at_pca_is_left_only_for_sure_gains(init, stays, digits, monkeypatch):
-    monkeypatch.setattr(skae._training.net, "SURE", 1e9)
+    monkeypatch.setattr(skae._training.best, "SURE", 1e9)
     settings = {**QUICK, "init": init, "output_activation": "identity"}
     model = AutoencoderTransformer(3, **settings).fit(digits)
     pca = PCA(3).fit(digits)
@@ -269,7 +270,7 @@ def test_the_linear_map_of_the_encoder_stays_and_codes_have_a_spread_of_one(digi
 
 
 def test_the_floor_takes_the_place_of_the_net_in_all_that_can_be_seen(digits, monkeypatch):
-    monkeypatch.setattr(skae._training.net, "SURE", 1e9)
+    monkeypatch.setattr(skae._training.best, "SURE", 1e9)
     net = AutoencoderTransformer(2, **QUICK).fit(digits).net_
     assert net.best_epoch_ == 0
     assert not net.interrupted_
@@ -287,7 +288,7 @@ def trainings(monkeypatch):
         return nets_after[0](net, train(net, *args, **kwargs))
 
     nets_after = [lambda net, terms: terms]
-    monkeypatch.setattr(skae._base.estimator, "train", recorded)
+    monkeypatch.setattr(skae._training.trainer, "train", recorded)
     return nets, nets_after
 
 
@@ -302,8 +303,8 @@ def test_the_better_of_two_starts_is_kept(losses, digits, trainings):
 
 
 def test_the_floor_is_of_all_rows_where_the_start_is_of_some(monkeypatch):
-    monkeypatch.setattr(skae._base.reconstruction, "MAX_START_VALUES", 0)
-    monkeypatch.setattr(skae._base.reconstruction, "MAX_START_ROWS", 20)
+    monkeypatch.setattr(skae._base.pca_start, "MAX_START_VALUES", 0)
+    monkeypatch.setattr(skae._base.pca_start, "MAX_START_ROWS", 20)
     X = np.random.default_rng(0).normal(size=(300, 5))
     model = AutoencoderTransformer(2, **QUICK).fit(X)
     assert model.net_.best_epoch_ == 0
@@ -370,10 +371,10 @@ def test_an_interruption_between_two_passes_ends_all_starts(when, digits, monkey
 def test_an_interruption_before_the_second_start_keeps_the_first(digits, monkeypatch, trainings):
     make_module = AutoencoderTransformer._make_module
 
-    def interrupted(self, rows, statistics, start):
+    def interrupted(self, start):
         if start == "pca" and len(trainings[0]) == 1:
             raise KeyboardInterrupt
-        return make_module(self, rows, statistics, start)
+        return make_module(self, start)
 
     monkeypatch.setattr(AutoencoderTransformer, "_make_module", interrupted)
     with pytest.warns(ConvergenceWarning, match="second start"):
@@ -403,6 +404,6 @@ def test_a_second_start_is_tried_where_it_can_be_judged(settings, n_starts, unit
 
 
 def test_many_rows_have_one_start(unit_digits, monkeypatch, trainings):
-    monkeypatch.setattr(skae._base.reconstruction, "MAX_ROWS_TO_TRY_BOTH", 200)
+    monkeypatch.setattr(skae._base.pca_start, "MAX_ROWS_TO_TRY_BOTH", 200)
     AutoencoderTransformer(2, **QUICK).fit(unit_digits)
     assert len(trainings[0]) == 1

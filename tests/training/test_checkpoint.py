@@ -261,7 +261,7 @@ def test_a_start_that_diverges_at_once_leaves_a_gap(rows, tmp_path, monkeypatch)
 def test_a_file_of_another_model_says_so(rows, tmp_path, monkeypatch):
     fit_killed(make(VAETransformer, checkpoint=tmp_path), rows, 2, monkeypatch)
     (file,) = tmp_path.iterdir()
-    monkeypatch.setattr("skae._base.estimator.key_of_fit", lambda *args: file.stem)
+    monkeypatch.setattr("skae._training.checkpoint.key_of_fit", lambda *args: file.stem)
     with pytest.raises(ValueError, match="is of another model"):
         make(VAETransformer, hidden_layer_sizes=(7,), checkpoint=tmp_path).fit(rows[0])
 

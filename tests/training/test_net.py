@@ -21,8 +21,11 @@ from torch import nn
 import skae._training.checkpoint
 from skae._rows.batches import BatchIterator, Rows
 from skae._rows.scaling import Scaling
-from skae._training.net import COOL_DOWN, WARM_UP, KeepBest, make_net, train
+from skae._training.best import KeepBest
+from skae._training.build import make_net
+from skae._training.net import COOL_DOWN, WARM_UP
 from skae._training.state import restore, snapshot
+from skae._training.trainer import train
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 
@@ -383,7 +386,7 @@ def test_an_epoch_must_be_surely_better_than_the_floor(monkeypatch):
     """The bound is at half a standard error, and 5 / n of one for the n rows that show it."""
     floor = net_of(make_model())
     for sure, best_epoch in ((0.0, 3), (1e9, 0)):
-        monkeypatch.setattr("skae._training.net.SURE", sure)
+        monkeypatch.setattr("skae._training.best.SURE", sure)
         net = net_of(copy.deepcopy(floor.module_.model))
         terms = train(
             net,
