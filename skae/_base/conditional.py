@@ -147,12 +147,6 @@ class ConditionalMixin:
 class ConditionalOnRequest(ConditionalMixin):
     """Adds `conditional`, with which `fit` needs y and the decoder is told the class."""
 
-    _conditional_constraints: dict = {"conditional": ["boolean"]}
-
-    def __init__(self, *args, conditional, **shared):
-        super().__init__(*args, **shared)
-        self.conditional = conditional
-
     @_fit_context(prefer_skip_nested_validation=True)
     @tensors_welcome
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):

@@ -22,12 +22,6 @@ MIN_NOISE = 0.01
 class MissingValuesMixin:
     """Adds `allow_nan`, with which NaN in X is "not observed", and `impute`, to an autoencoder."""
 
-    _missing_constraints: dict = {"allow_nan": ["boolean"]}
-
-    def __init__(self, *args, allow_nan, **shared):
-        super().__init__(*args, **shared)
-        self.allow_nan = allow_nan
-
     def _standardize(self, X, subset, weight, *, stream=False):
         statistics = super()._standardize(X, subset, weight, stream=stream)
         if self.allow_nan:

@@ -8,13 +8,12 @@ import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
-from sklearn.utils._param_validation import HasMethods, StrOptions
 from torch import nn
 
 from skae._base.autoencoder import BaseAutoencoder
 from skae._priors import draw_from, seed_density
 from skae._rows.batches import CHUNK_ROWS, chunks, is_memory_mapped
-from skae.losses import LOSSES, SCALE_DEGREE
+from skae.losses import SCALE_DEGREE
 from skae.modules import LinearPlusNetwork, tie_weights
 from skae.objectives import Reconstruction
 
@@ -32,17 +31,7 @@ MAX_KEPT_CODES = 10_000
 class ReconstructionAutoencoder(BaseAutoencoder):
     """Base class of the autoencoders that minimize a reconstruction loss."""
 
-    _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
-    }
-
     _cost = "loss"
-
-    @abstractmethod
-    def __init__(self, n_components, *, loss, **shared):
-        super().__init__(n_components, **shared)
-        self.loss = loss
 
     def _row_scores(self, module, x):
         objective = Reconstruction(self._fitted_loss(), self._takes_nan())
@@ -60,9 +49,6 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
 
 
-TIED_WEIGHTS: list = ["boolean", StrOptions({"auto"})]
-
-
 def tie(encoder, decoder, tied_weights):
     """Give the decoder the encoder's weights as the parameter `tied_weights` has it."""
     if tied_weights and not tie_weights(encoder, decoder) and tied_weights != "auto":
@@ -75,16 +61,6 @@ def tie(encoder, decoder, tied_weights):
 
 class DensityAutoencoder(ReconstructionAutoencoder):
     """Base class of those whose codes follow no prior: `sample` fits a density to them."""
-
-    _parameter_constraints: dict = {
-        **ReconstructionAutoencoder._parameter_constraints,
-        "latent_density": [HasMethods(["fit", "sample"]), None],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, latent_density, **shared):
-        super().__init__(n_components, **shared)
-        self.latent_density = latent_density
 
     @property
     def latent_density_(self):
@@ -125,16 +101,6 @@ class DensityAutoencoder(ReconstructionAutoencoder):
 
 class DeterministicAutoencoder(DensityAutoencoder):
     """Base class of those that start at PCA."""
-
-    _parameter_constraints: dict = {
-        **DensityAutoencoder._parameter_constraints,
-        "init": [StrOptions({"auto", "pca", "random"})],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, init, **shared):
-        super().__init__(n_components, **shared)
-        self.init = init
 
     def _starts(self, n_rows, has_val):
         if self.init != "auto":
