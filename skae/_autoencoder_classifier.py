@@ -13,7 +13,8 @@ from skae._autoencoder import AutoencoderTransformer
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.fine_tuning import FineTuner, check_settings
 from skae._base.meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
-from skae._documented import Documented, public
+from skae._base.parameters import keep, public
+from skae._documented import Documented
 from skae._rows.labels import check_labels
 from skae._rows.tensors import tensors_welcome
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
@@ -99,7 +100,6 @@ class AutoencoderClassifier(
         "classifier": [HasMethods(["fit", "predict"]), None],
         "fine_tune": ["boolean"],
         "fine_tune_params": [dict, None],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -111,11 +111,7 @@ class AutoencoderClassifier(
         fine_tune_params=None,
         random_state=None,
     ):
-        self.transformer = transformer
-        self.classifier = classifier
-        self.fine_tune = fine_tune
-        self.fine_tune_params = fine_tune_params
-        self.random_state = random_state
+        keep(self, locals())
 
     def _default(self, name, n_features=10):
         given = getattr(self, name)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._base.classifier import SemiSupervisedClassifier
-from skae._documented import public
+from skae._base.parameters import keep, public
 from skae.architectures._mlp import layer_sizes
 from skae.modules import Ladder
 from skae.objectives import DenoisingLadder
@@ -32,11 +32,8 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(500, 250, 250)
+    hidden_layer_sizes
         Widths of the hidden layers, from the data to the classes.
-    activation : str, default="relu"
-        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
-        "logistic" or "identity".
     noise_level : "auto", float or sequence of float, default="auto"
         Standard deviation of the noise, of all layers or of each: the rows, the hidden layers, the
         classes. The unit is the standard deviation of a layer's values, and for the rows the root
@@ -44,68 +41,11 @@ class LadderClassifier(SemiSupervisedClassifier):
     denoising_cost : "auto" or sequence of float, default="auto"
         :math:`\lambda_l` of each layer: the rows, the hidden layers, the classes. "auto" is 60, 10
         and 0.1 for all others.
-    labelled_batch_size : int or "auto", default="auto"
-        Labelled rows in each batch, beside `batch_size` others. "auto" takes 100, or all if there
-        are fewer. Each batch has of each class what its share of the labelled rows is.
-    learning_rate : {"annealed", "constant"}, default="annealed"
-        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
-        allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.005
-        Peak learning rate of Adam.
-    batch_size : int or "auto", default="auto"
-        Rows in a batch, taken as unlabelled. "auto" makes about 25 batches an epoch, of 16 to 128
-        rows.
-    max_iter : int, default=50
-        Epochs, at most.
-    early_stopping : bool, default=False
-        Whether to hold out rows of each class and without, keep the epoch that classifies those
-        with a label best, by cross-entropy, and stop after `n_iter_no_change` epochs without
-        progress. With few labels it costs more than it gives.
-    validation_fraction : float, default=0.1
-        The share of the rows to hold out, of each class that has two at least one.
-    n_iter_no_change : int or inf, default=10
-        Epochs without progress after which training stops early.
-    tol : float, default=1e-4
-        What counts as progress, as a share of the best validation loss.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last solution; y may have no further classes then.
-    device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
-    callbacks : list of skorch callbacks, default=None
-        Called during training.
-    checkpoint : str or path-like, default=None
-        A folder in which `fit` keeps its state after each epoch, until it ends. If it is killed,
-        the same `fit` goes on from there.
-    net_params : dict, default=None
-        Merged last into the settings of the skorch net, such as ``{"compile": True}``.
-    random_state : int, RandomState instance or None, default=None
-        Determines the start, the batches, the held-out rows and the noise. The global random state
-        of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
-    verbose : int, default=0
-        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
+    .. shared:: labels
 
     Attributes
     ----------
-    net_ : ObjectiveNet
-        The skorch net; ``net_.history`` has every term of the objective in every epoch.
-    module_ : torch.nn.Module
-        The torch module; its `classify` gives logits of standardized rows.
-    scaling_ : torch.nn.Module
-        Standardizes rows.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, without -1.
-    n_iter_ : int
-        Number of epochs trained.
-    loss_curve_ : list of float
-        Training loss of each epoch: the sum of both terms.
-    validation_scores_ : list of float or None
-        Minus the cross-entropy of the held-out labelled rows after each epoch, in nats.
-    best_loss_ : float
-        That cross-entropy in the kept epoch, or the training loss of the last one.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if X has names that are all strings.
+    .. shared:: labels
 
     See Also
     --------
@@ -130,7 +70,6 @@ class LadderClassifier(SemiSupervisedClassifier):
     """
 
     _parameter_constraints: dict = {
-        **SemiSupervisedClassifier._parameter_constraints,
         "noise_level": [
             "array-like",
             Interval(Real, 0, None, closed="left"),
@@ -163,28 +102,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            labelled_batch_size=labelled_batch_size,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            net_params=net_params,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.noise_level = noise_level
-        self.denoising_cost = denoising_cost
+        keep(self, locals())
 
     def _check_rows(self, rows):
         if len(rows) == 1 or self.batch_size == 1:

@@ -8,7 +8,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base.meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
-from skae._documented import Documented, public
+from skae._base.parameters import keep, public
+from skae._documented import Documented
 from skae._rows.tensors import tensors_welcome
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._vae import VAETransformer
@@ -86,13 +87,10 @@ class AutoencoderOutlierDetector(
     _parameter_constraints: dict = {
         "autoencoder": [HasMethods(["fit", "score_samples"]), None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
-        "random_state": ["random_state"],
     }
 
     def __init__(self, autoencoder=None, *, contamination=0.1, random_state=None):
-        self.autoencoder = autoencoder
-        self.contamination = contamination
-        self.random_state = random_state
+        keep(self, locals())
 
     def _default_autoencoder(self, n_features=4):
         if self.autoencoder is not None:

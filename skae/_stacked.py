@@ -8,8 +8,8 @@ from torch import nn
 
 from skae._base.applying import device_of
 from skae._base.corruption import CorruptionMixin
+from skae._base.parameters import keep, public
 from skae._base.reconstruction import DensityAutoencoder
-from skae._documented import public
 from skae.architectures._mlp import layer_sizes
 from skae.modules import CorruptedAutoencoder, Corruption, LayerAutoencoder, split_layers
 from skae.objectives import LayerDenoising
@@ -34,104 +34,26 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=2
+    n_components
         Width of the code, the last layer.
-    hidden_layer_sizes : tuple of int, default=(256, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them.
-    activation : str, default="silu"
-        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
-        "logistic" or "identity".
-    architecture : architecture, default=None
-        An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
-        given, it replaces `hidden_layer_sizes` and `activation`. Both of its networks must be
-        `torch.nn.Sequential` with as many linear layers, as those of `MLP` are.
+    architecture
+        .. shared::
+        Both of its networks must be `torch.nn.Sequential` with as many linear layers, as those of
+        `MLP` are.
     layer_max_iter : int, default=15
         Epochs of each single layer, before `max_iter` epochs of all of them. It is no different in
         `partial_fit`, whose first call trains the layers on the rows that it is given.
-    noise : {"gaussian", "masking", "salt_and_pepper"}, default="masking"
-        The corruption: add normal noise; set values to 0; set values to the smallest or the largest
-        value of their feature in the training rows, by a fair coin.
-    noise_level : float, default=0.25
-        For "gaussian" the standard deviation, in units of X. Otherwise the share of the values that
-        is replaced, in [0, 1]. Of the layers' values the noise is as large a share as of the rows'
-        (for "gaussian", of their spread).
-    clip : bool or (float, float), default=False
-        Whether corrupted values are clipped, as a camera would: True to the range of each feature
-        in the training rows, a pair to that range for all features. The pair is also what salt and
-        pepper put.
-    loss : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
-        What the reconstruction costs. "log_loss", the binary cross-entropy, needs X in [0, 1].
-    output_activation : {"auto", "identity", "logistic"}, default="auto"
-        What ends the decoder. "auto" is logistic where the loss needs it; otherwise outputs are
-        clipped at the bounds that the data show: where at least 5 % of the training rows share the
-        smallest (or the largest) value of a feature, that value is taken for its bound, such as 0
-        for counts and 0 and 1 for pixels. "identity" clips nothing; "logistic" needs X in [0, 1].
-    latent_density : estimator with `fit` and `sample`, default=None
-        What `sample` draws codes from, fitted to (at most 10 000) training codes when first needed.
-        None is a Gaussian mixture.
-    learning_rate : {"annealed", "constant"}, default="annealed"
-        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
-        allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.003
-        Peak learning rate of Adam.
-    batch_size : int or "auto", default="auto"
-        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
-    max_iter : int, default=50
-        Epochs, at most.
-    early_stopping : bool, default=True
-        Whether to hold out rows, keep the epoch that is best on them (the start included) and stop
-        after `n_iter_no_change` epochs without progress. Otherwise the last epoch is kept.
-    validation_fraction : float, default=0.1
-        The share of the rows to hold out; at least two, if two are left to learn from.
-    n_iter_no_change : int or inf, default=10
-        Epochs without progress after which training stops early.
-    tol : float, default=1e-4
-        What counts as progress, as a share of the best validation loss.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last solution.
-    device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
-    callbacks : list of skorch callbacks, default=None
-        Called during training.
-    checkpoint : str or path-like, default=None
-        A folder in which `fit` keeps its state after each epoch, until it ends. If it is killed,
-        the same `fit` goes on from there.
-    net_params : dict, default=None
-        Merged last into the settings of the skorch net, such as
-        ``{"optimizer__weight_decay": 1e-3, "compile": True}``.
-    random_state : int, RandomState instance or None, default=None
-        Determines the start, the batches, the held-out rows and all noise; read when a model is
-        started, so not on a warm start. The global random state
-        of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
-    verbose : int, default=0
-        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
+    noise_level
+        .. shared::
+        Of the layers' values the noise is as large a share as of the rows' (for "gaussian", of
+        their spread).
+    .. shared::
 
     Attributes
     ----------
-    net_ : ObjectiveNet
-        The skorch net; ``net_.history`` has every term of the objective in every epoch.
-    module_ : torch.nn.Module
-        The torch module: ``decode(encode(scaling_(x)))`` is the standardized reconstruction.
-    scaling_ : torch.nn.Module
-        Standardizes rows, and back with its ``inverse``.
-    n_iter_ : int
-        Number of epochs trained.
-    loss_curve_ : list of float
-        Training loss of each epoch, penalty included, of rows as the module sees them.
     layer_loss_curves_ : list of list of float
         Training loss of each epoch of each single layer, of values as that layer sees them.
-    validation_scores_ : list of float or None
-        Minus the loss on held-out rows after each epoch.
-    best_loss_ : float
-        The loss of the kept epoch, on held-out rows if there are any.
-    reconstruction_err_ : float
-        The reconstruction loss of the kept epoch in units of X, on held-out rows if there are any.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if X has names that are all strings.
-    latent_density_ : estimator
-        The density that `sample` draws codes from.
+    .. shared::
 
     See Also
     --------
@@ -161,8 +83,6 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
     """
 
     _parameter_constraints: dict = {
-        **DensityAutoencoder._parameter_constraints,
-        **CorruptionMixin._corruption_constraints,
         "layer_max_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -196,34 +116,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            n_components,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            architecture=architecture,
-            noise=noise,
-            noise_level=noise_level,
-            clip=clip,
-            loss=loss,
-            output_activation=output_activation,
-            latent_density=latent_density,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            net_params=net_params,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.layer_max_iter = layer_max_iter
+        keep(self, locals())
 
     def _make_module(self, start):
         encoder, decoder = self._make_networks(self.n_components, self.n_components)

@@ -10,8 +10,8 @@ from sklearn.utils._param_validation import Interval
 from skae._base.applying import TORCH_DTYPES
 from skae._base.conditional import ConditionalOnRequest
 from skae._base.missing import MissingValuesMixin
+from skae._base.parameters import keep, public
 from skae._base.variational import VariationalBase
-from skae._documented import public
 from skae._training.device import forked_seed, plain_torch
 from skae.modules import VariationalAutoencoder
 from skae.objectives import NegativeELBO
@@ -34,46 +34,12 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
 
     Parameters
     ----------
-    n_components : int, default=2
-        Width of the code.
-    hidden_layer_sizes : tuple of int, default=(256, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them.
-    activation : str, default="silu"
-        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
-        "logistic" or "identity".
-    architecture : architecture, default=None
-        An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
-        given, it replaces `hidden_layer_sizes` and `activation`.
-    likelihood : str or list of (str, columns), default="gaussian"
-        :math:`p(x | z)`, independent for each feature. "gaussian" and "laplace" have one variance
-        for all features, see `noise_variance`; "bernoulli" needs X in [0, 1]; "poisson" and
-        "negative_binomial", which learns a dispersion for each feature, need counts, X >= 0;
-        "categorical" is that of one one-hot block. Pairs give each column a likelihood, as in
-        ``[("gaussian", [0, 1]), ("categorical", [2, 3, 4]), ("poisson", ["visits"])]``, with a
-        pair for each one-hot block; columns are numbers, names, a slice or a mask. "mixed" finds
-        them in what encoders make of a table: neighbouring columns of zeros and ones, of which each
-        row has exactly one 1, are "categorical", other columns of zeros and ones "bernoulli", all
-        else "gaussian" (`partial_fit` looks at the rows of its first call). With pairs or "mixed",
-        each column is standardized on its own inside, and has a variance of its own.
-    allow_nan : bool, default=False
-        Whether NaN in X is taken for "not observed": the encoder is given what a linear model (of
-        factors) expects there, and the likelihood is that of the observed values. `impute` then
-        fills in the others.
-    noise_variance : float, "mean" or None, default=None
-        The variance of the Gaussian and Laplace likelihoods in squared units of X. None learns it
-        [3]_, so that the reconstruction and the divergence are in balance whatever the units of X.
-        "mean" is the mean variance of the features (of mixed columns the variance of each): codes
-        then tell only what varies more than an average feature does, and rows far from the others
-        are unlikely however well they could be reproduced: `AutoencoderOutlierDetector` takes that.
-    output_activation : {"auto", "identity", "logistic"}, default="auto"
-        What ends the decoder. "auto" is what the likelihood needs; where all columns are "gaussian"
-        or "laplace" the means, and draws, are clipped at the bounds that the data show: where at
-        least 5 % of the training rows share the smallest (or the largest) value of a feature, that
-        value is taken for its bound. "identity" clips nothing; "logistic" needs X in [0, 1].
-    conditional : bool, default=False
-        Whether `fit` needs y and the decoder is told the class: :math:`p(x | z, y)`. The code is
-        then left with what the class does not say, and `sample` draws from the classes asked for.
-        Rows without a class have y = -1.
+    noise_variance
+        .. shared::
+        The variance is learned as in [3]_.
+    conditional
+        .. shared::
+        The likelihood is then :math:`p(x | z, y)`.
     beta : float, default=1.0
         Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
         reconstruction is sharper.
@@ -83,70 +49,11 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
     n_importance_samples : int, default=1
         Draws of z for each row and step in training. More of them give a tighter bound, and take
         as many passes of the decoder; an encoder trained so is less exact a posterior.
-    n_score_samples : int, default=64
-        How many draws `score_samples` uses; they are made in `fit`.
-    learning_rate : {"annealed", "constant"}, default="annealed"
-        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
-        allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.003
-        Peak learning rate of Adam.
-    batch_size : int or "auto", default="auto"
-        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
-    max_iter : int, default=50
-        Epochs, at most.
-    early_stopping : bool, default=True
-        Whether to hold out rows, keep the epoch that is best on them (the start included) and stop
-        after `n_iter_no_change` epochs without progress. Otherwise the last epoch is kept.
-    validation_fraction : float, default=0.1
-        The share of the rows to hold out; at least two, if two are left to learn from.
-    n_iter_no_change : int or inf, default=10
-        Epochs without progress after which training stops early.
-    tol : float, default=1e-4
-        What counts as progress, as a share of the best validation loss.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last solution.
-    device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
-    callbacks : list of skorch callbacks, default=None
-        Called during training.
-    checkpoint : str or path-like, default=None
-        A folder in which `fit` keeps its state after each epoch, until it ends. If it is killed,
-        the same `fit` goes on from there.
-    net_params : dict, default=None
-        Merged last into the settings of the skorch net, such as
-        ``{"optimizer__weight_decay": 1e-3, "compile": True}``.
-    random_state : int, RandomState instance or None, default=None
-        Determines the start, the batches, the held-out rows and all noise; read when a model is
-        started, so not on a warm start. The global random state
-        of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
-    verbose : int, default=0
-        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
+    .. shared:: likelihood
 
     Attributes
     ----------
-    net_ : ObjectiveNet
-        The skorch net; ``net_.history`` has every term of the objective in every epoch.
-    module_ : torch.nn.Module
-        The torch module: ``decode(encode(scaling_(x)))`` is the standardized reconstruction.
-    scaling_ : torch.nn.Module
-        Standardizes rows, and back with its ``inverse``.
-    n_iter_ : int
-        Number of epochs trained.
-    loss_curve_ : list of float
-        Training loss of each epoch, of standardized rows: nats.
-    validation_scores_ : list of float or None
-        Minus the loss on held-out rows after each epoch.
-    best_loss_ : float
-        The loss of the kept epoch, on held-out rows if there are any.
-    reconstruction_err_ : float
-        The expected negative log-likelihood of the kept epoch in nats per row, on held-out rows if
-        there are any.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, without -1; only with `conditional`.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if X has names that are all strings.
+    .. shared:: likelihood
 
     See Also
     --------
@@ -183,9 +90,6 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
     """
 
     _parameter_constraints: dict = {
-        **VariationalBase._parameter_constraints,
-        **ConditionalOnRequest._conditional_constraints,
-        **MissingValuesMixin._missing_constraints,
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],
@@ -223,36 +127,7 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            n_components,
-            likelihood=likelihood,
-            noise_variance=noise_variance,
-            n_score_samples=n_score_samples,
-            conditional=conditional,
-            allow_nan=allow_nan,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            architecture=architecture,
-            output_activation=output_activation,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            net_params=net_params,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.beta = beta
-        self.kl_warmup = kl_warmup
-        self.n_importance_samples = n_importance_samples
+        keep(self, locals())
 
     def _make_module(self, start):
         n_inputs = self.n_components + self._n_told_classes()

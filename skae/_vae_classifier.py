@@ -8,8 +8,8 @@ from sklearn.utils._param_validation import Interval
 
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._base.conditional import ConditionalMixin
+from skae._base.parameters import keep, public
 from skae._base.variational import VariationalBase
-from skae._documented import public
 from skae.modules import VariationalClassifier
 from skae.objectives import SemiSupervisedELBO
 
@@ -39,98 +39,24 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
 
     Parameters
     ----------
-    n_components : int, default=10
+    n_components
         Width of the code, which holds the style.
-    hidden_layer_sizes : tuple of int, default=(256, 128)
+    hidden_layer_sizes
         Widths of the hidden layers of the classifier and the encoder; the decoder mirrors them.
-    activation : str, default="silu"
-        Between the layers: "relu", "elu", "tanh", "gelu", "silu", "leaky_relu", "selu", "softplus",
-        "logistic" or "identity".
-    architecture : architecture, default=None
-        An object of :mod:`skae.architectures`, or one of your own with the same two methods. If
-        given, it replaces `hidden_layer_sizes` and `activation`; its encoder is made twice, the
-        classifier being one as well.
-    likelihood : str or list of (str, columns), default="gaussian"
-        :math:`p(x | y, z)`, as in `VAETransformer`: "gaussian" has one variance for all features,
-        see `noise_variance`; "bernoulli" needs X in [0, 1]; a list has a likelihood for each group
-        of columns.
-    noise_variance : float or None, default=None
-        The variance of the Gaussian likelihood in squared units of X. None learns it [2]_, so that
-        the reconstruction and the divergence are in balance whatever the units of X.
-    output_activation : {"auto", "identity", "logistic"}, default="auto"
-        What ends the decoder. "auto" is logistic for the Bernoulli likelihood; otherwise means are
-        clipped at the bounds that the data show: where at least 5 % of the training rows share the
-        smallest (or the largest) value of a feature, that value is taken for its bound. "identity"
-        clips nothing; "logistic" needs X in [0, 1].
+    architecture
+        .. shared::
+        Its encoder is made twice, the classifier being one as well.
+    noise_variance
+        .. shared::
+        The variance is learned as in [2]_.
     classification_weight : float, default=30.0
         :math:`\alpha`. The rows have some nats for each feature, a label has one or two in all: it
         must count more to be heard.
-    labelled_batch_size : int or "auto", default="auto"
-        Labelled rows in each batch, beside `batch_size` others. "auto" takes 100, or all if there
-        are fewer. Each batch has of each class what its share of the labelled rows is.
-    n_score_samples : int, default=64
-        How many draws `score_samples` uses; they are made in `fit`.
-    learning_rate : {"annealed", "constant"}, default="annealed"
-        "annealed" rises to `learning_rate_init` in the first 5 % of the steps that `max_iter`
-        allows and falls linearly to zero in the last 70 %. "constant" stays.
-    learning_rate_init : float, default=0.003
-        Peak learning rate of Adam.
-    batch_size : int or "auto", default="auto"
-        Rows in a batch. "auto" makes about 25 batches an epoch, of 16 to 128 rows.
-    max_iter : int, default=100
-        Epochs, at most.
-    early_stopping : bool, default=False
-        Whether to hold out rows of each class and without, keep the epoch that classifies those
-        with a label best, by cross-entropy, and stop after `n_iter_no_change` epochs without
-        progress. With few labels it costs more than it gives.
-    validation_fraction : float, default=0.1
-        The share of the rows to hold out, of each class that has two at least one.
-    n_iter_no_change : int or inf, default=10
-        Epochs without progress after which training stops early.
-    tol : float, default=1e-4
-        What counts as progress, as a share of the best validation loss.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last solution.
-    device : str or torch.device, default="auto"
-        "cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.
-    callbacks : list of skorch callbacks, default=None
-        Called during training.
-    checkpoint : str or path-like, default=None
-        A folder in which `fit` keeps its state after each epoch, until it ends. If it is killed,
-        the same `fit` goes on from there.
-    net_params : dict, default=None
-        Merged last into the settings of the skorch net.
-    random_state : int, RandomState instance or None, default=None
-        Determines the start, the batches, the held-out rows and all noise. The global random state
-        of torch is never touched; that of numpy only by None, as everywhere in scikit-learn.
-    verbose : int, default=0
-        Whether to show progress: a bar in a terminal or a notebook, else a line for each epoch.
+    .. shared:: likelihood, labels
 
     Attributes
     ----------
-    net_ : ObjectiveNet
-        The skorch net; ``net_.history`` has every term of the objective in every epoch.
-    module_ : torch.nn.Module
-        The torch module; it works on standardized rows.
-    scaling_ : torch.nn.Module
-        Standardizes rows, and back with its ``inverse``.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, without -1.
-    n_iter_ : int
-        Number of epochs trained.
-    loss_curve_ : list of float
-        The sum of all terms in each epoch; see ``net_.history`` for each.
-    validation_scores_ : list of float or None
-        Minus the cross-entropy of the held-out labelled rows after each epoch, in nats.
-    best_loss_ : float
-        That cross-entropy in the kept epoch, or the sum of all terms of the last one.
-    reconstruction_err_ : float
-        The expected negative log-likelihood of the kept epoch in nats per row, on held-out rows if
-        there are any.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if X has names that are all strings.
+    .. shared:: likelihood, labels
 
     See Also
     --------
@@ -170,8 +96,6 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
     """
 
     _parameter_constraints: dict = {
-        **VariationalBase._parameter_constraints,
-        **SemiSupervisedClassifier._parameter_constraints,
         "classification_weight": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -204,33 +128,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            n_components=n_components,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            architecture=architecture,
-            likelihood=likelihood,
-            noise_variance=noise_variance,
-            output_activation=output_activation,
-            labelled_batch_size=labelled_batch_size,
-            n_score_samples=n_score_samples,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            net_params=net_params,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.classification_weight = classification_weight
+        keep(self, locals())
 
     def _is_conditional(self):
         return True

@@ -1,5 +1,7 @@
 """The variational autoencoder against closed forms, and its divergence at work."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch

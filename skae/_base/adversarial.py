@@ -1,11 +1,7 @@
 """What the adversarial autoencoders share: codes that follow a prior by a game."""
 
-from abc import abstractmethod
-from numbers import Integral, Real
-
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval
 from torch import nn
 
 from skae._base.conditional import ConditionalMixin
@@ -19,17 +15,6 @@ from skae.modules import AdversarialClassifierModule
 
 class AdversarialBase(PriorMixin, ConditionalMixin, ReconstructionAutoencoder):
     """Base class of the adversarial autoencoders: codes that follow a prior."""
-
-    _parameter_constraints: dict = {
-        **ReconstructionAutoencoder._parameter_constraints,
-        **PriorMixin._prior_constraints,
-        "discriminator_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, discriminator_layer_sizes, **shared):
-        super().__init__(n_components, **shared)
-        self.discriminator_layer_sizes = discriminator_layer_sizes
 
     def _make_discriminator(self, n_inputs):
         sizes = (n_inputs, *layer_sizes(self.discriminator_layer_sizes), 1)
@@ -45,16 +30,6 @@ class AdversarialBase(PriorMixin, ConditionalMixin, ReconstructionAutoencoder):
 
 class AdversarialClassesBase(AdversarialBase):
     """Base class of those with a code for the class, beside the style."""
-
-    _parameter_constraints: dict = {
-        **AdversarialBase._parameter_constraints,
-        "noise_level": [Interval(Real, 0, None, closed="left")],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, noise_level, **shared):
-        super().__init__(n_components, **shared)
-        self.noise_level = noise_level
 
     def _is_conditional(self):
         return True

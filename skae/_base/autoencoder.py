@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array, check_random_state, check_scalar
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -27,20 +26,6 @@ MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
 
 class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
     """Base class of the autoencoders."""
-
-    _parameter_constraints: dict = {
-        **NeuralEstimator._parameter_constraints,
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "architecture": [HasMethods(["make_encoder", "make_decoder"]), None],
-        "output_activation": [StrOptions({"auto", "identity", "logistic"})],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, architecture, output_activation, **shared):
-        super().__init__(**shared)
-        self.n_components = n_components
-        self.architecture = architecture
-        self.output_activation = output_activation
 
     # What a model fills in.
 

@@ -1,10 +1,6 @@
 """What the classifiers share that learn from rows with and without labels."""
 
-from abc import abstractmethod
-from numbers import Integral
-
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base.estimator import NeuralEstimator
@@ -22,19 +18,6 @@ class SemiSupervisedClassifier(ClassifierMixin, LabelledMixin, NeuralEstimator):
     """
 
     _judged_by_labels = True
-
-    _parameter_constraints: dict = {
-        **NeuralEstimator._parameter_constraints,
-        "labelled_batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-    }
-
-    @abstractmethod
-    def __init__(self, *, labelled_batch_size, **shared):
-        super().__init__(**shared)
-        self.labelled_batch_size = labelled_batch_size
 
     @_fit_context(prefer_skip_nested_validation=True)
     @tensors_welcome

@@ -142,10 +142,6 @@ class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
 
     _conditional_constraints: dict = {"conditional": ["boolean"]}
 
-    def __init__(self, *args, conditional, **shared):
-        super().__init__(*args, **shared)
-        self.conditional = conditional
-
     @_fit_context(prefer_skip_nested_validation=True)
     @tensors_welcome
     def partial_fit(self, X, y=None, sample_weight=None, *, classes=None):

@@ -1,13 +1,11 @@
 """What the autoencoders that undo a corruption share."""
 
 import copy
-from numbers import Real
 
 import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae._base.applying import TORCH_DTYPES
 from skae._base.holes import Holes
@@ -23,18 +21,6 @@ MAX_RELATIVE_LEVEL = 1e15
 
 class CorruptionMixin(Holes):
     """Adds `denoise`, and the corruption of the input that it undoes, to an autoencoder."""
-
-    _corruption_constraints: dict = {
-        "noise": [StrOptions({"gaussian", "masking", "salt_and_pepper"})],
-        "noise_level": [Interval(Real, 0, None, closed="left")],
-        "clip": ["boolean", "array-like"],
-    }
-
-    def __init__(self, *args, noise, noise_level, clip, **shared):
-        super().__init__(*args, **shared)
-        self.noise = noise
-        self.noise_level = noise_level
-        self.clip = clip
 
     def denoise(self, X):
         """Reconstruct noisy rows.

@@ -1,17 +1,13 @@
 """The estimator that trains a torch module: `fit` and `partial_fit`, written once."""
 
-import os
 from abc import ABCMeta
 from contextlib import contextmanager
 from functools import partial
-from numbers import Integral, Real
 
 import numpy as np
-import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._base.applying import device_of, map_rows
@@ -40,68 +36,6 @@ class NeuralEstimator(
 
     A model fills in what `Holes` declares; the rest is here.
     """
-
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str],
-        "learning_rate": [StrOptions({"annealed", "constant"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str, torch.device],
-        "callbacks": [list, tuple, None],
-        "checkpoint": [str, os.PathLike, None],
-        "net_params": [dict, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes,
-        activation,
-        learning_rate,
-        learning_rate_init,
-        batch_size,
-        max_iter,
-        early_stopping,
-        validation_fraction,
-        n_iter_no_change,
-        tol,
-        warm_start,
-        device,
-        callbacks,
-        checkpoint,
-        net_params,
-        random_state,
-        verbose,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.device = device
-        self.callbacks = callbacks
-        self.checkpoint = checkpoint
-        self.net_params = net_params
-        self.random_state = random_state
-        self.verbose = verbose
 
     # Training.
 

@@ -1,23 +1,16 @@
 """Moving a fitted encoder so that its codes tell the classes apart."""
 
-import inspect
-
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skae._base.classifier import SemiSupervisedClassifier
-from skae._base.estimator import NeuralEstimator
+from skae._base.parameters import constraints_of
+from skae._base.shared import TRAINING
 from skae.modules import EncoderClassifier
 from skae.objectives import Classification
 
 # What differs from the training before: the rows are few, and the start is near to the end.
 DEFAULTS = {"learning_rate_init": 0.001, "max_iter": 50, "early_stopping": False}
-SETTINGS = set(inspect.signature(NeuralEstimator.__init__).parameters) - {
-    "self",
-    "activation",
-    "checkpoint",
-    "hidden_layer_sizes",
-    "warm_start",
-}
+SETTINGS = set(TRAINING) - {"checkpoint", "warm_start"}
 
 
 def check_settings(params):
@@ -38,8 +31,10 @@ class FineTuner(SemiSupervisedClassifier):
     transformer : BaseAutoencoder
         A fitted one; what `params` leave out is as there, or as in `DEFAULTS`.
     params : dict
-        Of `NeuralEstimator`.
+        Some of `SETTINGS`.
     """
+
+    _parameter_constraints: dict = constraints_of(SETTINGS)
 
     def __init__(self, transformer, params):
         shared = {name: getattr(transformer, name) for name in SETTINGS}
@@ -47,17 +42,12 @@ class FineTuner(SemiSupervisedClassifier):
         validate_parameter_constraints(
             self._parameter_constraints, settings, caller_name="fine_tune_params"
         )
-        super().__init__(
-            labelled_batch_size="auto",
-            hidden_layer_sizes=(),
-            activation=transformer.activation,
-            warm_start=False,
-            checkpoint=None,
-            **settings,
-        )
         self.transformer = transformer
         self.params = params
-        self.allow_nan = transformer._start.params.get("allow_nan", False)
+        vars(self).update(settings, warm_start=False, checkpoint=None)
+        self.hidden_layer_sizes, self.activation = (), transformer.activation
+        self.labelled_batch_size = "auto"
+        self.allow_nan = transformer._as_fitted("allow_nan", False)
 
     def _make_target(self, columns):
         return self.transformer._start.target

@@ -26,10 +26,6 @@ class MissingValuesMixin(Holes):
 
     _missing_constraints: dict = {"allow_nan": ["boolean"]}
 
-    def __init__(self, *args, allow_nan, **shared):
-        super().__init__(*args, **shared)
-        self.allow_nan = allow_nan
-
     def _learn_to_fill(self, table, statistics, span):
         if not self.allow_nan:
             return None

@@ -7,7 +7,6 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
-from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
 from skae._base.reconstruction import DensityAutoencoder
@@ -58,16 +57,6 @@ class Floor:
 
 class PCAStartAutoencoder(DensityAutoencoder):
     """Base class of those that may start at PCA."""
-
-    _parameter_constraints: dict = {
-        **DensityAutoencoder._parameter_constraints,
-        "init": [StrOptions({"auto", "pca", "random"})],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, init, **shared):
-        super().__init__(n_components, **shared)
-        self.init = init
 
     def _starts(self, n_rows, has_val):
         if self.init != "auto":

@@ -1,10 +1,7 @@
 """Codes that follow a prior."""
 
-from numbers import Real
-
 import numpy as np
 import torch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skae._base.holes import Holes
 from skae._priors import PRIORS, SampledPrior
@@ -13,16 +10,6 @@ from skae._training.device import forked_seed, plain_torch
 
 class PriorMixin(Holes):
     """Adds `prior` and `prior_scale`; `sample` draws from the prior that the module has."""
-
-    _prior_constraints: dict = {
-        "prior": [StrOptions(set(PRIORS)), callable, HasMethods(["sample"])],
-        "prior_scale": [Interval(Real, 0, None, closed="neither")],
-    }
-
-    def __init__(self, *args, prior, prior_scale, **shared):
-        super().__init__(*args, **shared)
-        self.prior = prior
-        self.prior_scale = prior_scale
 
     def _make_prior(self):
         named = isinstance(self.prior, str)

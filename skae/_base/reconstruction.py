@@ -1,19 +1,16 @@
 """What the autoencoders without a likelihood share: a loss, and a density of the codes."""
 
-from abc import abstractmethod
-
 import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
-from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.start import Record
 from skae._priors import draw_from, seed_density
 from skae._rows.batches import CHUNK_ROWS
-from skae.losses import LOSSES, SCALE_DEGREE
+from skae.losses import SCALE_DEGREE
 from skae.modules import tie_weights
 from skae.objectives import Reconstruction
 
@@ -24,17 +21,7 @@ MAX_KEPT_CODES = 10_000
 class ReconstructionAutoencoder(BaseAutoencoder):
     """Base class of the autoencoders that minimize a reconstruction loss."""
 
-    _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
-    }
-
     _cost = "loss"
-
-    @abstractmethod
-    def __init__(self, n_components, *, loss, **shared):
-        super().__init__(n_components, **shared)
-        self.loss = loss
 
     def _row_scores(self, module, x):
         params = self._start.params
@@ -48,9 +35,6 @@ class ReconstructionAutoencoder(BaseAutoencoder):
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
         self.reconstruction_err_ = terms["reconstruction"] * self._loss_unit()
-
-
-TIED_WEIGHTS: list = ["boolean", StrOptions({"auto"})]
 
 
 def tie(encoder, decoder, tied_weights):
@@ -109,16 +93,6 @@ class CodeDensity(Record):
 
 class DensityAutoencoder(ReconstructionAutoencoder):
     """Base class of those whose codes follow no prior: `sample` fits a density to them."""
-
-    _parameter_constraints: dict = {
-        **ReconstructionAutoencoder._parameter_constraints,
-        "latent_density": [HasMethods(["fit", "sample"]), None],
-    }
-
-    @abstractmethod
-    def __init__(self, n_components, *, latent_density, **shared):
-        super().__init__(n_components, **shared)
-        self.latent_density = latent_density
 
     @property
     def latent_density_(self):

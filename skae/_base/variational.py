@@ -1,14 +1,12 @@
 """What the models with a likelihood share, whose codes have a normal prior."""
 
 import math
-from abc import abstractmethod
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -30,21 +28,7 @@ CONTINUOUS = ("gaussian", "laplace")
 class VariationalBase(BaseAutoencoder):
     """Base class of the models with a likelihood, and a normal prior of the codes."""
 
-    _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        "likelihood": [StrOptions({*LIKELIHOODS, "mixed"}), list],
-        "noise_variance": [Interval(Real, 0, None, closed="neither"), StrOptions({"mean"}), None],
-        "n_score_samples": [Interval(Integral, 1, None, closed="left")],
-    }
-
     _cost = "likelihood"
-
-    @abstractmethod
-    def __init__(self, n_components, *, likelihood, noise_variance, n_score_samples, **shared):
-        super().__init__(n_components, **shared)
-        self.likelihood = likelihood
-        self.noise_variance = noise_variance
-        self.n_score_samples = n_score_samples
 
     # Which column has which likelihood.
 

@@ -188,7 +188,8 @@ def test_a_part_that_fails_changes_nothing(cls, digits):
     np.testing.assert_array_equal(model.predict_proba(digits), probabilities)
     assert model.net_.n_labelled_ == model.net_.iterator_train__n_labelled == 100
     if hasattr(model, "_known_labels"):
-        np.testing.assert_array_equal(model._known_labels.shares, pickle.loads(before)._known_labels.shares)
+        known = pickle.loads(before)._known_labels
+        np.testing.assert_array_equal(model._known_labels.shares, known.shares)
     objective = pickle.loads(before).net_.module_.objective
     assert model.net_.module_.objective == objective
 

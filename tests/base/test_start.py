@@ -1,4 +1,4 @@
-"""A fitted model depends on how it began, on nothing that is set afterwards, and survives copies."""
+"""A fitted model depends on how it began, on nothing that is set later, and survives copies."""
 
 import copy
 import io
