@@ -12,7 +12,7 @@ from skae._rows.columns import Target
 from skae._rows.scaling import ColumnStatistics, Scaling
 from skae._training.device import forked_seed, is_available, plain_torch
 from skae._training.net import ObjectiveNet
-from skae._training.state import pack, unpack, writable
+from skae._training.state import pack, unpack, unshared, writable
 
 # What may change between a `fit` and another that goes on from it; all else is built in.
 MAY_CHANGE = {
@@ -154,7 +154,7 @@ class PicklingMixin:
         if isinstance(self.checkpoint, os.PathLike):
             state["checkpoint"] = os.fspath(self.checkpoint)
         if not isinstance(state.get("net_"), ObjectiveNet):
-            return state
+            return unshared(state)
         before = self._start.params.get("net_params")
         # A warm start may have been asked for since; with other settings there is none.
         goes_on = self._goes_on or (self.warm_start and same(before, self.net_params))
@@ -168,7 +168,7 @@ class PicklingMixin:
         # Settings of the optimizer are needed where it is kept.
         gone = ("callbacks",) if goes_on else AROUND
         state["_started_with"] = _without(self._start.params, *gone)
-        return state
+        return unshared(state)
 
     def __setstate__(self, state):
         # Torch writes where it should not if an array lies in a file that was mapped to memory.

@@ -31,6 +31,8 @@ def snapshot(net):
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
     weights, values, optimizers, facts, told, objective, n_epochs = state
+    for name in set(FACTS) - facts.keys():
+        vars(net).pop(name, None)
     vars(net).update(facts | told)
     plain_module(net).objective = objective
     put_weights(plain_module(net), weights)
@@ -217,6 +219,11 @@ def writable(value):
     return _convert(
         value, np.ndarray, lambda array: array if array.flags.writeable else np.array(array)
     )
+
+
+def unshared(value):
+    """Containers of their own, so that a hash does not depend on who shares one with whom."""
+    return _convert(value, (), None)
 
 
 def _convert(value, kind, function):
