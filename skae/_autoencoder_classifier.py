@@ -12,7 +12,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skae._autoencoder import AutoencoderTransformer
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.fine_tuning import FineTuner, check_settings
-from skae._base.meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
+from skae._base.meta import (
+    all_or_nothing,
+    fit_inside,
+    keep_feature_names,
+    take_input_tags,
+    weights_for,
+)
 from skae._base.parameters import keep, public
 from skae._documented import Documented
 from skae._rows.labels import check_labels
@@ -119,7 +125,8 @@ class AutoencoderClassifier(
             return given
         if name == "classifier":
             return LogisticRegression(max_iter=1000)
-        return AutoencoderTransformer(min(10, n_features), random_state=self.random_state)
+        n_components = max(1, min(10, n_features))  # that there is no feature, it says itself
+        return AutoencoderTransformer(n_components, random_state=self.random_state)
 
     @_fit_context(prefer_skip_nested_validation=False)
     @tensors_welcome
@@ -170,8 +177,7 @@ class AutoencoderClassifier(
             )
         with fit_of_steps(self, 2 + self.fine_tune, X, y) as step:
             with step("fit-transformer", self.transformer_):
-                weights = {} if frozen else weights_for(self.transformer_, sample_weight)
-                self.transformer_.fit(X, None, **weights)
+                fit_inside(self.transformer_, X, sample_weight)
             if sample_weight is not None:
                 weight = _check_sample_weight(sample_weight, labels, ensure_non_negative=True)
                 sample_weight = weight[labelled]

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_c
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base.meta import all_or_nothing, keep_feature_names, take_input_tags, weights_for
+from skae._base.meta import all_or_nothing, fit_inside, keep_feature_names, take_input_tags
 from skae._base.parameters import keep, public
 from skae._documented import Documented
 from skae._rows.tensors import tensors_welcome
@@ -34,7 +34,8 @@ class AutoencoderOutlierDetector(
     ----------
     autoencoder : estimator with `fit` and `score_samples`, default=None
         Any autoencoder of skae, or a Pipeline that ends in one. None means a `VAETransformer` with
-        a quarter as many components as features, at most 10.
+        a quarter as many components as features, at most 10. One in a
+        `sklearn.frozen.FrozenEstimator` is used as it is.
     contamination : float, default=0.1
         The share of outliers in the training rows, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
@@ -135,7 +136,7 @@ class AutoencoderOutlierDetector(
         self.autoencoder_ = clone(autoencoder)
         with fit_of_steps(self, 1, X, y) as step:
             with step("fit-autoencoder", self.autoencoder_):
-                self.autoencoder_.fit(X, **weights_for(self.autoencoder_, sample_weight))
+                fit_inside(self.autoencoder_, X, sample_weight)
             keep_feature_names(self, self.autoencoder_)
             scores = self.autoencoder_.score_samples(X)
             self.offset_ = float(np.percentile(scores, 100 * self.contamination))

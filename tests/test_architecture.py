@@ -1,6 +1,7 @@
 """The house: imports go down, from room to room and from file to file."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -59,6 +60,25 @@ def test_no_file_imports_itself_through_others():
     modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
     graph = {name: [i for i in imports(path) if i in modules] for name, path in modules.items()}
     TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+TRAITS = ["clusters", "conditional", "corruption", "labelled", "missing", "prior"]
+
+
+@pytest.mark.parametrize("trait", TRAITS)
+def test_a_trait_uses_declared_names_only(trait):
+    """Those of the algorithm, of the verbs, and of itself and the traits that it is made of."""
+    path = PACKAGE / "_base" / f"{trait}.py"
+    over = {name.split(".")[2] for name in imports(path) if name.startswith("skae._base.")}
+    declared = set()
+    for file in {"autoencoder", "estimator", "holes", trait} | over & set(TRAITS):
+        for node in ast.walk(ast.parse((PACKAGE / "_base" / f"{file}.py").read_text())):
+            if isinstance(node, ast.FunctionDef):
+                declared.add(node.name)
+            elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+                declared.add(getattr(node, "attr", None) or node.id)
+    used = set(re.findall(r"(?:self|super\(\))\.(_[a-z]\w+)", path.read_text()))
+    assert used <= declared
 
 
 def test_one_room_imports_skorch():

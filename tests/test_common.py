@@ -1,5 +1,7 @@
 """scikit-learn's own checks, for every exported estimator."""
 
+from functools import partial
+
 import pytest
 from sklearn.base import clone, is_classifier, is_clusterer
 from sklearn.utils import estimator_checks
@@ -54,19 +56,33 @@ def all_estimators():
 
 
 def _quick(cls):
-    if cls is skae.AutoencoderClassifier:
-        return cls(skae.AutoencoderTransformer(2, **QUICK, random_state=0))
-    if cls is skae.AutoencoderOutlierDetector:
-        return cls(skae.AutoencoderTransformer(1, **QUICK, random_state=0))
+    if "max_iter" not in cls().get_params():
+        return cls()  # see `quick_inside`
     if is_clusterer(cls()):  # one of the checks is about quality, and sets `max_iter` itself
         return cls(max_iter=2)
     return cls(**(QUICK_TO_CLASSIFY if is_classifier(cls()) else QUICK))
+
+
+@pytest.fixture(autouse=True)
+def quick_inside(monkeypatch, request):
+    """Meta-estimators are checked as they are constructed by default; what that trains is quick."""
+    if "as_constructed" not in request.node.name:
+        for cls, inner in (
+            (skae.AutoencoderClassifier, skae.AutoencoderTransformer),
+            (skae.AutoencoderOutlierDetector, skae.VAETransformer),
+        ):
+            path = f"{cls.__module__}.{inner.__name__}"
+            monkeypatch.setattr(path, partial(inner, **QUICK))
 
 
 def expected_failures(estimator):
     if is_classifier(estimator):
         return {**EXPECTED_FAILURES, "check_classifiers_classes": UNLABELLED}
     return EXPECTED_FAILURES
+
+
+def _name_of(cls):
+    return cls.__name__
 
 
 def _name(estimator):
@@ -76,6 +92,14 @@ def _name(estimator):
 @parametrize_with_checks(all_estimators(), expected_failed_checks=expected_failures)
 def test_sklearn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("cls", sorted({type(m) for m in all_estimators()}, key=str), ids=_name_of)
+def test_sklearn_checks_as_constructed_by_default(cls, request):
+    """The same with all epochs of all widths, which takes half an hour."""
+    if not request.config.getoption("--thorough"):
+        pytest.skip("--thorough")
+    estimator_checks.check_estimator(cls(), expected_failed_checks=expected_failures(cls()))
 
 
 FURTHER_CASES = [

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -45,6 +46,23 @@ def test_the_default_sees_a_broken_relation_of_ordinary_values():
     alike = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 2))
     detector = AutoencoderOutlierDetector(contamination=0.01, random_state=0).fit(alike)
     np.testing.assert_array_equal(detector.predict([[1, 1], [1, -1], [-1, 1]]), [1, -1, -1])
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_frozen_autoencoder_is_used_as_it_is(in_pipeline, bow):
+    train, inside, _ = bow
+    fitted = AutoencoderTransformer(1, **QUICK)
+    fitted = make_pipeline(StandardScaler(), fitted) if in_pipeline else fitted
+    expected = fitted.fit(train).score_samples(inside)
+    detector = AutoencoderOutlierDetector(FrozenEstimator(fitted)).fit(5 * train)
+    np.testing.assert_array_equal(detector.score_samples(inside), expected)
+    assert detector.offset_ == np.percentile(fitted.score_samples(5 * train), 10)
+    # It learns no more, so there is nothing to weigh; but what is no weight is refused.
+    assert detector.fit(train, sample_weight=np.ones(len(train))).n_features_in_ == train.shape[1]
+    with pytest.raises(ValueError, match="Negative"):
+        detector.fit(train, sample_weight=-np.ones(len(train)))
+    with pytest.raises(NotFittedError):
+        AutoencoderOutlierDetector(FrozenEstimator(AutoencoderTransformer(1))).fit(train)
 
 
 def test_a_refit_that_is_interrupted_leaves_nothing(bow, monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import ClusterMixin
 
-from skae._base.holes import Holes
+from skae._base.conditional import ConditionalMixin
 from skae._base.labelled import KnownLabels
 from skae._base.start import Record
 from skae._rows.tensors import tensors_welcome
@@ -36,7 +36,7 @@ class Clusters(Record):
         return cls(order, np.argsort(order))
 
 
-class ClusteringMixin(ClusterMixin, Holes):
+class ClusteringMixin(ClusterMixin, ConditionalMixin):
     """Adds `labels_`, `predict` and `fit_predict` to a model whose module has `classify`."""
 
     @tensors_welcome

@@ -2,8 +2,9 @@
 
 from contextlib import contextmanager
 
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, has_fit_parameter
 
 
 @contextmanager
@@ -30,6 +31,16 @@ def keep_feature_names(meta, fitted):
         vars(meta).pop(name, None)
         if hasattr(fitted, name):
             setattr(meta, name, getattr(fitted, name))
+
+
+def fit_inside(estimator, X, sample_weight):
+    """Fit the estimator inside, unless it is frozen: then it is used as it is, without weights."""
+    if isinstance(estimator, FrozenEstimator):
+        check_is_fitted(estimator)
+        if sample_weight is not None:
+            _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        return
+    estimator.fit(X, None, **weights_for(estimator, sample_weight))
 
 
 def weights_for(estimator, sample_weight):

@@ -16,7 +16,7 @@ from sklearn.utils.fixes import parse_version
 from skae import AutoencoderTransformer
 from skae._rows.tensors import as_numpy
 
-from .test_common import all_estimators
+from ..test_common import all_estimators
 
 SKLEARN = parse_version(sklearn.__version__)
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}

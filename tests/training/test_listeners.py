@@ -14,10 +14,10 @@ from sklearn.preprocessing import StandardScaler
 
 import skae
 from skae import AutoencoderClassifier, AutoencoderTransformer, LadderClassifier
-from skae._base.reconstruction import DeterministicAutoencoder
+from skae._base.pca_start import PCAStartAutoencoder
 from skae._training.listeners import HAS_CALLBACKS, Bar, can_show_bar
 
-from .test_common import all_estimators
+from ..test_common import all_estimators
 
 needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn 1.9 has callbacks")
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
@@ -77,7 +77,7 @@ def test_every_estimator_tells_of_its_epochs(estimator, digits):
     assert listener.ended[-1] == (type(estimator).__name__, "fit")
     n_epochs = sum(name == "epoch" for _, name in listener.ended)
     inner = next((value for value in vars(estimator).values() if hasattr(value, "net_")), estimator)
-    n_starts = 2 if isinstance(inner, DeterministicAutoencoder) else 1
+    n_starts = 2 if isinstance(inner, PCAStartAutoencoder) else 1
     n_layer_epochs = sum(map(len, getattr(inner, "layer_loss_curves_", [])))
     assert n_epochs == n_starts * inner.n_iter_ + n_layer_epochs
 
