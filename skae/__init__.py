@@ -15,6 +15,7 @@ from skae._sparse import SparseAutoencoder
 from skae._stacked import StackedDenoisingAutoencoder
 from skae._vae import VAETransformer
 from skae._vae_classifier import VAEClassifier
+from skae._wasserstein import WassersteinAutoencoder
 from skae.persistence import load, save
 
 __version__ = VERSION
@@ -34,6 +35,7 @@ __all__ = [
     "StackedDenoisingAutoencoder",
     "VAEClassifier",
     "VAETransformer",
+    "WassersteinAutoencoder",
     "load",
     "save",
 ]

@@ -2,8 +2,16 @@
 
 import torch
 
-__all__ = ["activation_kl", "gaussian_kl", "mean_absolute", "squared_jacobian_norm"]
+__all__ = [
+    "activation_kl",
+    "gaussian_kl",
+    "maximum_mean_discrepancy",
+    "mean_absolute",
+    "squared_jacobian_norm",
+]
 
+# The kernel of the discrepancy is a sum over these, so that it sees what is near and what is far.
+KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Keeps logarithms of mean activations finite.
 EPSILON = 1e-6
 
@@ -33,6 +41,48 @@ def activation_kl(z, target):
 def gaussian_kl(mean, log_var):
     """``KL(N(mean, diag(exp(log_var))) || N(0, I))`` in nats, ``(batch, k) -> (batch,)``."""
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
+
+
+def maximum_mean_discrepancy(z, drawn):
+    """Unbiased estimate of the squared distance between what `z` and `drawn` are drawn from [1]_.
+
+    ``E k(z, z') + E k(d, d') - 2 E k(z, d)``, over pairs of different rows, with the inverse
+    multiquadric kernel ``k(a, b) = sum_s s c / (s c + |a - b|^2)`` [2]_, where c is the mean
+    squared distance of two of `drawn` and s one of `KERNEL_SCALES`.
+
+    Parameters
+    ----------
+    z : tensor of shape (batch, k)
+    drawn : tensor of shape (batch, k)
+
+    Returns
+    -------
+    tensor of shape (batch,)
+        The part of each row, whose mean is the estimate. It may be negative.
+
+    References
+    ----------
+    .. [1] Gretton, Borgwardt, Rasch, Scholkopf and Smola, "A kernel two-sample test", JMLR 13,
+       2012.
+    .. [2] Tolstikhin, Bousquet, Gelly and Scholkopf, "Wasserstein auto-encoders", ICLR 2018.
+    """
+    n_others = max(len(z) - 1, 1)
+    of_drawn, of_z, between = (_squared_distances(*p) for p in ((drawn,) * 2, (z,) * 2, (z, drawn)))
+    unit = of_drawn.sum() / (len(z) * n_others) + torch.finfo(z.dtype).tiny
+    same = _kernel(of_drawn, unit) + _kernel(of_z, unit)
+    same = (same - torch.diag(same.diagonal())).sum(dim=1)
+    between = _kernel(between, unit)
+    # Of the pairs of a row with itself there are none on either side, so that both parts are alike.
+    other = (between + between.T - 2 * torch.diag(between.diagonal())).sum(dim=1)
+    return (same - other) / n_others
+
+
+def _squared_distances(a, b):
+    return (a[:, None] - b[None]).square().sum(dim=2)
+
+
+def _kernel(distances, unit):
+    return sum(s * unit / (s * unit + distances) for s in KERNEL_SCALES)
 
 
 def mean_absolute(z):

@@ -9,15 +9,19 @@ from skae._training.device import forked_seed, plain_torch
 
 
 class PriorMixin(Holes):
-    """Adds `prior` and `prior_scale`; `sample` draws from the prior that the module has."""
+    """What `prior` and `prior_scale` stand for; `sample` draws from it."""
+
+    def _prior(self):
+        named = isinstance(self.prior, str)
+        return PRIORS[self.prior](self.prior_scale) if named else SampledPrior(self.prior)
 
     def _make_prior(self):
-        named = isinstance(self.prior, str)
-        prior = PRIORS[self.prior](self.prior_scale) if named else SampledPrior(self.prior)
+        prior = self._prior()
         prior.draw(2, self.n_components)  # one that does not work should say so now
         return prior
 
     def _draw_codes(self, n_samples, random_state):
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
-            return self.module_.prior.draw(n_samples, self._n_features_out).numpy()
+            prior = self._start.then(self)._prior()
+            return prior.draw(n_samples, self._n_features_out).numpy()

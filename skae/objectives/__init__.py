@@ -14,6 +14,7 @@ from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
 from skae.objectives._sparse import KSparseReconstruction, SparseReconstruction
 from skae.objectives._stacked import LayerDenoising
 from skae.objectives._vae import NegativeELBO, importance_log_likelihood
+from skae.objectives._wasserstein import WassersteinReconstruction
 
 __all__ = [
     "Adversarial",
@@ -29,5 +30,6 @@ __all__ = [
     "Reconstruction",
     "SemiSupervisedELBO",
     "SparseReconstruction",
+    "WassersteinReconstruction",
     "importance_log_likelihood",
 ]
