@@ -17,9 +17,9 @@ from skae._base.autoencoder import TORCH_DTYPES, BaseAutoencoder
 from skae._base.conditional import ConditionalOnRequest
 from skae._base.missing import MissingValuesMixin
 from skae._documented import public
-from skae._rows.batches import CHUNK_ROWS
 from skae._rows.columns import check_ranges, detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
+from skae._rows.source import CHUNK_ROWS
 from skae._training.device import forked_seed, plain_torch
 from skae.losses import LIKELIHOODS
 from skae.modules import (

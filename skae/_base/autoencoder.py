@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._base.estimator import NeuralEstimator
-from skae._rows.batches import chunks, dense_tensor
-from skae._rows.checks import check_finite, check_network, float_dtype
+from skae._rows.checks import check_finite, float_dtype
+from skae._rows.source import as_source, chunks
 from skae._rows.tensors import tensors_welcome
+from skae._training.build import check_network
 from skae._training.device import plain_torch
 from skae.architectures import MLP
 from skae.losses import LINKS
@@ -251,10 +252,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
                 f"{self._n_features_out} (n_components)."
             )
         decoded = np.empty((Z.shape[0], self.n_features_in_), dtype=Z.dtype)
-        device = self._module_device()
+        source, device = as_source(Z), self._module_device()
         with plain_torch(grad=False):
             for chunk in chunks(Z.shape[0]):
-                z = dense_tensor(Z, chunk).float().to(device)
+                z = source.tensor(chunk).float().to(device)
                 told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
                 x = self.module_.decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
                 decoded[chunk] = self.scaling_.inverse(x).numpy()

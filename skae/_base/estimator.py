@@ -21,7 +21,7 @@ from torch.nn import functional
 from skae._base.floor import not_by_heart
 from skae._base.pickling import AROUND, PicklingMixin
 from skae._documented import Documented
-from skae._rows.batches import Rows, chunks, is_memory_mapped, standardized
+from skae._rows.batches import Rows
 from skae._rows.checks import (
     check_finite,
     check_unchanged,
@@ -31,7 +31,15 @@ from skae._rows.checks import (
     float_dtype,
 )
 from skae._rows.labels import check_labels, declared_classes, hold_out_of_each
-from skae._rows.scaling import ColumnStatistics, Scaling
+from skae._rows.scaling import Scaling, standardized
+from skae._rows.source import (
+    as_source,
+    chunks,
+    is_memory_mapped,
+    is_read_in_place,
+    validate_in_place,
+)
+from skae._rows.statistics import ColumnStatistics
 from skae._training.checkpoint import Checkpoint, key_of_fit
 from skae._training.device import forked_seed, plain_torch, resolve_device
 from skae._training.listeners import (
@@ -514,13 +522,13 @@ class NeuralEstimator(
 
     def _map_rows(self, X, function):
         """Apply a function of standardized rows to X, chunk by chunk."""
-        device, results = self._module_device(), None
+        source, device, results = as_source(X), self._module_device(), None
         with plain_torch(grad=False):
             for chunk in chunks(X.shape[0]):
-                x = standardized(X, chunk, self.scaling_)
+                x = standardized(source, chunk, self.scaling_)
                 if not x.sum().isfinite():
                     assert_all_finite(
-                        X[chunk],
+                        source.block(chunk),
                         allow_nan=self._takes_nan(),
                         estimator_name=type(self).__name__,
                         input_name="X",
@@ -552,6 +560,9 @@ class NeuralEstimator(
 
     def _validate(self, X, *, reset, finite=True):
         """Check X as scikit-learn does, without a copy where that can be avoided."""
+        finite = "allow-nan" if finite and self._takes_nan() else finite
+        if is_read_in_place(X):
+            return validate_in_place(self, X, reset=reset, ensure_all_finite=finite)
         keep = isinstance(X, np.ndarray) and (
             X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
         )
@@ -561,7 +572,7 @@ class NeuralEstimator(
                 X,
                 accept_sparse="csr",
                 dtype=None if keep else [np.float64, np.float32],
-                ensure_all_finite="allow-nan" if finite and self._takes_nan() else finite,
+                ensure_all_finite=finite,
                 reset=reset,
             )
         except ValueError as error:

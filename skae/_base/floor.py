@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from skae._rows.batches import chunks
+from skae._rows.source import chunks
 
 # Of a row of which the principal components know more than this share by heart.
 MAX_LEVERAGE = 0.5

@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skae._rows.checks import copy_containers, same
-from skae._rows.scaling import ColumnStatistics, Scaling
+from skae._rows.scaling import Scaling
+from skae._rows.statistics import ColumnStatistics
 from skae._training.device import forked_seed, is_available, plain_torch
 from skae._training.net import ObjectiveNet
 from skae._training.state import pack, unpack, writable

@@ -13,7 +13,7 @@ from torch import nn
 
 from skae._base.autoencoder import BaseAutoencoder
 from skae._priors import draw_from, seed_density
-from skae._rows.batches import CHUNK_ROWS, chunks, is_memory_mapped
+from skae._rows.source import chunks
 from skae.losses import LOSSES, SCALE_DEGREE
 from skae.modules import LinearPlusNetwork, tie_weights
 from skae.objectives import Reconstruction
@@ -151,7 +151,7 @@ class DeterministicAutoencoder(DensityAutoencoder):
             components = torch.zeros(self.n_components, self.n_features_in_)
             mean, spread = torch.zeros(self.n_features_in_), 1.0
             if rows is not None:
-                few = start == "pca" or is_memory_mapped(rows.X)
+                few = start == "pca" or rows.lies_in_file
                 n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
                 fill = self._make_fill() if self.allow_nan else nn.Identity()
                 components, mean, spread = _principal_components(
@@ -221,9 +221,4 @@ def _around(encoder, decoder, components, mean, spread):
 def _encode(module, rows, indices):
     """Codes of some of the `Rows`, on the CPU."""
     device = next(module.parameters()).device
-    return torch.cat(
-        [
-            module.encode(rows[part.to(rows.device)][0].to(device)).cpu()
-            for part in indices.split(CHUNK_ROWS)
-        ]
-    )
+    return torch.cat([module.encode(x.to(device)).cpu() for x in rows.chunks_of(indices)])
