@@ -7,7 +7,8 @@ import torch
 from sklearn.utils import assert_all_finite
 from torch.nn import functional
 
-from skae._rows.batches import chunks, dense_tensor, standardized
+from skae._rows.scaling import standardized
+from skae._rows.source import as_source, chunks
 from skae._training.device import plain_torch
 
 # With fewer rows matrix products are summed in another order: a row would differ in its last digit
@@ -40,13 +41,13 @@ def map_rows(function, X, scaling, device, *, allow_nan, name):
     -------
     ndarray of shape (n_samples, ...)
     """
-    results = None
+    source, results = as_source(X), None
     with plain_torch(grad=False):
         for chunk in chunks(X.shape[0]):
-            x = standardized(X, chunk, scaling)
+            x = standardized(source, chunk, scaling)
             if not x.sum().isfinite():
                 assert_all_finite(
-                    X[chunk], allow_nan=allow_nan, estimator_name=name, input_name="X"
+                    source.block(chunk), allow_nan=allow_nan, estimator_name=name, input_name="X"
                 )
             n_rows = len(x)
             if n_rows < MIN_ROWS:
@@ -75,10 +76,11 @@ def map_codes(decode, Z, labels, scaling, device):
     -------
     ndarray of shape (n_samples, n_features), in the dtype of Z
     """
+    source = as_source(Z)
     decoded = np.empty((Z.shape[0], len(scaling.mean)), dtype=Z.dtype)
     with plain_torch(grad=False):
         for chunk in chunks(Z.shape[0]):
-            z = dense_tensor(Z, chunk).float().to(device)
+            z = source.tensor(chunk).float().to(device)
             told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
             x = decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
             decoded[chunk] = scaling.inverse(x).numpy()

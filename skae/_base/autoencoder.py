@@ -12,10 +12,11 @@ from torch import nn
 
 from skae._base.applying import device_of, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
-from skae._rows.checks import check_finite, check_network, float_dtype
+from skae._rows.checks import check_finite, float_dtype
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
 from skae._rows.tensors import tensors_welcome
+from skae._training.build import check_network
 from skae.architectures import MLP
 from skae.losses import LINKS
 from skae.modules import Bounded, logistic_offset

@@ -4,12 +4,12 @@ import copy
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.utils import check_random_state
 
 from skae._base.applying import TORCH_DTYPES
 from skae._base.holes import Holes
 from skae._rows.checks import float_dtype
+from skae._rows.source import as_source
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import forked_seed, plain_torch
 from skae.modules import Corruption
@@ -63,7 +63,7 @@ class CorruptionMixin(Holes):
         """
         X = self._validate_target(X)
         dtype = TORCH_DTYPES[np.dtype(float_dtype(X)).name]
-        x = torch.from_numpy(X.toarray() if sparse.issparse(X) else np.array(X)).to(dtype)
+        x = as_source(X).tensor(slice(None)).to(dtype)
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
         with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
             corruption = copy.deepcopy(self.module_.corrupt).cpu()

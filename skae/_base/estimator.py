@@ -14,9 +14,9 @@ from skae._base.applying import device_of, map_rows
 from skae._base.holes import Holes
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
-from skae._rows.batches import is_memory_mapped
 from skae._rows.checks import check_finite, check_weights
-from skae._rows.scaling import ColumnStatistics
+from skae._rows.source import is_memory_mapped, is_read_in_place, validate_in_place
+from skae._rows.statistics import ColumnStatistics
 from skae._rows.table import Table
 from skae._training.checkpoint import open_checkpoint
 from skae._training.device import plain_torch, resolve_device
@@ -243,6 +243,8 @@ class NeuralEstimator(
         )
         if finite and self._as_fitted("allow_nan", False):
             finite = "allow-nan"
+        if is_read_in_place(X):
+            return validate_in_place(self, X, reset=reset, ensure_all_finite=finite)
         try:
             return validate_data(
                 self,

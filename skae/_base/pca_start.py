@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from skae._base.reconstruction import DensityAutoencoder
-from skae._rows.batches import chunks, is_memory_mapped
+from skae._rows.source import chunks
 from skae._training.net import ObjectiveNet
 from skae.modules import LinearPlusNetwork
 
@@ -86,7 +86,7 @@ class PCAStartAutoencoder(DensityAutoencoder):
     def _before_training(self, start, module, rows, trainer):
         if start not in ("pca", "floor"):
             return
-        few = start == "pca" or is_memory_mapped(rows.X)
+        few = start == "pca" or rows.lies_in_file
         n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
         components, mean, spread = _principal_components(
             rows, module.fill, self.n_components, self.random_state, n_values

@@ -9,7 +9,6 @@ from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.start import Record
 from skae._priors import draw_from, seed_density
-from skae._rows.batches import CHUNK_ROWS
 from skae.losses import SCALE_DEGREE
 from skae.modules import tie_weights
 from skae.objectives import Reconstruction
@@ -126,9 +125,4 @@ class DensityAutoencoder(ReconstructionAutoencoder):
 def _encode(module, rows, indices):
     """Codes of some of the `Rows`, on the CPU."""
     device = device_of(module)
-    return torch.cat(
-        [
-            module.encode(rows[part.to(rows.device)][0].to(device)).cpu()
-            for part in indices.split(CHUNK_ROWS)
-        ]
-    )
+    return torch.cat([module.encode(x.to(device)).cpu() for x in rows.chunks_of(indices)])

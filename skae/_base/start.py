@@ -9,7 +9,8 @@ from sklearn.utils import check_random_state
 
 from skae._rows.checks import check_unchanged, copy_containers, float_dtype, same
 from skae._rows.columns import Target
-from skae._rows.scaling import ColumnStatistics, Scaling
+from skae._rows.scaling import Scaling
+from skae._rows.statistics import ColumnStatistics
 from skae._training.device import forked_seed, is_available, plain_torch
 from skae._training.net import ObjectiveNet
 from skae._training.state import pack, unpack, unshared, writable

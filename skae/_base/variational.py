@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._base.autoencoder import BaseAutoencoder
-from skae._rows.batches import CHUNK_ROWS
 from skae._rows.columns import detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
+from skae._rows.source import CHUNK_ROWS
 from skae.losses import LIKELIHOODS
 from skae.modules import COUNTS, Likelihood, LogCounts, MixedLikelihood, Offset
 from skae.objectives import importance_log_likelihood

@@ -1,4 +1,4 @@
-"""Rows as batches: one tensor in memory, or read block by block from disk or a sparse matrix.
+"""Rows as batches: one tensor in memory, or read block by block from a file or a sparse matrix.
 
 Nothing here indexes one row at a time: a batch is one indexing operation, whatever holds the data.
 """
@@ -8,13 +8,13 @@ from itertools import repeat
 
 import numpy as np
 import torch
-from scipy import sparse
-from sklearn.utils import gen_batches
 from torch.utils.data import DataLoader, Dataset
 
-# A sparse or memory-mapped X whose dense float32 form is at most this large is held in memory.
+from skae._rows.scaling import standardized
+from skae._rows.source import CHUNK_ROWS, as_source, chunks
+
+# A sparse X, or one in a file, whose dense float32 form is at most this large is held in memory.
 MAX_DENSE_BYTES = 2**27
-CHUNK_ROWS = 1024
 # About so many values are gathered in one operation and dealt out as batches: from memory what fits
 # into a cache, from elsewhere what is worth a walk through a file.
 MEMORY_AHEAD, FILE_AHEAD = 2**18, 2**22
@@ -22,70 +22,10 @@ MEMORY_AHEAD, FILE_AHEAD = 2**18, 2**22
 # ahead: random access to single rows would read a page for each. Where rows are so wide that few
 # are read ahead, blocks are smaller, so that there are at least so many of them to mix.
 BLOCK_ROWS, MIN_BLOCKS = 64, 32
-
-
-def is_memory_mapped(X):
-    """Whether the values of X, an array or a view of one, lie in a file."""
-    while X is not None:
-        if isinstance(X, np.memmap):
-            return True
-        X = getattr(X, "base", None)
-    return False
-
-
-def dense_block(X, rows):
-    """Rows of an array or CSR matrix as a dense array, which may be a view of X.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    rows : slice or integer array
-        Which rows.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_features)
-    """
-    if not isinstance(rows, slice) and (np.diff(rows) == 1).all():
-        rows = slice(rows[0], rows[-1] + 1)
-    block = X[rows]
-    return block.toarray() if sparse.issparse(block) else block
-
-
-def dense_tensor(X, rows, copy=True):
-    """Rows of an array or CSR matrix as a dense floating tensor, float64 where X needs it.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    rows : slice or integer array
-        Which rows.
-    copy : bool
-        Whether the result may not be a view of X, for it may be changed in place.
-
-    Returns
-    -------
-    tensor of shape (n_rows, n_features)
-    """
-    block = dense_block(X, rows)
-    dtype = block.dtype
-    if dtype not in (np.float32, np.float64):
-        dtype = np.float32 if dtype.itemsize <= 2 else np.float64
-    # Torch warns of arrays that can not be written to and refuses steps backwards.
-    foreign = not block.flags.writeable or min(block.strides) < 0
-    copy = foreign or (copy and (block.base is not None or block is X))
-    make = np.array if copy else np.asarray
-    return torch.from_numpy(make(block, dtype=dtype, order="C"))
-
-
-def standardized(X, rows, scaling):
-    """Rows of an array or CSR matrix as a dense float32 tensor, scaled; never a view of X."""
-    return scaling(dense_tensor(X, rows, copy=scaling.is_identity))
-
-
-def chunks(n_rows, chunk_rows=CHUNK_ROWS):
-    """Slices that cover `n_rows` rows."""
-    return gen_batches(n_rows, chunk_rows)
+# Rows that are stored in chunks are read by these, mostly to be decompressed. Of large ones a block
+# is a part such that a chunk is read so many times in a pass at most; more is read ahead for there
+# to be enough blocks to mix, as far as this.
+MAX_READS, CHUNKED_AHEAD = 4, 2**24
 
 
 class Rows(Dataset):
@@ -96,7 +36,7 @@ class Rows(Dataset):
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    X : Source, or what has one, of shape (n_samples, n_features)
     scaling : Scaling
         Applied to each block as it is read.
     subset : integer array or None
@@ -110,14 +50,14 @@ class Rows(Dataset):
     """
 
     def __init__(self, X, scaling, *, subset=None, weight=None, labels=None, device=None):
-        self.X, self.scaling, self.n_features = X, scaling, X.shape[1]
+        self.source, self.scaling, self.n_features = as_source(X), scaling, X.shape[1]
         self.subset = np.arange(X.shape[0]) if subset is None else subset
         self._set_weight(None if weight is None else np.asarray(weight, np.float64)[self.subset])
         self.labels = None if labels is None else torch.from_numpy(labels[self.subset])
         self.held = None
         if self._fits_in_memory():
             self.held = self._read_all()
-            self.X = None
+            self.source = None
             if device is not None and _has_room(device, self.held):
                 self.held = self.held.to(device)
                 self.weight = None if self.weight is None else self.weight.to(device)
@@ -130,13 +70,12 @@ class Rows(Dataset):
             self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
 
     def _fits_in_memory(self):
-        on_disk = sparse.issparse(self.X) or is_memory_mapped(self.X)
-        return not on_disk or 4 * len(self.subset) * self.X.shape[1] <= MAX_DENSE_BYTES
+        return self.source.is_dense or 4 * len(self.subset) * self.n_features <= MAX_DENSE_BYTES
 
     def _read_all(self):
-        held = torch.empty((len(self.subset), self.X.shape[1]), dtype=torch.float32)
+        held = torch.empty((len(self.subset), self.n_features), dtype=torch.float32)
         for chunk in chunks(len(self.subset)):
-            held[chunk] = standardized(self.X, self.subset[chunk], self.scaling)
+            held[chunk] = standardized(self.source, self.subset[chunk], self.scaling)
         return held
 
     def __len__(self):
@@ -154,6 +93,11 @@ class Rows(Dataset):
         return part
 
     @property
+    def lies_in_file(self):
+        """Whether the rows are read from a file, and are not held in memory."""
+        return self.source is not None and self.source.lies_in_file
+
+    @property
     def device(self):
         """Where the batches are: the device of the rows in memory, else the CPU."""
         return torch.device("cpu") if self.held is None else self.held.device
@@ -166,9 +110,15 @@ class Rows(Dataset):
             return self.held.index_select(0, indices), (labels, weight)
         rows = self.subset[indices.numpy()]
         order = np.argsort(rows)  # a file is read from front to back
-        x = torch.empty((len(rows), self.X.shape[1]), dtype=torch.float32)
-        x[torch.from_numpy(order)] = standardized(self.X, rows[order], self.scaling)
+        x = torch.empty((len(rows), self.n_features), dtype=torch.float32)
+        x[torch.from_numpy(order)] = standardized(self.source, rows[order], self.scaling)
         return x, (labels, weight)
+
+    def chunks_of(self, indices):
+        """Give x of some of the rows in parts; a file is walked through once for several parts."""
+        n_ahead = max(1, FILE_AHEAD // self.n_features // CHUNK_ROWS) * CHUNK_ROWS
+        for several in indices.to(self.device).split(n_ahead):
+            yield from self[several][0].split(CHUNK_ROWS)
 
 
 def _has_room(device, tensor):
@@ -247,16 +197,22 @@ class BatchIterator:
     def _n_together(self):
         """How many batches are read in one operation."""
         n_values = FILE_AHEAD if self.rows.held is None else MEMORY_AHEAD
+        if self._has_large_chunks():
+            n_parts = MIN_BLOCKS * -(-self.rows.source.together // MAX_READS)
+            n_values = max(n_values, min(n_parts * self.rows.n_features, CHUNKED_AHEAD))
         return max(1, n_values // self.rows.n_features * len(self) // len(self.rows))
+
+    def _has_large_chunks(self):
+        """Whether the rows come in chunks of which blocks of a common size would be small parts."""
+        return self.rows.lies_in_file and self.rows.source.together > MAX_READS * BLOCK_ROWS
 
     def _order(self):
         n_rows, device = len(self.rows), self.rows.device
         if not self.shuffle:
             return torch.arange(n_rows, device=device)
-        if not is_memory_mapped(self.rows.X) or len(self) <= self._n_together():
+        if not self.rows.lies_in_file or len(self) <= self._n_together():
             return torch.randperm(n_rows, device=device)
-        n_ahead = self._n_together() * n_rows // len(self)
-        blocks = torch.arange(n_rows).split(min(BLOCK_ROWS, max(1, n_ahead // MIN_BLOCKS)))
+        blocks = self._blocks()
         blocks = torch.cat([blocks[i] for i in torch.randperm(len(blocks))])
         batches = blocks.tensor_split(len(self))
         together = [
@@ -264,6 +220,17 @@ class BatchIterator:
             for start in range(0, len(self), self._n_together())
         ]
         return torch.cat([rows[torch.randperm(len(rows))] for rows in together])
+
+    def _blocks(self):
+        """Neighbouring rows of a file, which are read together."""
+        rows = torch.arange(len(self.rows))
+        n_largest = max(1, self._n_together() * len(rows) // len(self) // MIN_BLOCKS)
+        if not self._has_large_chunks():
+            return rows.split(min(BLOCK_ROWS, n_largest))
+        together, subset = self.rows.source.together, self.rows.subset
+        n_parts = min(MAX_READS, -(-together // n_largest))
+        part = subset // together * n_parts + subset % together * n_parts // together
+        return rows.tensor_split((np.flatnonzero(np.diff(part)) + 1).tolist())
 
     def _read(self, batches):
         if self.loader_params:

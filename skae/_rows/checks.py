@@ -1,12 +1,12 @@
-"""Checks of rows, weights, networks and results, with errors that say what to do."""
+"""Checks of rows, weights, settings and results, with errors that say what to do."""
 
 import sys
 import warnings
 
 import numpy as np
-import torch
-from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight
+
+from skae._rows.source import as_source
 
 # Whose lines are no news to who reads a warning.
 _INSIDE = ("skae", "sklearn", "skorch", "torch")
@@ -37,24 +37,17 @@ def check_weights(X, sample_weight):
             "All of sample_weight is zero: nothing is left to learn from. At least one weight must "
             "be positive."
         )
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    rows = np.empty((X.shape[0], 0))  # their number is all that matters, whatever X is
+    weight = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     return np.flatnonzero(weight), weight
-
-
-def extremes(values):
-    """The smallest and the largest of an array, NaN aside."""
-    low, high = values.min(), values.max()
-    if np.isnan(low):
-        return np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    return low, high
 
 
 def check_unit_interval(X, parameter):
     """Refuse values outside [0, 1], on account of a parameter."""
-    values = X.data if sparse.issparse(X) else X
-    if not values.size:
+    found = as_source(X).extremes()
+    if found is None:
         return
-    low, high = extremes(values)
+    low, high = found
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
             f"{parameter} needs values in [0, 1], but X has values from {low:.8g} to "
@@ -71,32 +64,6 @@ def check_finite(values, verb):
             "float32. Check the units of X."
         )
     return values
-
-
-def check_network(network, n_inputs, n_outputs, role):
-    """Try a network on two rows; a wrong shape would broadcast and learn nonsense."""
-    advice = (
-        "Check the module that the architecture returns: it must turn a tensor of shape "
-        f"(batch, {n_inputs}) into one of shape (batch, {n_outputs}), and its factory is given "
-        "these widths in this order."
-    )
-    network.eval()
-    try:
-        with torch.no_grad():
-            output = network(torch.zeros(2, n_inputs))
-    except (IndexError, RuntimeError, ValueError) as error:
-        raise ValueError(f"The {role} fails on 2 rows of zeros: {error}. {advice}") from error
-    network.train()
-    if not isinstance(output, torch.Tensor):
-        raise ValueError(f"The {role} gives a {type(output).__name__}, not a tensor. {advice}")
-    if tuple(output.shape) != (2, n_outputs):
-        raise ValueError(
-            f"The {role} turns 2 rows of width {n_inputs} into an output of shape "
-            f"{tuple(output.shape)}, but it must be (2, {n_outputs}). {advice}"
-        )
-    if not output.isfinite().all():
-        raise ValueError(f"The {role} gives NaN or infinity on 2 rows of zeros. {advice}")
-    return network
 
 
 def copy_containers(value):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skae._rows.batches import chunks, dense_block
-from skae._rows.checks import ROUNDING, check_unit_interval, extremes
+from skae._rows.checks import ROUNDING, check_unit_interval
+from skae._rows.source import as_source, extremes
 
 # What the probabilities of a row may differ from 1 by, together.
 SUM_ROUNDING = 1e-3
@@ -117,21 +117,22 @@ def detect_columns(X):
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    X : Source, or what has one, of shape (n_samples, n_features)
 
     Returns
     -------
     list of (str, integer array)
     """
-    binary, observed = np.ones(X.shape[1], dtype=bool), np.zeros(X.shape[1], dtype=bool)
-    for chunk in chunks(X.shape[0]):
-        block = dense_block(X, chunk)
+    source = as_source(X)
+    n_features = source.shape[1]
+    binary, observed = np.ones(n_features, dtype=bool), np.zeros(n_features, dtype=bool)
+    for block in source.blocks():
         observed |= ~np.isnan(block).all(axis=0)
         binary &= ((block == 0) | (block == 1) | np.isnan(block)).all(axis=0)
     binary &= observed
     blocks, start = [], 0
-    while start < X.shape[1]:
-        end = _block_end(X, start, binary) if binary[start] else None
+    while start < n_features:
+        end = _block_end(source, start, binary) if binary[start] else None
         if end is not None:
             blocks.append(("categorical", np.arange(start, end)))
         start = start + 1 if end is None else end
@@ -145,12 +146,12 @@ def detect_columns(X):
     return [(name, columns) for name, columns in others if len(columns)] + blocks
 
 
-def _block_end(X, start, binary):
+def _block_end(source, start, binary):
     """Where the one-hot block ends that starts here, or None: the first sum that is always 1."""
     stop = start + np.flatnonzero(~np.append(binary[start:], False))[0]
     always, once = np.ones(stop - start, dtype=bool), np.zeros(stop - start, dtype=bool)
-    for chunk in chunks(X.shape[0]):
-        sums = dense_block(X, chunk)[:, start:stop].cumsum(axis=1)
+    for block in source.blocks():
+        sums = block[:, start:stop].cumsum(axis=1)
         always &= ((sums == 1) | np.isnan(sums)).all(axis=0)
         once |= (sums == 1).any(axis=0)
     ends = np.flatnonzero((always & once)[1:])  # one constant column is no block
@@ -162,8 +163,7 @@ def check_ranges(X, parts):
     bounded = [(name, columns, *RANGES[name]) for name, columns in parts if name in RANGES]
     if not bounded:
         return
-    for chunk in chunks(X.shape[0]):
-        block = dense_block(X, chunk)
+    for block in as_source(X).blocks():
         for name, columns, low, high in bounded:
             values = block if len(columns) == block.shape[1] else block[:, columns]
             lowest, highest = extremes(values)

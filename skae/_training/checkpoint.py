@@ -14,8 +14,8 @@ import torch
 from skorch.callbacks import Callback
 
 from skae._files import Decoder, import_safetensors, read, write
-from skae._rows.batches import chunks, dense_block
 from skae._rows.checks import warn_user
+from skae._rows.source import as_source, chunks
 from skae._training.state import pack, to_arrays, to_tensors, unpack
 
 # Rows are told apart by so many bytes of them, spread evenly.
@@ -173,11 +173,12 @@ def key_of_fit(name, params, net, random_state, tables):
         if table is None:
             digest.update(b"none")
             continue
+        table = as_source(table)
         digest.update(f"{table.shape} {table.dtype}".encode())
         n_rows, row_bytes = table.shape[0], table.dtype.itemsize * math.prod(table.shape[1:])
         seen = np.linspace(0, n_rows - 1, min(n_rows, max(1, MAX_SEEN_BYTES // row_bytes)))
         for chunk in chunks(len(seen)):
-            digest.update(np.ascontiguousarray(dense_block(table, seen.astype(int)[chunk])))
+            digest.update(np.ascontiguousarray(table.block(seen.astype(int)[chunk])))
     return f"{name}-{digest.hexdigest()[:16]}"
 
 

@@ -208,14 +208,13 @@ def test_a_file_is_read_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(skae._rows.batches, "MAX_DENSE_BYTES", 0)
     monkeypatch.setattr(skae._rows.batches, "FILE_AHEAD", 1000 * 4)
     np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=(2000, 4)))
-    dense_block, gaps = skae._rows.batches.dense_block, []
+    standardized, gaps = skae._rows.batches.standardized, []
 
-    def spy(X, rows):
-        if not isinstance(rows, slice):
-            gaps.append(np.mean(np.diff(rows) > 2))  # the rows that are held out are left out
-        return dense_block(X, rows)
+    def spy(source, rows, scaling):
+        gaps.append(np.mean(np.diff(rows) > 2))  # the rows that are held out are left out
+        return standardized(source, rows, scaling)
 
-    monkeypatch.setattr(skae._rows.batches, "dense_block", spy)
+    monkeypatch.setattr(skae._rows.batches, "standardized", spy)
     AutoencoderTransformer(2, **QUICK).fit(np.load(tmp_path / "X.npy", mmap_mode="r"))
     assert np.median(gaps) < 0.05
 

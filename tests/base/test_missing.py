@@ -16,8 +16,6 @@ from skae import (
     DenoisingAutoencoder,
     VAETransformer,
 )
-from skae._base.missing import _factor_analysis
-from skae._rows.scaling import ColumnStatistics
 from skae.losses import LIKELIHOODS, LOSSES, observed
 from skae.modules import FillMissing
 
@@ -85,24 +83,6 @@ def test_what_is_missing_teaches_nothing(model, holes):
     np.testing.assert_allclose(
         model.fit(whole).transform(whole), strict.transform(whole), rtol=1e-3, atol=1e-4
     )
-
-
-def test_statistics_of_observed_values():
-    rng = np.random.default_rng(0)
-    X, weight = rng.normal(3, 2, (700, 4)), rng.uniform(size=700)
-    X[:, 3] = np.minimum(X[:, 3], 3)
-    rows = np.arange(0, 700, 2)
-    whole = ColumnStatistics.measure(X, rows, weight)
-    found = ColumnStatistics.measure_observed(X, rows, weight)
-    for name in ("mean", "deviation", "low", "high", "low_share", "high_share"):
-        np.testing.assert_allclose(getattr(found, name), getattr(whole, name), err_msg=name)
-    holes = X.copy()
-    holes[::4, 0] = np.nan
-    holes[:, 2] = np.nan
-    found = ColumnStatistics.measure_observed(holes, rows, weight)
-    left = np.setdiff1d(rows, np.arange(0, 700, 4))
-    assert found.mean[0] == pytest.approx(np.average(X[left, 0], weights=weight[left]))
-    assert (found.mean[2], found.deviation[2]) == (0, 0)
 
 
 def factor_rows(n_rows, rng):
@@ -189,17 +169,6 @@ def test_allow_nan_that_is_set_after_fit_waits_for_the_next_fit(before):
         with pytest.raises(ValueError, match="contains NaN"):
             model.transform(holes)
         assert np.isfinite(model.fit(X, X_val=holes).transform(holes)).all()
-
-
-def test_a_weight_counts_as_repeating_the_row_for_what_is_expected_of_holes():
-    rng = np.random.default_rng(0)
-    X, *_ = factor_rows(300, rng)
-    seen, weight = rng.uniform(size=X.shape) > 0.3, rng.integers(1, 4, 300)
-    rows = np.repeat(np.arange(300), weight)
-    weighted = _factor_analysis(X, seen, weight, 2, 10)
-    repeated = _factor_analysis(X[rows], seen[rows], np.ones(len(rows)), 2, 10)
-    for found, expected in zip(weighted[:3], repeated[:3], strict=True):
-        np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-6)
 
 
 def test_a_masked_value_is_a_missing_one(holes):
@@ -340,15 +309,6 @@ def test_estimators_that_hold_one_take_missing_values_too(holes):
         if hasattr(outer, "classes_"):
             assert (found == y).mean() > 0.6
     assert not get_tags(AutoencoderClassifier()).input_tags.allow_nan
-
-
-@pytest.mark.parametrize("factor", [1e-170, 1e150])
-def test_statistics_do_not_depend_on_the_unit(factor):
-    rng = np.random.default_rng(0)
-    X = np.where(rng.uniform(size=(50, 3)) < 0.2, np.nan, rng.normal(size=(50, 3)))
-    plain = ColumnStatistics.measure_observed(X, np.arange(50))
-    found = ColumnStatistics.measure_observed(factor * X, np.arange(50))
-    np.testing.assert_allclose(found.deviation, factor * plain.deviation)
 
 
 def test_missing_values_are_allowed_on_request_only(holes):

@@ -10,7 +10,7 @@ QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
 
 def test_rows_that_pca_knows_by_heart_are_found_wherever_they_are(monkeypatch):
-    monkeypatch.setattr(skae._rows.batches.chunks, "__defaults__", (16,))
+    monkeypatch.setattr(skae._rows.source.chunks, "__defaults__", (16,))
     X = np.random.default_rng(0).normal(size=(400, 6))
     X = np.hstack([X, np.zeros((400, 40))])
     X[::10, 6:] = 100 * np.eye(40)

@@ -6,14 +6,7 @@ import torch
 from scipy import sparse
 
 import skae._rows.batches
-from skae._rows.batches import (
-    BatchIterator,
-    Rows,
-    dense_block,
-    dense_tensor,
-    is_memory_mapped,
-    standardized,
-)
+from skae._rows.batches import BatchIterator, Rows
 from skae._rows.scaling import Scaling
 
 X = np.arange(60.0).reshape(20, 3)
@@ -96,11 +89,6 @@ def test_unshuffled_batches_come_in_order():
     np.testing.assert_allclose(x, (X - [1, 2, 3]) / 2)
 
 
-def test_memory_mapped_arrays_and_their_views_are_recognized(tmp_path):
-    assert is_memory_mapped(mapped(tmp_path)[3:, 1:])
-    assert not is_memory_mapped(X[3:, 1:])
-
-
 def test_what_is_no_file_or_read_in_small_parts_is_mixed_well(tmp_path, monkeypatch):
     monkeypatch.setattr(skae._rows.batches, "MAX_DENSE_BYTES", 0)
     monkeypatch.setattr(skae._rows.batches, "FILE_AHEAD", 10 * X.shape[1])
@@ -124,52 +112,10 @@ def test_a_file_is_read_batch_by_batch(tmp_path, monkeypatch):
     monkeypatch.setattr(skae._rows.batches, "MAX_DENSE_BYTES", 0)
     rows = Rows(mapped(tmp_path), SCALING)
     assert rows.held is None
-    read = []
-    monkeypatch.setattr(
-        skae._rows.batches, "dense_block", lambda X, rows: read.append(rows) or dense_block(X, rows)
-    )
+    block, read = rows.source.block, []
+    monkeypatch.setattr(rows.source, "block", lambda rows: read.append(rows) or block(rows))
     rows[torch.tensor([7, 2, 5])]
     assert [list(rows) for rows in read] == [[2, 5, 7]]
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        (np.eye(3, dtype=np.uint8), torch.float32),
-        (np.eye(3, dtype=np.int64), torch.float64),
-        (np.eye(3, dtype=bool), torch.float32),
-        (np.eye(3, dtype=np.float16), torch.float32),
-        (np.eye(3)[::-1, ::-1], torch.float64),
-        (sparse.csr_array(np.eye(3, dtype=np.float32)), torch.float32),
-    ],
-)
-def test_dense_tensors_lose_no_value(values, dtype):
-    found = dense_tensor(values, slice(1, 3))
-    dense = values.toarray() if sparse.issparse(values) else values
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, dense[1:3].astype(float))
-
-
-@pytest.mark.parametrize(
-    "scaling", [SCALING, Scaling(np.zeros(3), 1.0)], ids=["scaled", "as it is"]
-)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_standardized_rows_are_never_a_view(scaling, dtype):
-    values = X.astype(dtype)
-    before = values.copy()
-    for rows in (slice(0, 5), np.arange(5), np.array([0, 3])):
-        standardized(values, rows, scaling).zero_()
-    np.testing.assert_array_equal(values, before)
-
-
-@pytest.mark.parametrize(
-    "view",
-    [X[:1][::-1], X[::-1, ::-1], np.asfortranarray(X), np.broadcast_to(X[0], (4, 3)), X[::2, ::2]],
-    ids=["one row backwards", "backwards", "Fortran", "repeated", "every other"],
-)
-def test_any_layout_is_standardized(view):
-    scaling = Scaling(np.ones(view.shape[1]), 2.0)
-    np.testing.assert_allclose(standardized(view, slice(0, 4), scaling), (view[:4] - 1) / 2)
 
 
 LABELS = np.array([0, 1, -1, 2, -1, 1, 0, -1, -1, 1])

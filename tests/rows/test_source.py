@@ -1,0 +1,159 @@
+"""Whatever X is, its blocks are those of the array."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+import skae._rows.source
+from skae._rows.scaling import Scaling, standardized
+from skae._rows.source import as_source, is_memory_mapped, is_read_in_place
+
+X = np.arange(60.0).reshape(20, 3) % 7 - 2
+DTYPES = ["f4", "f8", ">f4", "f2", "i8", ">i2", "u1", "?"]
+
+
+def mapped(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+def dataset(X, folder, **settings):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(folder / "X.h5", "w") as file:
+        file.create_dataset("X", data=X, **settings)
+    return h5py.File(folder / "X.h5")["X"]
+
+
+CONTAINERS = {
+    "array": lambda X, folder: X,
+    "read-only": lambda X, folder: np.broadcast_to(X, X.shape),
+    "backwards": lambda X, folder: X[::-1, ::-1].copy()[::-1, ::-1],
+    "Fortran": lambda X, folder: np.asfortranarray(X),
+    "mapped": mapped,
+    "view of mapped": lambda X, folder: mapped(np.tile(X, (1, 2))[::-1], folder)[
+        ::-1, : X.shape[1]
+    ],
+    "CSR": lambda X, folder: sparse.csr_array(X),
+    "HDF5": dataset,
+    "HDF5 in chunks": lambda X, folder: dataset(X, folder, chunks=(6, 2), compression="gzip"),
+    "HDF5 in one chunk": lambda X, folder: dataset(X, folder, chunks=X.shape, shuffle=True),
+}
+
+
+@pytest.fixture(params=CONTAINERS)
+def contain(request, tmp_path):
+    return lambda X: CONTAINERS[request.param](X, tmp_path)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Datasets are read in several pieces, and not what is between."""
+    for name, value in [("PIECE_VALUES", 24), ("MAX_CHUNK_VALUES", 30), ("GAP_BYTES", 30)]:
+        monkeypatch.setattr(skae._rows.source, name, value)
+
+
+ROWS = st.one_of(
+    st.slices(len(X)).filter(lambda rows: rows.step is None or rows.step > 0),
+    st.lists(st.integers(0, len(X) - 1), max_size=30).map(lambda rows: np.array(rows, dtype=int)),
+    st.sets(st.integers(0, len(X) - 1)).map(lambda rows: np.array(sorted(rows), dtype=int)),
+)
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_blocks_are_those_of_the_array(kind, tmp_path, small_pieces):
+    source = as_source(CONTAINERS[kind](X, tmp_path))
+
+    @given(st.lists(ROWS, min_size=1, max_size=4))
+    def check(blocks):
+        for rows in blocks:  # what was read before is kept, in part
+            np.testing.assert_array_equal(source.block(rows), X[rows])
+            tensor = source.tensor(rows)
+            np.testing.assert_array_equal(tensor, X[rows])
+            tensor.zero_()  # is not a view
+
+    check()
+    assert source.shape == X.shape
+    assert len(source) == len(X)
+    assert as_source(source) is source
+    np.testing.assert_array_equal(np.concatenate(list(source.blocks())), X)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_tensors_lose_no_value(kind, dtype, tmp_path):
+    values = X.clip(0).astype(dtype)
+    if kind == "CSR" and dtype in (">f4", ">i2", "f2"):
+        return  # which scipy does not have
+    source = as_source(CONTAINERS[kind](values, tmp_path))
+    assert source.dtype == source.block(slice(3)).dtype == values.dtype
+    found = source.tensor(np.array([4, 1]))
+    fits = values.dtype.itemsize <= 2 or values.dtype == np.float32
+    assert found.dtype == (torch.float32 if fits else torch.float64)
+    np.testing.assert_array_equal(found, values[[4, 1]].astype(float))
+
+
+def test_extremes_leave_nan_aside(contain, small_pieces):
+    values = X.copy()
+    values[3, 1], values[19, 2] = -8, 9
+    assert as_source(contain(values)).extremes() == (-8, 9)
+    values[::2, 1] = np.nan
+    assert as_source(contain(values)).extremes() == (-8, 9)
+    values[:] = np.nan
+    assert np.isnan(as_source(contain(values)).extremes()).all()
+
+
+def test_where_there_are_no_values_there_are_no_extremes():
+    assert as_source(X[:0]).extremes() is None
+    assert as_source(sparse.csr_array((3, 4))).extremes() is None
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_what_is_not_finite_is_found_in_the_last_block(value, word, contain):
+    values = X.copy()
+    as_source(contain(values)).check_finite()
+    values[-1, 2] = value
+    source = as_source(contain(values))
+    with pytest.raises(ValueError, match=f"Input X contains {word}"):
+        source.check_finite(estimator_name="Model")
+    if word == "NaN":
+        source.check_finite(allow_nan=True)
+
+
+def test_only_what_lies_in_a_file_is_read_in_blocks(tmp_path):
+    for X_in, is_dense, in_file in [
+        (X, True, False),
+        (X[::-1, 1:], True, False),
+        (sparse.csr_array(X), False, False),
+        (mapped(X, tmp_path)[3:, 1:], False, True),
+        (dataset(X, tmp_path), False, True),
+    ]:
+        source = as_source(X_in)
+        assert (source.is_dense, source.lies_in_file) == (is_dense, in_file)
+        assert is_memory_mapped(X_in) == (in_file and isinstance(X_in, np.ndarray))
+        assert is_read_in_place(X_in) == (in_file and not isinstance(X_in, np.ndarray))
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [Scaling(np.arange(1.0, 4), 2.0), Scaling(np.zeros(3), 1.0)],
+    ids=["scaled", "as it is"],
+)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_standardized_rows_are_never_a_view(scaling, dtype, contain):
+    source = as_source(contain(X.astype(dtype)))
+    for rows in (slice(0, 5), np.arange(5), np.array([0, 3])):
+        standardized(source, rows, scaling).zero_()
+    np.testing.assert_array_equal(source.block(slice(0, 5)), X[:5])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [X[:1][::-1], X[::-1, ::-1], np.asfortranarray(X), np.broadcast_to(X[0], (4, 3)), X[::2, ::2]],
+    ids=["one row backwards", "backwards", "Fortran", "repeated", "every other"],
+)
+def test_any_layout_is_standardized(view):
+    scaling, source = Scaling(np.ones(view.shape[1]), 2.0), as_source(view)
+    np.testing.assert_allclose(standardized(source, slice(0, 4), scaling), (view[:4] - 1) / 2)

@@ -1,0 +1,106 @@
+"""Column statistics against numpy's."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from skae._rows.statistics import ColumnStatistics
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(5, 2, (3000, 4)).clip(3, None)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_statistics_are_numpys(X, container):
+    found = ColumnStatistics.measure(container(X), np.arange(len(X)))
+    np.testing.assert_allclose(found.mean, X.mean(0))
+    np.testing.assert_allclose(found.deviation, X.std(0))
+    np.testing.assert_array_equal(found.low, X.min(0))
+    np.testing.assert_allclose(found.low_share, (X == 3).mean(0))
+    np.testing.assert_allclose(found.high_share, 1 / len(X))
+
+
+def test_weights_count_as_repeated_rows_and_a_subset_is_all_that_is_read(X):
+    times = np.random.default_rng(1).integers(0, 3, len(X))
+    subset = np.flatnonzero(times)
+    weighted = ColumnStatistics.measure(X, subset, times.astype(float))
+    repeated = np.repeat(X, times, axis=0)
+    np.testing.assert_allclose(weighted.mean, repeated.mean(0))
+    np.testing.assert_allclose(weighted.deviation, repeated.std(0))
+
+
+def test_only_values_that_many_rows_share_are_bounds(X):
+    low, high = ColumnStatistics.measure(X, np.arange(len(X))).bounds(0.05, 10)
+    np.testing.assert_array_equal(low, 3)
+    assert np.isinf(high).all()
+    few = ColumnStatistics.measure(X[:9], np.arange(9)).bounds(0.05, 10)
+    assert np.isinf(few).all()
+
+
+def test_the_first_rows_of_a_stream_show_a_scale_but_no_bounds(X):
+    statistics = ColumnStatistics.measure(X, np.arange(len(X)))
+    stream = statistics.of_a_stream()
+    assert np.isinf(stream.bounds(0.05, 10)).all()
+    assert torch.equal(stream.scaling().scale, statistics.scaling().scale)
+    with pytest.raises(ValueError, match="its 4 rows are all equal"):
+        ColumnStatistics.measure(np.ones((4, 2)), np.arange(4)).of_a_stream()
+
+
+def test_the_first_rows_need_be_no_fair_sample():
+    small_first = np.sort(10.0 ** np.random.default_rng(0).uniform(-300, 0, 2000))[:, None]
+    zeros_first = np.r_[np.zeros(300), np.full(300, 1e-170)][:, None]
+    for X in (small_first, zeros_first):
+        found, other = (ColumnStatistics.measure(rows, np.arange(len(X))) for rows in (X, X[::-1]))
+        assert found.deviation > 0
+        np.testing.assert_allclose(found.deviation, other.deviation)
+
+
+def test_a_bound_that_later_rows_break_is_none():
+    X = np.r_[np.zeros(400), np.full(400, 2.0), -1, 3][:, None]
+    low, high = ColumnStatistics.measure(X, np.arange(len(X))).bounds(0.05, 10)
+    assert np.isinf(low)
+    assert np.isinf(high)
+
+
+def test_differences_that_overflow_are_refused():
+    for largest in (1e200, 1.5e308):
+        X = np.array([[largest], [-largest]])
+        with pytest.raises(ValueError, match="too far apart"):
+            ColumnStatistics.measure(X, np.arange(2)).scaling()
+
+
+def test_an_outlier_of_no_weight_costs_no_digits(X):
+    weight = np.ones(len(X))
+    X[0], weight[0] = 1e12, 1e-30
+    found = ColumnStatistics.measure(X, np.arange(len(X)), weight)
+    np.testing.assert_allclose(found.deviation, X[1:].std(0))
+
+
+def test_statistics_of_observed_values():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(3, 2, (700, 4)), rng.uniform(size=700)
+    X[:, 3] = np.minimum(X[:, 3], 3)
+    rows = np.arange(0, 700, 2)
+    whole = ColumnStatistics.measure(X, rows, weight)
+    found = ColumnStatistics.measure_observed(X, rows, weight)
+    for name in ("mean", "deviation", "low", "high", "low_share", "high_share"):
+        np.testing.assert_allclose(getattr(found, name), getattr(whole, name), err_msg=name)
+    holes = X.copy()
+    holes[::4, 0] = np.nan
+    holes[:, 2] = np.nan
+    found = ColumnStatistics.measure_observed(holes, rows, weight)
+    left = np.setdiff1d(rows, np.arange(0, 700, 4))
+    assert found.mean[0] == pytest.approx(np.average(X[left, 0], weights=weight[left]))
+    assert (found.mean[2], found.deviation[2]) == (0, 0)
+
+
+@pytest.mark.parametrize("factor", [1e-170, 1e150])
+def test_statistics_do_not_depend_on_the_unit(factor):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.uniform(size=(50, 3)) < 0.2, np.nan, rng.normal(size=(50, 3)))
+    plain = ColumnStatistics.measure_observed(X, np.arange(50))
+    found = ColumnStatistics.measure_observed(factor * X, np.arange(50))
+    np.testing.assert_allclose(found.deviation, factor * plain.deviation)

@@ -1,0 +1,157 @@
+"""HDF5 datasets are rows like others: what is learned of them is what is learned of the array."""
+
+import numpy as np
+import pytest
+import torch
+
+import skae._base.estimator
+import skae._rows.source
+from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae._rows import batches
+from skae._rows.scaling import Scaling
+
+h5py = pytest.importorskip("h5py")
+
+QUICK = {"hidden_layer_sizes": (12,), "max_iter": 3, "random_state": 0}
+WEIGHT = np.linspace(0, 2, 400)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """``dataset(X, **settings)``: X in an HDF5 file, in chunks or not."""
+
+    def write(X, **settings):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("X", data=X, **settings)
+        return h5py.File(path)["X"]
+
+    return write
+
+
+@pytest.fixture(params=["batch by batch", "in memory"])
+def where(request, monkeypatch):
+    """Rows of a file are read again in each epoch, or held."""
+    if request.param == "batch by batch":
+        monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
+        monkeypatch.setattr(batches, "FILE_AHEAD", 100 * 64)
+        monkeypatch.setattr(skae._rows.source, "PIECE_VALUES", 50 * 64)
+
+
+def mapped(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+def outcome(model, X, X_val=None):
+    """All that may differ."""
+    model.fit(X, sample_weight=WEIGHT, X_val=X_val)
+    found = [model.transform(X), model.score_samples(X), model.sample(3, random_state=0)]
+    if model.allow_nan:
+        found.append(model.impute(X))
+    if hasattr(model, "corrupt"):
+        found.append(model.corrupt(X, random_state=0))
+    model.partial_fit(X)
+    return [*found, *(weights.numpy() for weights in model.module_.state_dict().values())]
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f4", "f2", "i4", "u1", "?"])
+def test_a_dataset_is_as_good_as_a_mapped_file(dtype, where, dataset, digits, tmp_path):
+    X = (digits > 8 if dtype == "?" else digits).astype(dtype)
+    rows = dataset(X, chunks=(48, 7), compression="gzip")
+    model = AutoencoderTransformer(3, **QUICK)
+    assert_same(outcome(model, rows), outcome(model, mapped(X, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        VAETransformer(3, **QUICK, likelihood="mixed"),
+        VAETransformer(3, **QUICK, likelihood="bernoulli"),
+        AutoencoderTransformer(3, **QUICK, loss="log_loss", early_stopping=False),
+        AutoencoderTransformer(3, **QUICK, allow_nan=True),
+        DenoisingAutoencoder(3, **QUICK),
+    ],
+    ids=repr,
+)
+def test_a_dataset_is_as_good_as_an_array(model, dataset, unit_digits):
+    X = unit_digits.round() if model.get_params().get("likelihood") == "mixed" else unit_digits
+    if model.allow_nan:
+        X = np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.1, np.nan, X)
+    rows = dataset(X, chunks=True)
+    assert_same(outcome(model, rows, rows), outcome(model, X, X))
+
+
+def test_chunks_are_read_a_few_times_in_an_epoch(dataset, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
+    monkeypatch.setattr(batches, "FILE_AHEAD", 2**14)
+    monkeypatch.setattr(batches, "BLOCK_ROWS", 16)
+    chunk, n_chunks = 100, 100
+    rows = dataset(np.ones((chunk * n_chunks, 4)), chunks=(chunk, 4))
+    held_out = np.random.default_rng(0).permutation(len(rows))[:1000]
+    subset = np.setdiff1d(np.arange(len(rows)), held_out)
+    scaling = Scaling(np.zeros(4), 1.0)
+    rows, read = batches.Rows(rows, scaling, subset=subset), []
+    block = rows.source.block
+    monkeypatch.setattr(
+        rows.source, "block", lambda rows: read.append(np.unique(rows // chunk)) or block(rows)
+    )
+    torch.manual_seed(0)
+    sizes = [len(x) for x, _ in batches.BatchIterator(rows, 50, shuffle=True)]
+    assert sum(sizes) == len(subset)
+    times = np.bincount(np.concatenate(read))
+    assert len(read) > 2
+    assert times.max() <= batches.MAX_READS
+    assert min(len(chunks) for chunks in read[:-1]) >= batches.MIN_BLOCKS / 2
+
+
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "transform", "score_samples"])
+def test_nan_in_the_last_block_is_refused(verb, dataset, digits):
+    X = np.tile(digits, (4, 1))
+    model = AutoencoderTransformer(3, **QUICK).fit(digits)
+    X[-1, -1] = np.nan
+    rows = dataset(X, chunks=(100, 64))
+    with pytest.raises(ValueError, match=r"Input X contains NaN.\nAutoencoderTransformer does not"):
+        getattr(model, verb)(rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ones(5), r"Expected 2D array, but X is a dataset of shape \(5,\)"),
+        (np.array([[b"a", b"b"]]), "AutoencoderTransformer needs numbers"),
+        (np.ones((0, 3)), r"Found array with 0 sample\(s\)"),
+        (np.ones((5, 3)), "X has 3 features, but AutoencoderTransformer is expecting 64"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_refused(values, message, dataset, digits):
+    model = AutoencoderTransformer(3, **QUICK).fit(digits)
+    with pytest.raises(ValueError, match=message):
+        model.transform(dataset(values))
+
+
+def test_a_file_in_place_of_its_dataset_is_refused(dataset):
+    with pytest.raises(ValueError, match=r"is no dataset. Give one that is in it: \['X'\]"):
+        AutoencoderTransformer().fit(dataset(np.ones((5, 3))).file)
+
+
+def test_a_file_that_is_closed_in_training_ends_it(dataset, digits, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
+    rows = dataset(digits)
+    train = skae._base.estimator.train
+
+    def close_and_train(*args, **settings):
+        rows.file.close()
+        return train(*args, **settings)
+
+    monkeypatch.setattr(skae._base.estimator, "train", close_and_train)
+    model = AutoencoderTransformer(3, **QUICK, init="random")
+    with pytest.raises(OSError, match="The file must stay open"):
+        model.fit(rows)
+    assert not hasattr(model, "net_")
