@@ -35,7 +35,9 @@ def test_the_objective_compares_rows_with_raw_outputs(loss):
 def test_a_linear_map_plus_a_network_starts_as_the_linear_map():
     weight, bias, x = torch.randn(2, 4), torch.randn(2), torch.randn(6, 4)
     network = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
-    module = LinearPlusNetwork(weight, bias, network)
+    module = LinearPlusNetwork(4, 2, network)
+    assert not module(x).any()
+    module.begin_at(weight, bias)
     torch.testing.assert_close(module(x), x @ weight.T + bias)
     module(x).square().sum().backward()
     assert network[-1].weight.grad.any()  # it can leave the start

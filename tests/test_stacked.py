@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from skae import AutoencoderClassifier, DenoisingAutoencoder, StackedDenoisingAutoencoder
+from skae._training.trainer import Trainer
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 from skae.losses import squared_error
 from skae.objectives import Denoising, LayerDenoising
@@ -32,12 +33,12 @@ def test_a_start_layer_by_layer_is_nearer_than_a_random_one(digits):
 
 def test_a_layer_moves_itself_only(digits, monkeypatch):
     moved = []
-    original = StackedDenoisingAutoencoder._train_layer
+    original = Trainer.train_part
 
-    def spy(self, module, loss, rows):
+    def spy(self, module, objective, rows, **how):
         parts = module.below, module.encoder
         before = [[p.detach().clone() for p in part.parameters()] for part in parts]
-        curve = original(self, module, loss, rows)
+        curve = original(self, module, objective, rows, **how)
         moved.append(
             [
                 any(not torch.equal(p, q) for p, q in zip(part.parameters(), old, strict=True))
@@ -46,7 +47,7 @@ def test_a_layer_moves_itself_only(digits, monkeypatch):
         )
         return curve
 
-    monkeypatch.setattr(StackedDenoisingAutoencoder, "_train_layer", spy)
+    monkeypatch.setattr(Trainer, "train_part", spy)
     sizes = {"hidden_layer_sizes": (16, 12), "layer_max_iter": 1, "max_iter": 1}
     StackedDenoisingAutoencoder(4, **sizes, random_state=0).fit(digits)
     assert moved == [[False, True]] * 3

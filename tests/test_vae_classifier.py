@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from skae import VAEClassifier, VAETransformer
+from skae._base.applying import in_float64
 from skae.losses import LIKELIHOODS
 from skae.objectives import SemiSupervisedELBO
 from skae.penalties import gaussian_kl
@@ -109,7 +110,8 @@ def test_epochs_are_compared_by_classes(digits):
 
 
 def test_scores_are_in_double_precision(fitted, digits):
-    assert fitted._scoring_module()[1] == torch.float64
+    _, dtype = in_float64(fitted.module_, fitted._row_scores, 64)
+    assert dtype == torch.float64
     alone = [fitted.score_samples(row[None])[0] for row in digits[:5]]
     np.testing.assert_allclose(alone, fitted.score_samples(digits)[:5], rtol=1e-12)
 

@@ -34,7 +34,8 @@ def affine(weight, bias):
 
 def test_a_linear_function_and_a_network_are_added():
     network = nn.Sequential(nn.Linear(2, 1))
-    module = LinearPlusNetwork(torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]), network)
+    module = LinearPlusNetwork(2, 1, network)
+    module.begin_at(torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]))
     x = torch.tensor([[1.0, 1.0], [0.0, -1.0]])
     assert module(x).tolist() == [[6.0], [1.0]]
     module.network = affine([[10.0, 0.0]], [100.0])
