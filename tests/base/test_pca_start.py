@@ -1,4 +1,4 @@
-"""Which rows judge between a model and its floor; see `test_reconstruction` for what is promised of it."""
+"""Which rows judge between a model and its floor; for what is promised see `test_reconstruction`."""
 
 import numpy as np
 
