@@ -1,4 +1,4 @@
-"""Which rows judge between a model and its floor; for what is promised see `test_reconstruction`."""
+"""Which rows judge between a model and its floor; `test_reconstruction` has what is promised."""
 
 import numpy as np
 
