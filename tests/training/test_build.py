@@ -1,9 +1,12 @@
 """Nets have the settings that they are given, and what can not be trained is refused."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from skae._training.build import check_network
 from skae.modules import Autoencoder
 
 from .nets import Watch, accelerator, make_model, net_of
@@ -95,3 +98,26 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch):
     together = net_of(make_model(), net_params={"accelerator": accelerator(num_processes=2)})
     assert type(together).__name__ == "SharedNet"
     assert together.accelerator.num_processes == 2
+
+
+def test_a_network_is_tried_without_a_trace():
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(), nn.Linear(3, 2))
+    before = copy.deepcopy(network.state_dict())
+    assert check_network(network, 3, 2, "encoder") is network
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nn.Linear(4, 2), r"The encoder fails on 2 rows of zeros: .* \(batch, 3\)"),
+        (nn.Linear(3, 1), r"an output of shape \(2, 1\), but it must be \(2, 2\)"),
+        (nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)), r"of shape \(4,\)"),
+        (nn.GRU(3, 2), "The encoder gives a tuple"),
+    ],
+    ids=["fails", "narrow", "flat", "tuple"],
+)
+def test_a_network_of_a_wrong_shape_is_refused(network, message):
+    with pytest.raises(ValueError, match=message):
+        check_network(network, 3, 2, "encoder")
