@@ -52,6 +52,10 @@ class Holes:
         """A net that is kept, untrained, where no start is surely better; or None."""
         return None
 
+    def _n_labelled(self, rows):
+        """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
+        return None
+
     @abstractmethod
     def _make_module(self, start):
         """The torch module, for standardized rows; it starts where `start` says."""
@@ -66,10 +70,6 @@ class Holes:
     @abstractmethod
     def _make_objective(self):
         """The objective: ``(module, x, y) -> {"term": (batch,)}``."""
-
-    def _n_labelled(self, rows):
-        """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
-        return None
 
     def _after_training(self, table, rows, terms, stream):
         """Set further fitted attributes; if that fails, the training is undone.
