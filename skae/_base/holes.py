@@ -1,11 +1,13 @@
 """What a model may fill in: all the holes of the algorithm, which by default do nothing."""
 
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 
 from skae._rows.columns import Target
 
+# ruff: noqa: B027  a hole may be left as it is
 
-class Holes:
+
+class Holes(metaclass=ABCMeta):
     """The holes, in the order in which `fit` comes to them.
 
     Parameters are read as attributes; what is known of the rows is in `self._start`.
