@@ -1,6 +1,5 @@
 """The estimator that trains a torch module: `fit` and `partial_fit`, written once."""
 
-from abc import ABCMeta
 from contextlib import contextmanager
 from functools import partial
 
@@ -34,9 +33,7 @@ from skae._training.trainer import Trainer
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
 
-class NeuralEstimator(
-    PicklingMixin, Holes, Documented, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
-):
+class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: how a torch module is trained on rows, and applied to them.
 
     A model fills in what `Holes` declares; the rest is here.

@@ -1,6 +1,7 @@
 """What is known of labels: the classes, and how often each came."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn.datasets import load_digits
 
 import skae
 from skae import AdversarialAutoencoder, VAETransformer
+from skae._base.labelled import KnownLabels
 
 from .estimators import every_classifier
 
@@ -110,3 +112,61 @@ def test_one_label_of_each_class_can_be_judged_by_only_where_no_label_is_needed(
         skae.LadderClassifier(early_stopping=True, **QUICK).fit(digits, y)
     model = skae.VAETransformer(conditional=True, early_stopping=True, **QUICK).fit(digits, y)
     assert model.sample(2, y=[0, 2]).shape == (2, 64)
+
+
+def known(labels, weight=None, before=None, stream=False):
+    """What rows with these labels show of three classes."""
+    weight = None if weight is None else np.array(weight, dtype=float)
+    rows = SimpleNamespace(labels=torch.tensor(labels), raw_weight=weight)
+    return KnownLabels.of(rows, 3, before, stream)
+
+
+@pytest.mark.parametrize(
+    ("labels", "weight", "counts", "shares", "labelled_share"),
+    [
+        ([0, 0, 1, -1], None, [2, 1, 0], [0.5, 0.25, 0.25], 0.75),
+        ([0, 0, 1, 1, 1], None, [2, 3, 0], [2 / 6, 3 / 6, 1 / 6], 1),  # as one row
+        ([0, 0, 1, -1], [0.5, 0.5, 4, 1], [1, 4, 0], [1 / 6, 4 / 6, 1 / 6], 5 / 6),  # as the rarest
+        # As a row of mean weight, which is less.
+        ([0, 0, 1, -1], [4, 4, 9, 1], [8, 9, 0], [8 / 21.5, 9 / 21.5, 4.5 / 21.5], 17 / 18),
+        ([0, 1, 2, 2], [0, 1, 1, 2], [0, 1, 3], [0.2, 0.2, 0.6], 1),  # of no weight: not there
+        ([-1, -1], None, [0, 0, 0], [1 / 3] * 3, 0),
+    ],
+)
+def test_classes_are_as_frequent_as_their_rows_weigh(
+    labels, weight, counts, shares, labelled_share
+):
+    found = known(labels, weight)
+    assert found.counts.tolist() == counts
+    assert found.shares.tolist() == pytest.approx(shares)
+    assert found.labelled_share == pytest.approx(labelled_share)
+    assert found.with_unlabelled == (-1 in labels)
+
+
+def test_a_stream_adds_up_and_another_fit_counts_anew():
+    before = known([0, 0, 1])
+    more = [2, 2, 2, -1]
+    assert known(more, before=before, stream=True).counts.tolist() == [2, 1, 3]
+    anew = known(more, before=before)
+    assert anew.counts.tolist() == [0, 0, 3]
+    assert anew.shares.tolist() == pytest.approx([0.2, 0.2, 0.6])
+    # Rows without any label say nothing of the classes, in either way.
+    for stream in (False, True):
+        none = known([-1, -1], before=before, stream=stream)
+        assert none.counts.tolist() == [2, 1, 0]
+        assert none.shares.tolist() == before.shares.tolist()
+        assert none.labelled_share == 0
+
+
+def test_what_was_once_decoded_without_a_class_is_ever_after():
+    before = known([0, -1])
+    assert known([0, 1], before=before, stream=True).with_unlabelled is True
+    assert known([0, 1], before=known([0, 1]), stream=True).with_unlabelled is False
+
+
+def test_a_model_that_knows_shares_only_goes_on_from_those():
+    before = KnownLabels(np.array([0.5, 0.25, 0.25]))
+    assert before.to_state().keys() == {"_class_shares", "_decodes_unlabelled"}
+    found = known([2, 2, 2], before=before, stream=True)
+    assert found.counts.tolist() == [0.5, 0.25, 3.25]
+    assert found.shares.tolist() == pytest.approx([0.125, 0.0625, 0.8125])

@@ -1,6 +1,7 @@
 """Codes that follow a prior."""
 
 import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 
 from skae import AdversarialAutoencoder, AutoencoderTransformer
+from skae._base.prior import PriorMixin
+from skae._priors import PRIORS
 
 QUICK = {"hidden_layer_sizes": (16,), "discriminator_layer_sizes": (8,), "max_iter": 3}
 QUICK = {**QUICK, "random_state": 0}
@@ -69,3 +72,40 @@ def test_samples_are_decoded_draws(digits):
 def test_a_prior_that_does_not_work_says_so(prior, error, message, digits):
     with pytest.raises(error, match=message):
         AdversarialAutoencoder(2, prior=prior, **QUICK).fit(digits)
+
+
+class Drawing(PriorMixin):
+    """A model that is nothing but its prior."""
+
+    _make_module = _make_objective = None
+
+
+def drawing(prior, scale=1.0, n_components=3):
+    """A fitted model, as far as draws go, whose parameters have been set to others since."""
+    fitted = Drawing()
+    vars(fitted).update(prior=prior, prior_scale=scale, n_components=n_components)
+    model = Drawing()
+    vars(model).update(prior="swiss_roll", prior_scale=77.0, _n_features_out=n_components)
+    model._start = SimpleNamespace(then=lambda estimator: fitted)
+    return model
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_draws_are_those_of_the_prior_of_the_fit_at_its_scale(prior):
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    one, other = (
+        drawing(prior, scale)._draw_codes(500, np.random.RandomState(0)) for scale in (1.0, 2.5)
+    )
+    np.testing.assert_allclose(other, 2.5 * one, rtol=1e-5)
+    again = drawing(prior)._draw_codes(500, np.random.RandomState(0))
+    np.testing.assert_array_equal(again, one)
+    assert not np.array_equal(drawing(prior)._draw_codes(500, np.random.RandomState(1)), one)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(int(np.random.RandomState(0).randint(np.iinfo(np.int32).max)))
+    np.testing.assert_array_equal(PRIORS[prior](1.0).draw(500, 3), one)
+
+
+def test_the_scale_is_for_priors_with_a_name():
+    model = drawing(lambda n_samples, random_state: np.ones((n_samples, 3)), scale=9.0)
+    assert (model._draw_codes(4, np.random.RandomState(0)) == 1).all()
