@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-import skae._training.trainer
 import skae._rows.source
+import skae._training.trainer
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae._rows import batches
 from skae._rows.scaling import Scaling
