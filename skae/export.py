@@ -14,15 +14,13 @@ import warnings
 import torch
 from sklearn.base import ClassifierMixin, ClusterMixin, is_classifier, is_clusterer
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from skae._base.estimator import NeuralEstimator
 from skae._training.device import plain_torch
+from skae.modules._export import FromCodes, FromRows
 
 __all__ = ["register_skl2onnx", "to_module", "to_onnx"]
 
-# Rows of the example that a graph is traced with: one would be taken for a constant.
-N_EXAMPLES = 3
 # Those that skl2onnx knows of scikit-learn's classifiers and does itself.
 CLASSIFIER_OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -88,9 +86,9 @@ def to_module(estimator, part="all"):
             f"{'transform' if part == 'encoder' else 'inverse_transform'}. Choose 'all'."
         )
     if part == "encoder":
-        return _FromRows(model, scaling, ["codes"]).eval()
+        return FromRows(model, scaling, ["codes"]).eval()
     if part == "decoder":
-        return _Decoder(model, scaling, estimator._n_features_out, is_told, order).eval()
+        return FromCodes(model, scaling, estimator._n_features_out, is_told, order).eval()
     verbs = {
         "codes": has_codes,
         "X_original": has_codes and has_decoder and not is_told,
@@ -98,7 +96,7 @@ def to_module(estimator, part="all"):
         "labels": is_clusterer(estimator),
     }
     outputs = [name for name, has in verbs.items() if has]
-    return _FromRows(model, scaling, outputs, order).eval()
+    return FromRows(model, scaling, outputs, order).eval()
 
 
 def to_onnx(estimator, part="all", *, opset_version=None):
@@ -278,7 +276,7 @@ def _paste(scope, operator, container, what, output):
     from onnx import helper
 
     estimator = operator.raw_operator
-    module = _FromRows(*_parts(estimator), [what], _order(estimator))
+    module = FromRows(*_parts(estimator), [what], _order(estimator))
     graph = _trace(module.eval(), container.target_opset).graph
     names = {"": "", graph.output[0].name: output}
 
@@ -318,51 +316,6 @@ def _parts(estimator):
 def _order(estimator):
     """Of clusters, which are sorted by size; the network does not know it."""
     return torch.from_numpy(estimator._clusters.order) if is_clusterer(estimator) else None
-
-
-class _FromRows(nn.Module):
-    """Rows to codes, reconstructions, probabilities: those that are asked for."""
-
-    def __init__(self, model, scaling, outputs, order=None):
-        super().__init__()
-        self.model, self.scaling, self.outputs = model, scaling, outputs
-        self.register_buffer("ranks", None if order is None else order.argsort())
-
-    def examples(self):
-        return {"X": torch.zeros(N_EXAMPLES, len(self.scaling.mean))}
-
-    def forward(self, X):
-        x, found = self.scaling(X), {}
-        if "codes" in self.outputs:
-            found["codes"] = self.model.encode(x)
-        if "X_original" in self.outputs:
-            found["X_original"] = self.scaling.inverse(self.model.decode(found["codes"]))
-        if "probabilities" in self.outputs:
-            found["probabilities"] = self.model.classify(x).softmax(dim=1)
-        if "labels" in self.outputs:
-            found["labels"] = self.ranks[self.model.classify(x).argmax(dim=1)]
-        values = tuple(found[name] for name in self.outputs)
-        return values if len(values) > 1 else values[0]
-
-
-class _Decoder(nn.Module):
-    """Codes, and class numbers where the decoder is told those, to rows."""
-
-    def __init__(self, model, scaling, n_components, is_told, order):
-        super().__init__()
-        self.model, self.scaling, self.outputs = model, scaling, ["X_original"]
-        self.n_components, self.is_told = n_components, is_told
-        self.register_buffer("order", order)
-
-    def examples(self):
-        codes = {"codes": torch.zeros(N_EXAMPLES, self.n_components)}
-        return codes | ({"y": torch.zeros(N_EXAMPLES, dtype=torch.int64)} if self.is_told else {})
-
-    def forward(self, codes, y=None):
-        if self.order is not None:
-            y = self.order[y]
-        told = (y,) if self.is_told else ()
-        return self.scaling.inverse(self.model.decode(codes, *told))
 
 
 @contextlib.contextmanager

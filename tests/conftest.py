@@ -21,6 +21,13 @@ def unit_digits(digits):
     return np.asarray(digits / 16, dtype=np.float32)
 
 
+@pytest.fixture(scope="session")
+def rows():
+    """200 digits, and labels that two thirds of them lack."""
+    X, y = load_digits(return_X_y=True)
+    return X[:200], np.where(np.arange(200) % 3, -1, y[:200])
+
+
 def pytest_addoption(parser):
     """Know `--thorough`."""
     parser.addoption(

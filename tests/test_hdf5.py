@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-import skae._base.estimator
 import skae._rows.source
+import skae._training.trainer
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae._rows import batches
 from skae._rows.scaling import Scaling
@@ -144,13 +144,13 @@ def test_a_file_in_place_of_its_dataset_is_refused(dataset):
 def test_a_file_that_is_closed_in_training_ends_it(dataset, digits, monkeypatch):
     monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
     rows = dataset(digits)
-    train = skae._base.estimator.train
+    train = skae._training.trainer.train
 
     def close_and_train(*args, **settings):
         rows.file.close()
         return train(*args, **settings)
 
-    monkeypatch.setattr(skae._base.estimator, "train", close_and_train)
+    monkeypatch.setattr(skae._training.trainer, "train", close_and_train)
     model = AutoencoderTransformer(3, **QUICK, init="random")
     with pytest.raises(OSError, match="The file must stay open"):
         model.fit(rows)

@@ -3,6 +3,8 @@
 python examples/benchmarks/speed.py --mnist PATH                    # what this environment has
 python examples/benchmarks/speed.py --peer keras=ENV/bin/python ... # and peers in their own
 python examples/benchmarks/speed.py digits transform --pairs 9      # some
+python examples/benchmarks/speed.py digits import --peer before=ENV/bin/python
+                                    # and an earlier build of skae, which that environment has
 
 The two sides of a comparison take turns (A B A B ...), each from new weights and on data that lie
 in memory; the table has the median of the pairs' ratios, of the processor time and of the wall time
@@ -127,27 +129,45 @@ def compare(comparison, images, data, peers, n_pairs):
     return *ratios, *np.median(times[:, :, 1], axis=0)
 
 
-def import_times(n_pairs):
-    """Seconds of `import skae` beside torch's and scikit-learn's, and what it must not import."""
-    costly = ["matplotlib", "pandas", "torch._dynamo"]
-    statements = "import skae", "import torch, sklearn"
+def process_times(n_pairs, *commands):
+    """Median ratio of the wall time of two commands, and the seconds of both."""
     times = []
     for _ in range(n_pairs):
         pair = []
-        for statement in statements:
+        for command in commands:
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", statement], check=True)
+            subprocess.run(command, check=True)
             pair.append(time.perf_counter() - start)
         times.append(pair)
+    times = np.array(times)
+    return np.median(times[:, 0] / times[:, 1]), *np.median(times, axis=0)
+
+
+def loaded_by_import():
+    """What `import skae` loads, and should not."""
+    costly = ["matplotlib", "pandas", "torch._dynamo"]
     code = (
         "import sys, torch, sklearn; before = set(sys.modules); import skae; "
         f"print([name for name in {costly} if name in set(sys.modules) - before])"
     )
-    loaded = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.strip()
-    times = np.array(times)
-    return np.median(times[:, 0] / times[:, 1]), *np.median(times, axis=0), loaded
+
+
+def print_import(n_pairs, before):
+    """The rows of `import skae`, beside what it needs and beside an earlier build."""
+    ours = [sys.executable, "-P", "-c", "import skae"]
+    others = {"torch, sklearn": ([sys.executable, "-P", "-c", "import torch, sklearn"], 1.1)}
+    if before is not None:
+        others["before"] = [before, "-P", "-c", "import skae"], 1.02
+    for name, (other, wanted) in others.items():
+        wall, seconds, other_seconds = process_times(n_pairs, ours, other)
+        print(
+            f"| `import skae` | {name} | {wanted} | | {wall:.3f} | {seconds:.2f} | "
+            f"{other_seconds:.2f} |"
+        )
+    print(f"\nloaded by `import skae` alone and should not be: {loaded_by_import()}")
 
 
 def main(arguments=None):
@@ -188,21 +208,20 @@ def main(arguments=None):
             pixels = (images() * 255).round().astype(np.uint8)
             y = np.zeros(len(pixels))
             np.savez(data, X_train=pixels, y_train=y, X_test=pixels[:1], y_test=y[:1])
-        for comparison in (c for name in names if name in COMPARISONS for c in COMPARISONS[name]):
+        chosen = [c for name in names if name in COMPARISONS for c in COMPARISONS[name]]
+        earlier = {c.ours: Comparison(c.work, c.ours, c.ours, 1.02, "before") for c in chosen}
+        for comparison in [*chosen, *earlier.values()]:
             if comparison.peer and comparison.peer not in peers:
                 continue
             cpu, wall, seconds, others = compare(comparison, images, data, peers, options.pairs)
             print(
-                f"| {comparison.work} | {comparison.other.split('_')[1]} | {comparison.wanted} | "
+                f"| {comparison.work} | {comparison.peer or comparison.other.split('_')[1]} | "
+                f"{comparison.wanted} | "
                 f"{cpu:.3f} | {wall:.3f} | {seconds:.2f} | {others:.2f} |",
                 flush=True,
             )
     if "import" in names:
-        wall, seconds, others, loaded = import_times(options.pairs)
-        print(
-            f"| `import skae` | torch, sklearn | 1.1 | | {wall:.3f} | {seconds:.2f} | "
-            f"{others:.2f} |\n\nloaded by `import skae` alone and should not be: {loaded}"
-        )
+        print_import(options.pairs, peers.get("before"))
     return None
 
 

@@ -51,7 +51,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. A memory-mapped array is read batch by batch, never copied whole.
+            Training rows. What lies in a file, a memory-mapped array or an `h5py.Dataset`, is read
+            batch by batch, never copied whole.
         y : array-like of shape (n_samples,), default=None
             Labels, numbers or texts, and -1 where a row has none, for a model that was made with
             ``conditional=True``. All others ignore it.

@@ -140,8 +140,6 @@ class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
 
     _learns_to_decode_unlabelled = True
 
-    _conditional_constraints: dict = {"conditional": ["boolean"]}
-
     @_fit_context(prefer_skip_nested_validation=True)
     @tensors_welcome
     def partial_fit(self, X, y=None, sample_weight=None, *, classes=None):

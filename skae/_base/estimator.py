@@ -1,6 +1,5 @@
 """The estimator that trains a torch module: `fit` and `partial_fit`, written once."""
 
-from abc import ABCMeta
 from contextlib import contextmanager
 from functools import partial
 
@@ -15,7 +14,12 @@ from skae._base.holes import Holes
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
-from skae._rows.source import is_memory_mapped, is_read_in_place, validate_in_place
+from skae._rows.source import (
+    as_source,
+    is_memory_mapped,
+    is_read_in_place,
+    validate_in_place,
+)
 from skae._rows.statistics import ColumnStatistics
 from skae._rows.table import Table
 from skae._training.checkpoint import open_checkpoint
@@ -29,9 +33,7 @@ from skae._training.trainer import Trainer
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
 
-class NeuralEstimator(
-    PicklingMixin, Holes, Documented, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
-):
+class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: how a torch module is trained on rows, and applied to them.
 
     A model fills in what `Holes` declares; the rest is here.
@@ -77,7 +79,7 @@ class NeuralEstimator(
     def _receive(self, X, y, sample_weight, classes=None, X_val=None):
         """Check what is given to learn from."""
         is_new = not hasattr(self, "net_")
-        X = self._validate(X, reset=is_new)
+        X = as_source(self._validate(X, reset=is_new))
         target = self._make_target(self._find_columns(X)) if is_new else self._start.target
         target.check(X)
         labels = self._read_labels(y, X, classes)
@@ -92,7 +94,7 @@ class NeuralEstimator(
                 raise ValueError(
                     "X_val has no labels. Leave it out: labelled rows are held out of X."
                 )
-            X_val = self._validate(X_val, reset=False)
+            X_val = as_source(self._validate(X_val, reset=False))
             target.check(X_val)
         return Table(X, target, subset, weight, labels, X_val)
 
@@ -170,7 +172,7 @@ class NeuralEstimator(
             return None
         n_before = self._n_epochs_before()
         n_epochs = None if n_before is None else n_before + n_starts * self.max_iter
-        return FitTask(self, n_epochs, table.X, table.labels)
+        return FitTask(self, n_epochs, table.X.X, table.labels)
 
     def _make_trainer(self, task=None, checkpoint=None, stream=False):
         return Trainer(

@@ -1,11 +1,13 @@
 """What a model may fill in: all the holes of the algorithm, which by default do nothing."""
 
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 
 from skae._rows.columns import Target
 
+# ruff: noqa: B027  a hole may be left as it is
 
-class Holes:
+
+class Holes(metaclass=ABCMeta):
     """The holes, in the order in which `fit` comes to them.
 
     Parameters are read as attributes; what is known of the rows is in `self._start`.
@@ -52,6 +54,10 @@ class Holes:
         """A net that is kept, untrained, where no start is surely better; or None."""
         return None
 
+    def _n_labelled(self, rows):
+        """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
+        return None
+
     @abstractmethod
     def _make_module(self, start):
         """The torch module, for standardized rows; it starts where `start` says."""
@@ -66,10 +72,6 @@ class Holes:
     @abstractmethod
     def _make_objective(self):
         """The objective: ``(module, x, y) -> {"term": (batch,)}``."""
-
-    def _n_labelled(self, rows):
-        """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
-        return None
 
     def _after_training(self, table, rows, terms, stream):
         """Set further fitted attributes; if that fails, the training is undone.

@@ -15,8 +15,6 @@ from skae.modules import FillMissing
 class MissingValuesMixin(Holes):
     """Adds `allow_nan`, with which NaN in X is "not observed", and `impute`, to an autoencoder."""
 
-    _missing_constraints: dict = {"allow_nan": ["boolean"]}
-
     def _learn_to_fill(self, table, statistics, span):
         if not self.allow_nan:
             return None

@@ -163,7 +163,7 @@ class BatchIterator:
 
     @staticmethod
     def deal(batches):
-        """What a process takes of the batches of a pass; `SharingMixin` has another."""
+        """What a process takes of the batches of a pass; `SharedNet` has another."""
         return batches
 
     def __len__(self):

@@ -7,6 +7,7 @@ import numpy as np
 from skae._rows.batches import Rows
 from skae._rows.columns import Target
 from skae._rows.labels import hold_out_of_each
+from skae._rows.source import Source
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Table:
 
     Parameters
     ----------
-    X : array or CSR matrix of shape (n_samples, n_features)
+    X : Source of shape (n_samples, n_features)
     target : Target
         What X is as something to reproduce.
     subset : integer array
@@ -23,18 +24,18 @@ class Table:
     weight : array of shape (n_samples,) or None
     labels : integer array of shape (n_samples,) or None
         Class numbers, -1 where there is no label.
-    X_val : array or CSR matrix or None
+    X_val : Source or None
         Rows to validate on, in place of a part of X.
     n_train : int or None
         How many of `subset` are to learn from; None means all.
     """
 
-    X: object
+    X: Source
     target: Target
     subset: np.ndarray
     weight: np.ndarray | None = None
     labels: np.ndarray | None = None
-    X_val: object = None
+    X_val: Source | None = None
     n_train: int | None = None
 
     def held_out(self, fraction, random_state, judged_by_labels=False):

@@ -1,6 +1,7 @@
 """Who trains: the settings of a training, its starts, and what is kept of them."""
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -246,33 +247,20 @@ def train(
     """
     net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
     _check_schedule(net)
-    net.train_split = None if rows_val is None else predefined_split(rows_val)
-    n_epochs = max_epochs
     keep_best = None if patience is None or rows_val is None else KeepBest(patience, tol, floor)
     # First, so that it sees an epoch after which a callback of the user's ends training.
     first = [] if keep_best is None else [("keep_best", keep_best)]
     last = [("tell", Tell(listeners))] if listeners else []
+    n_epochs = max_epochs
     if checkpoint is not None:
-        if isinstance(net, SharedNet):
-            raise ValueError(
-                "checkpoint is for training in one process, but net_params has an accelerator of "
-                "several. Leave one of them out."
-            )
         last.append(("keep", Keep(checkpoint, keep_best)))
-        n_done, stopped = checkpoint.next_training()
-        n_epochs = 0 if stopped else max_epochs - n_done
+        n_epochs = _epochs_left(net, checkpoint, max_epochs)
     users = net.callbacks_
     try:
         net.callbacks_ = [*first, *users, *last]
-        net.partial_fit(rows, epochs=n_epochs)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise ValueError(
-            "A batch normalization was given a single row, which has no spread. Let batch_size and "
-            "any labelled_batch_size be 2 or more, give two labelled rows or more, or normalize by "
-            "LayerNorm in the architecture."
-        ) from error
+        net.train_split = None if rows_val is None else predefined_split(rows_val)
+        with _single_rows_explained():
+            net.partial_fit(rows, epochs=n_epochs)
     finally:
         net.callbacks_, net.train_split, net.row_losses_ = users, None, None
         for listener in listeners:
@@ -286,3 +274,29 @@ def train(
             ConvergenceWarning,
         )
     return (keep_best and keep_best.best_terms_) or net.last_terms_
+
+
+def _epochs_left(net, checkpoint, max_epochs):
+    """How many epochs of the next training the checkpoint does not know."""
+    if isinstance(net, SharedNet):
+        raise ValueError(
+            "checkpoint is for training in one process, but net_params has an accelerator of "
+            "several. Leave one of them out."
+        )
+    n_done, stopped = checkpoint.next_training()
+    return 0 if stopped else max_epochs - n_done
+
+
+@contextmanager
+def _single_rows_explained():
+    """Say in the words of this package what batch normalization can not take."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "A batch normalization was given a single row, which has no spread. Let batch_size and "
+            "any labelled_batch_size be 2 or more, give two labelled rows or more, or normalize by "
+            "LayerNorm in the architecture."
+        ) from error

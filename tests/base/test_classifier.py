@@ -15,15 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skae
-from skae._base.classifier import SemiSupervisedClassifier
 from skae._training.trainer import train
 from skae.model_selection import SemiSupervisedSplit
 
-CLASSES = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]
-CLASSES = [cls for cls in CLASSES if issubclass(cls, SemiSupervisedClassifier)]
+from .estimators import every_classifier
+
 QUICK = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
 TARGET = load_digits().target[:400]
-every_classifier = pytest.mark.parametrize("cls", CLASSES)
 
 
 def few(n_labelled=100):
@@ -147,38 +145,6 @@ def test_pickle_round_trip_and_warm_start(cls, digits):
 
 
 @every_classifier
-@pytest.mark.parametrize("way", ["stream", "warm start"])
-def test_labels_that_come_later_are_learned(cls, way, digits):
-    """As many in a batch, and classes as often, as if they had been there from the start."""
-    y = np.where(TARGET < 3, TARGET, -1)
-    y[y == 2] = -1
-    if way == "stream":
-        model = cls(**QUICK).partial_fit(digits, np.full(400, -1), classes=[0, 1])
-        for _ in range(20):
-            model.partial_fit(digits, y)
-    else:
-        model = cls(warm_start=True, **QUICK)
-        first = [np.flatnonzero(y == 0)[:3], np.flatnonzero(y == 1)[:1]]
-        model.fit(digits, np.where(np.isin(np.arange(400), np.concatenate(first)), y, -1))
-        assert model.net_.n_labelled_ == 4
-        model.fit(digits, y)
-    known = y >= 0
-    assert model.net_.n_labelled_ == known.sum()
-    assert model.score(digits[known], y[known]) > 0.9
-    copied = pickle.loads(pickle.dumps(model))
-    expected = cls(**QUICK).fit(digits, y)
-    for one in (model, copied):
-        if hasattr(expected, "_known_labels"):
-            assert one._known_labels.shares == pytest.approx(expected._known_labels.shares)
-        for name, shares in expected.module_.named_buffers():
-            if name in ("class_shares", "log_shares"):
-                torch.testing.assert_close(one.module_.get_buffer(name), shares)
-        objective = one.net_.module_.objective
-        if hasattr(objective, "share"):
-            assert objective.share == expected.net_.module_.objective.share
-
-
-@every_classifier
 def test_a_part_that_fails_changes_nothing(cls, digits):
     y = few()
     model = cls(**QUICK).fit(digits, y)
@@ -192,21 +158,6 @@ def test_a_part_that_fails_changes_nothing(cls, digits):
         np.testing.assert_array_equal(model._known_labels.shares, known.shares)
     objective = pickle.loads(before).net_.module_.objective
     assert model.net_.module_.objective == objective
-
-
-@every_classifier
-def test_rows_without_labels_say_nothing_of_how_often_classes_are(cls, digits):
-    y = np.where(np.arange(400) < 90, np.minimum(TARGET, 1), -1)
-    model = cls(warm_start=True, **QUICK).fit(digits, y)
-    known = getattr(model, "_known_labels", None)
-    model.fit(digits, np.full(400, -1))
-    if known is not None:
-        shares = known.shares
-        np.testing.assert_allclose(model._known_labels.shares, shares)
-        for name, found in model.module_.named_buffers():
-            if name in ("class_shares", "log_shares"):
-                expected = torch.from_numpy(shares).float()
-                torch.testing.assert_close(found, expected.log() if "log" in name else expected)
 
 
 @every_classifier
@@ -283,19 +234,3 @@ def test_an_interruption_leaves_a_usable_model(cls, digits, monkeypatch):
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         model = cls(**QUICK).fit(digits, few())
     assert np.isfinite(model.predict_proba(digits)).all()
-
-
-@every_classifier
-def test_labels_that_weigh_nothing_are_none(cls, digits):
-    y = np.where(np.arange(len(digits)) < 40, np.arange(len(digits)) % 2, -1)
-    with pytest.raises(ValueError, match="sample_weight is 0 for all rows with a label"):
-        cls(**QUICK).fit(digits, y, sample_weight=(y < 0).astype(float))
-
-
-def test_one_label_of_each_class_can_be_judged_by_only_where_no_label_is_needed(digits):
-    y = np.full(len(digits), -1)
-    y[:3] = [0, 1, 2]
-    with pytest.raises(ValueError, match="no class has two"):
-        skae.LadderClassifier(early_stopping=True, **QUICK).fit(digits, y)
-    model = skae.VAETransformer(conditional=True, early_stopping=True, **QUICK).fit(digits, y)
-    assert model.sample(2, y=[0, 2]).shape == (2, 64)

@@ -1,4 +1,4 @@
-"""Which rows judge between a model and its floor; see `test_base` for what is promised of it."""
+"""Which rows judge between a model and its floor; `test_reconstruction` has what is promised."""
 
 import numpy as np
 

@@ -55,9 +55,9 @@ def small(cls, **settings):
 
 @pytest.fixture(scope="module")
 def data():
-    """Rows in [0, 1] and labels of a third of them."""
+    """Rows that no loss of probabilities takes, and labels of a third of them."""
     rng = np.random.default_rng(0)
-    X = rng.uniform(size=(60, 5))
+    X = rng.uniform(-1, 2, size=(60, 5))
     return X, np.where(np.arange(60) % 3 == 0, np.arange(60) % 2, -1)
 
 

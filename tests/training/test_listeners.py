@@ -17,7 +17,7 @@ from skae import AutoencoderClassifier, AutoencoderTransformer, LadderClassifier
 from skae._base.pca_start import PCAStartAutoencoder
 from skae._training.listeners import HAS_CALLBACKS, Bar, can_show_bar
 
-from ..test_common import all_estimators
+from ..test_common import all_estimators, quick_inside  # noqa: F401
 
 needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn 1.9 has callbacks")
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
