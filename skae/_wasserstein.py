@@ -24,14 +24,14 @@ class WassersteinAutoencoder(PriorMixin, ReconstructionAutoencoder):
         k(a, b) = \sum_s \frac{s c}{s c + \|a - b\|^2},
 
     where c is the mean squared distance of two draws, and s from 0.1 to 10 [1]_. All codes together
-    are drawn to the prior, not each of them as in a `VAETransformer`: reconstructions stay sharp,
-    and a draw of the prior decodes to something like data.
+    are drawn to the prior, not each of them as in a `VAETransformer`, so that reconstructions stay
+    nearly as good as those of a plain autoencoder.
 
     Parameters
     ----------
     alpha : float, default=0.3
-        Weight of the discrepancy. More of it brings codes nearer to the prior; less reconstructs
-        better.
+        Weight of the discrepancy, which is 14 at most. More of it brings codes nearer to
+        the prior; less reconstructs better.
     .. shared::
 
     Attributes
@@ -40,14 +40,15 @@ class WassersteinAutoencoder(PriorMixin, ReconstructionAutoencoder):
 
     See Also
     --------
-    AdversarialAutoencoder : Holds codes against the prior by a game, which sees finer differences.
+    AdversarialAutoencoder : Holds codes against the prior by a game; may be told the class.
     VAETransformer : Draws the code of each row to a normal prior, with a likelihood.
 
     Notes
     -----
     `score_samples` is minus the reconstruction loss of each row, in units of X. The discrepancy is
-    that of a batch: with few rows in one it hardly sees wide codes. Weights of rows weigh their
-    parts of it.
+    estimated on each batch, without bias: with few rows and many components it is mostly chance.
+    Weights of rows weigh their parts of it. Codes begin around 0: a prior that is further from
+    there than it is wide is followed badly.
 
     References
     ----------
