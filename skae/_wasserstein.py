@@ -102,4 +102,7 @@ class WassersteinAutoencoder(PriorMixin, ReconstructionAutoencoder):
         return Autoencoder(*self._make_parts(self.n_components, self.n_components))
 
     def _make_objective(self):
-        return WassersteinReconstruction(self.loss, alpha=self.alpha, prior=self._make_prior())
+        prior = self._make_prior()
+        return WassersteinReconstruction(
+            self.loss, alpha=self.alpha, prior=prior, unit=self._spread(prior)
+        )

@@ -1,20 +1,27 @@
-"""Reconstruction losses and negative log-likelihoods, as pure functions of tensors.
+"""Reconstruction losses and negative log-likelihoods: `COSTS` has an entry for each.
 
-Every function takes the rows and the decoder's raw output, both ``(batch, n_features)``, and
-returns one value per row, ``(batch,)``. "Raw" means before the link: where the link is the
-logistic function, functions take logits, where it is the exponential, logarithms.
+All are pure functions of the rows and the decoder's raw output, both ``(batch, n_features)``, which
+return one value per row, ``(batch,)``. "Raw" means before the link: where the link is the logistic
+function, they take logits, where it is the exponential, logarithms.
+
+`LOSSES`, `LIKELIHOODS`, `LINKS` and `SCALE_DEGREE` are views of the table. So are the values that
+`loss` and `likelihood` may have, and what their docstrings list.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
 __all__ = [
+    "COSTS",
     "LIKELIHOODS",
     "LINKS",
     "LOSSES",
     "SCALE_DEGREE",
+    "Cost",
     "absolute_error",
     "bernoulli_nll",
     "categorical_nll",
@@ -28,100 +35,138 @@ __all__ = [
 ]
 
 
-def squared_error(x, output):
-    """Mean over the features of ``(x - output) ** 2``."""
-    return functional.mse_loss(output, x, reduction="none").mean(dim=1)
+@dataclass(frozen=True)
+class Cost:
+    """What a reconstruction costs; called with rows and outputs it gives one value per row.
 
+    Parameters
+    ----------
+    elements : callable or None
+        ``(x, output, *parameter)`` -> one value for each value of x, which must not look at others.
+        None where only a row as a whole has one.
+    over : {"mean", "sum"}
+        What is taken of them over the features: the mean makes it a loss, the sum a negative
+        log-likelihood in nats. Likelihoods are called with a `parameter`, which some ignore.
+    degree : int or None
+        Of a loss, if ``loss(c * x, c * output) == c ** degree * loss(x, output)``: rows are
+        standardized in training, and what is reported is in units of X.
+    link : str or None
+        What maps the raw output to the data, where it is not the identity. Data of a loss with a
+        link have a scale of their own, [0, 1], and are not standardized.
+    standardized : bool
+        Of a loss with neither: that it is meant to be of standardized rows, and reported as such.
+    of_rows : callable or None
+        ``(x, output, parameter)`` -> the value of each row, where there is a quicker way to it, or
+        no other.
 
-def absolute_error(x, output):
-    """Mean over the features of ``|x - output|``."""
-    return (x - output).abs().mean(dim=1)
-
-
-def log_loss(x, logits):
-    """Mean over the features of the binary cross-entropy between x and logistic(logits)."""
-    return _cross_entropy(x, logits).mean(dim=1)
-
-
-def gaussian_nll(x, mean, log_variance):
-    """``-log N(x; mean, diag(exp(log_variance)))`` in nats, summed over the features.
-
-    `log_variance` is one number, or one for each feature.
+    Raises
+    ------
+    TypeError
+        If a loss says of none of `degree`, `link` and `standardized`, or of several, that they
+        hold: then its units are not known.
     """
+
+    elements: Callable | None
+    over: str
+    degree: int | None = None
+    link: str | None = None
+    standardized: bool = False
+    of_rows: Callable | None = None
+
+    def __post_init__(self):
+        units = self.degree is not None, self.link is not None, self.standardized
+        if self.over == "mean" and sum(units) != 1:
+            raise TypeError(
+                "The units of a loss must be known. Give one of: degree=d, if loss(c * x, c * "
+                "output) == c ** d * loss(x, output); link, if its data are in [0, 1]; "
+                "standardized=True, if it is of standardized rows, and may be reported so."
+            )
+
+    def __call__(self, x, output, *parameter):
+        """The value of each row, ``(batch,)``."""
+        if self.of_rows is not None:
+            return self.of_rows(x, output, *parameter)
+        return getattr(self.elements(x, output, *parameter), self.over)(dim=1)
+
+
+def _squared_error(x, output):
+    return functional.mse_loss(output, x, reduction="none")
+
+
+def _absolute_error(x, output):
+    return (x - output).abs()
+
+
+def _cross_entropy(x, logits, parameter=None):
+    """Between x and logistic(logits); between 0 and 1 it is the usual relaxation."""
+    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+
+
+def _gaussian(x, mean, log_variance):
+    """``-log N(x; mean, exp(log_variance))``; that is one number, or one for each feature."""
+    squares = (x - mean).square() * torch.exp(-log_variance)
+    return 0.5 * (squares + log_variance + math.log(2 * math.pi))
+
+
+def _gaussian_of_rows(x, mean, log_variance):
     # As a product with the precisions it takes one table less than the sum of `_gaussian`.
     log_variance = log_variance.to(x.dtype).expand(x.shape[1])
     squares = (x - mean).square() @ torch.exp(-log_variance)
     return 0.5 * (squares + (log_variance + math.log(2 * math.pi)).sum())
 
 
-def laplace_nll(x, mean, log_variance):
-    """``-log Laplace(x; mean, sqrt(exp(log_variance) / 2))`` in nats, summed over the features."""
-    return _laplace(x, mean, log_variance.to(x.dtype)).sum(dim=1)
-
-
-def bernoulli_nll(x, logits, parameter=None):
-    """``-log Bernoulli(x; logistic(logits))`` in nats, summed over the features.
-
-    Between 0 and 1 the value is the cross-entropy, the usual relaxation. `parameter` is ignored,
-    here and below, so that all likelihoods are called alike.
-    """
-    return _cross_entropy(x, logits).sum(dim=1)
-
-
-def categorical_nll(x, logits, parameter=None):
-    """``-log softmax(logits)`` of the category that x, a one-hot block, has."""
-    return -(x * logits.log_softmax(dim=1)).sum(dim=1)
-
-
-def poisson_nll(x, log_rate, parameter=None):
-    """``-log Poisson(x; exp(log_rate))`` in nats, summed over the features."""
-    return _poisson(x, log_rate).sum(dim=1)
-
-
-def negative_binomial_nll(x, log_mean, log_dispersion):
-    """``-log NB(x)`` in nats, summed over the features.
-
-    The mean is ``exp(log_mean)``, the variance ``mean + mean ** 2 / exp(log_dispersion)``.
-    """
-    return _negative_binomial(x, log_mean, log_dispersion).sum(dim=1)
+def _laplace(x, mean, log_variance):
+    """``-log Laplace(x; mean, sqrt(exp(log_variance) / 2))``."""
+    log_scale = 0.5 * (log_variance.to(x.dtype) - math.log(2))
+    return (x - mean).abs() * torch.exp(-log_scale) + log_scale + math.log(2)
 
 
 def _poisson(x, log_rate, parameter=None):
+    """``-log Poisson(x; exp(log_rate))``."""
     return log_rate.exp() - x * log_rate + torch.lgamma(x + 1)
 
 
 def _negative_binomial(x, log_mean, log_dispersion):
+    """The mean is ``exp(log_mean)``, the variance ``mean + mean ** 2 / exp(log_dispersion)``."""
     size = log_dispersion.exp()
     log_total = torch.logaddexp(log_dispersion, log_mean)
     constant = torch.lgamma(x + size) - torch.lgamma(size) - torch.lgamma(x + 1)
     return -(constant + size * (log_dispersion - log_total) + x * (log_mean - log_total))
 
 
-def _cross_entropy(x, logits, parameter=None):
-    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+def _categorical_of_rows(x, logits, parameter=None):
+    """``-log softmax(logits)`` of the category that x, a one-hot block, has."""
+    return -(x * logits.log_softmax(dim=1)).sum(dim=1)
 
 
-def _gaussian(x, mean, log_variance):
-    squares = (x - mean).square() * torch.exp(-log_variance)
-    return 0.5 * (squares + log_variance + math.log(2 * math.pi))
-
-
-def _laplace(x, mean, log_variance):
-    log_scale = 0.5 * (log_variance - math.log(2))
-    return (x - mean).abs() * torch.exp(-log_scale) + log_scale + math.log(2)
-
-
-# One value for each value of x.
-_ELEMENTS = {
-    "absolute_error": lambda x, output: (x - output).abs(),
-    "bernoulli": _cross_entropy,
-    "gaussian": _gaussian,
-    "laplace": _laplace,
-    "log_loss": _cross_entropy,
-    "negative_binomial": _negative_binomial,
-    "poisson": _poisson,
-    "squared_error": lambda x, output: (x - output).square(),
+COSTS = {
+    "absolute_error": Cost(_absolute_error, "mean", degree=1),
+    "bernoulli": Cost(_cross_entropy, "sum", link="logistic"),
+    "categorical": Cost(None, "sum", of_rows=_categorical_of_rows),
+    "gaussian": Cost(_gaussian, "sum", of_rows=_gaussian_of_rows),
+    "laplace": Cost(_laplace, "sum"),
+    "log_loss": Cost(_cross_entropy, "mean", link="logistic"),
+    "negative_binomial": Cost(_negative_binomial, "sum"),
+    "poisson": Cost(_poisson, "sum"),
+    "squared_error": Cost(_squared_error, "mean", degree=2),
 }
+
+
+LOSSES = {name: cost for name, cost in COSTS.items() if cost.over == "mean"}
+LIKELIHOODS = {name: cost for name, cost in COSTS.items() if cost.over == "sum"}
+# What maps the decoder's raw output to the data, where it is not the identity.
+LINKS = {name: cost.link for name, cost in COSTS.items() if cost.link is not None}
+SCALE_DEGREE = {name: cost.degree for name, cost in LOSSES.items() if cost.degree is not None}
+
+absolute_error = COSTS["absolute_error"]
+bernoulli_nll = COSTS["bernoulli"]
+categorical_nll = COSTS["categorical"]
+gaussian_nll = COSTS["gaussian"]
+laplace_nll = COSTS["laplace"]
+log_loss = COSTS["log_loss"]
+negative_binomial_nll = COSTS["negative_binomial"]
+poisson_nll = COSTS["poisson"]
+squared_error = COSTS["squared_error"]
 
 
 def observed(name, x, output, *parameter):
@@ -132,7 +177,7 @@ def observed(name, x, output, *parameter):
     Parameters
     ----------
     name : str
-        A name in `LOSSES` or `LIKELIHOODS`.
+        A name in `COSTS`.
     x, output : tensor of shape (batch, n_features)
     *parameter : tensor
         Of the likelihood.
@@ -141,31 +186,9 @@ def observed(name, x, output, *parameter):
     -------
     tensor of shape (batch,)
     """
+    cost = COSTS[name]
     seen, x = ~x.isnan(), x.nan_to_num()  # a gradient of NaN would be NaN even where it is masked
-    if name == "categorical":  # a block is observed as a whole
-        return torch.where(seen.all(dim=1), categorical_nll(x, output), 0.0)
-    total = torch.where(seen, _ELEMENTS[name](x, output, *parameter), 0.0).sum(dim=1)
-    return total / seen.sum(dim=1).clamp_min(1) if name in LOSSES else total
-
-
-LOSSES = {
-    "absolute_error": absolute_error,
-    "log_loss": log_loss,
-    "squared_error": squared_error,
-}
-
-LIKELIHOODS = {
-    "bernoulli": bernoulli_nll,
-    "categorical": categorical_nll,
-    "gaussian": gaussian_nll,
-    "laplace": laplace_nll,
-    "negative_binomial": negative_binomial_nll,
-    "poisson": poisson_nll,
-}
-
-# What maps the decoder's raw output to the data, where it is not the identity.
-LINKS = {"bernoulli": "logistic", "log_loss": "logistic"}
-
-# loss(c * x, c * output) == c ** degree * loss(x, output). A loss without a degree is not
-# homogeneous: its data have a scale of their own, [0, 1], and are not standardized.
-SCALE_DEGREE = {"absolute_error": 1, "squared_error": 2}
+    if cost.elements is None:  # a row is observed as a whole
+        return torch.where(seen.all(dim=1), cost(x, output, *parameter), 0.0)
+    total = torch.where(seen, cost.elements(x, output, *parameter), 0.0).sum(dim=1)
+    return total / seen.sum(dim=1).clamp_min(1) if cost.over == "mean" else total

@@ -43,22 +43,25 @@ def gaussian_kl(mean, log_var):
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
 
 
-def maximum_mean_discrepancy(z, drawn):
+def maximum_mean_discrepancy(z, drawn, unit):
     """Unbiased estimate of the squared distance between what `z` and `drawn` are drawn from [1]_.
 
     ``E k(z, z') + E k(d, d') - 2 E k(z, d)``, over pairs of different rows, with the inverse
-    multiquadric kernel ``k(a, b) = sum_s s c / (s c + |a - b|^2)`` [2]_, where c is the mean
-    squared distance of two of `drawn` and s one of `KERNEL_SCALES`.
+    multiquadric kernel ``k(a, b) = sum_s s c / (s c + |a - b|^2)`` [2]_, where c is `unit` and s
+    one of `KERNEL_SCALES`.
 
     Parameters
     ----------
     z : tensor of shape (batch, k)
     drawn : tensor of shape (batch, k)
+    unit : float
+        The squared distance at which the kernel has half of its largest value, such as the mean
+        one of two draws.
 
     Returns
     -------
     tensor of shape (batch,)
-        The part of each row, whose mean is the estimate. It may be negative.
+        The part of each row, whose mean is the estimate. It may be negative. A row alone has 0.
 
     References
     ----------
@@ -66,23 +69,20 @@ def maximum_mean_discrepancy(z, drawn):
        2012.
     .. [2] Tolstikhin, Bousquet, Gelly and Scholkopf, "Wasserstein auto-encoders", ICLR 2018.
     """
-    n_others = max(len(z) - 1, 1)
-    of_drawn, of_z, between = (_squared_distances(*p) for p in ((drawn,) * 2, (z,) * 2, (z, drawn)))
-    unit = of_drawn.sum() / (len(z) * n_others) + torch.finfo(z.dtype).tiny
-    same = _kernel(of_drawn, unit) + _kernel(of_z, unit)
-    same = (same - torch.diag(same.diagonal())).sum(dim=1)
-    between = _kernel(between, unit)
-    # Of the pairs of a row with itself there are none on either side, so that both parts are alike.
-    other = (between + between.T - 2 * torch.diag(between.diagonal())).sum(dim=1)
-    return (same - other) / n_others
+    centre = drawn.mean(dim=0)
+    z, drawn = z - centre, drawn - centre  # squares of numbers far from 0 would be rounded
+    between = _kernel(z, drawn, unit)
+    pairs = _kernel(z, z, unit) + _kernel(drawn, drawn, unit) - between - between.T
+    # No row makes a pair with itself, nor with the draw of its number: then pairs are all alike.
+    return (pairs.sum(dim=1) - pairs.diagonal()) / max(len(z) - 1, 1)
 
 
-def _squared_distances(a, b):
-    return (a[:, None] - b[None]).square().sum(dim=2)
-
-
-def _kernel(distances, unit):
-    return sum(s * unit / (s * unit + distances) for s in KERNEL_SCALES)
+def _kernel(a, b, unit):
+    # By a product, which takes less memory than the differences of all pairs by a factor of k.
+    squares = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
+    distances = (squares - 2 * a @ b.T).clamp_min(0) / unit
+    scales = distances.new_tensor(KERNEL_SCALES)[:, None, None]
+    return (scales / (scales + distances)).sum(dim=0)
 
 
 def mean_absolute(z):

@@ -152,6 +152,16 @@ def test_hashing_is_compared(small_mnist):
     assert all(0.15 < float(row[2]) < 1 for row in rows)  # a tenth by chance
 
 
+@pytest.mark.parametrize("alpha", [(), ("--alpha", 0, 1)])
+def test_what_a_prior_costs_is_measured(alpha, small_mnist):
+    small = "--components", 2, "--seeds", 1, "--epochs", 1, "--rows", 300
+    table = run("wasserstein.py", "mnist", "--mnist", small_mnist, *small, *alpha)
+    rows = [line.split(" | ")[2:-1] for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows][-1] == ("alpha=1" if alpha else "WassersteinAutoencoder")
+    assert len(rows) == (2 if alpha else 4)
+    assert all(0 <= float(cell.split()[0]) <= 1 for row in rows for cell in row[2:4])
+
+
 def test_imputation_is_compared():
     table = run("imputation.py", "iris", "--seeds", 0, "--set", "max_iter=5")
     errors = [float(cell) for cell in table.splitlines()[-1].split(" | ")[1:-1]]

@@ -1,6 +1,7 @@
 """The documentation: its code runs, its links lead somewhere, its docstrings match the code."""
 
 import ast
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -15,6 +16,10 @@ import skae.export
 import skae.metrics
 import skae.model_selection
 import skae.plotting
+from skae._base.holes import Holes
+from skae._base.shared import ATTRIBUTES
+
+from .test_architecture import HOUSE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -142,3 +147,56 @@ def test_fitted_attributes_are_documented(cls, digits):
     has |= {name for name, _ in properties}
     public = {name for name in has if name.endswith("_") and not name.startswith("_")}
     assert set(documented(ClassDoc(cls)["Attributes"])) == public | {"feature_names_in_"}
+
+
+# The page for contributors names files, tests, classes and holes: all of them are there.
+
+GUIDE = (ROOT / "docs" / "contributing.md").read_text()
+BLOCKS = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+NAMED = sorted(set(re.findall(r"(?<!`)`([^`]+)`(?!`)", BLOCKS.sub("", GUIDE))))
+FILES = [path for room in ("skae", "tests") for path in ROOT.glob(f"{room}/**/*.py")]
+TREES = [ast.parse(path.read_text()) for path in FILES]
+NODES = [node for tree in TREES for node in ast.walk(tree)]
+CLASSES = {node.name: node for node in NODES if isinstance(node, ast.ClassDef)}
+
+
+def names_in(tree):
+    """What a tree defines: functions, classes, their attributes and parameters."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.attr if isinstance(node, ast.Attribute) else node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+KNOWN = {name for tree in TREES for name in names_in(tree)} | ATTRIBUTES.keys()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMED if re.fullmatch(r"[\w./]+(::\w+)?", n)])
+def test_what_the_page_for_contributors_names_is_there(name):
+    if "/" in name or name.endswith((".md", ".toml")):
+        path, _, test = name.partition("::")
+        assert (ROOT / path).exists()
+        assert not test or test in names_in(ast.parse((ROOT / path).read_text()))
+        return
+    owner, _, last = name.rpartition(".")
+    if owner in CLASSES:
+        assert last in names_in(CLASSES[owner])
+    elif owner not in ("", "self"):
+        assert hasattr(importlib.import_module(owner), last)
+    else:
+        assert last in KNOWN
+
+
+def test_the_page_for_contributors_names_all_holes():
+    assert {name for name in vars(Holes) if re.match("_[a-z]", name)} <= {*NAMED, "_abc_impl"}
+
+
+def test_the_picture_of_the_house_is_that_of_the_imports():
+    (picture,) = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
+    package = Path(skae.__file__).parent
+    rooms = {path.stem for path in package.iterdir()}
+    floors = [[word for word in line.split() if word in rooms] for line in picture.splitlines()]
+    assert [floor for floor in floors if floor] == HOUSE

@@ -6,9 +6,12 @@ import torch
 from scipy import stats
 
 from skae.losses import (
+    COSTS,
     LIKELIHOODS,
+    LINKS,
     LOSSES,
     SCALE_DEGREE,
+    Cost,
     absolute_error,
     bernoulli_nll,
     categorical_nll,
@@ -73,6 +76,26 @@ def test_categorical_nll_is_the_cross_entropy():
     x = torch.nn.functional.one_hot(y, 3).double()
     expected = torch.nn.functional.cross_entropy(logits, y, reduction="none")
     torch.testing.assert_close(categorical_nll(x, logits), expected)
+
+
+def test_the_dictionaries_are_views_of_one_table():
+    assert {**LOSSES, **LIKELIHOODS} == COSTS
+    assert LOSSES.keys() >= {"absolute_error", "log_loss", "squared_error"}
+    assert LINKS.items() >= {"bernoulli": "logistic", "log_loss": "logistic"}.items()
+    assert SCALE_DEGREE.items() >= {"absolute_error": 1, "squared_error": 2}.items()
+    assert LINKS.keys() <= COSTS.keys()
+    assert SCALE_DEGREE.keys() <= LOSSES.keys()
+
+
+@pytest.mark.parametrize(
+    "units",
+    [{}, {"degree": 2, "standardized": True}, {"degree": 0, "link": "logistic"}],
+)
+def test_a_loss_in_units_that_nobody_knows_is_refused(units):
+    """Where there was no degree, what was reported was in units of nothing, without a word."""
+    with pytest.raises(TypeError, match="units of a loss must be known"):
+        Cost(lambda x, output: x - output, "mean", **units)
+    assert Cost(lambda x, output: x - output, "sum")  # nats
 
 
 @pytest.mark.parametrize("name", SCALE_DEGREE)

@@ -1,15 +1,24 @@
 """Penalties against closed forms."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
-from skae.penalties import activation_kl, gaussian_kl, mean_absolute, squared_jacobian_norm
+from skae.penalties import (
+    KERNEL_SCALES,
+    activation_kl,
+    gaussian_kl,
+    maximum_mean_discrepancy,
+    mean_absolute,
+    squared_jacobian_norm,
+)
 
 
-def draw(*shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+def draw(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def test_gaussian_kl_is_that_of_torch():
@@ -59,3 +68,81 @@ def test_the_estimate_has_the_norm_as_mean_and_works_without_gradients():
         _, norm = squared_jacobian_norm(lambda x: torch.cat([x, 2 * x], dim=1), x)
     assert set(norm.tolist()) == {1.0, 9.0}
     assert norm.mean().item() == pytest.approx(5, abs=0.5)
+
+
+def kernel(a, b, unit):
+    distance = sum((p - q) ** 2 for p, q in zip(a.tolist(), b.tolist(), strict=True))
+    return sum(s * unit / (s * unit + distance) for s in KERNEL_SCALES)
+
+
+def test_the_discrepancy_is_that_of_a_double_loop():
+    z, drawn, unit = draw(5, 3), draw(5, 3, seed=1), 1.7
+    total = 0
+    for i in range(5):
+        for j in range(5):
+            if i != j:
+                total += kernel(z[i], z[j], unit) + kernel(drawn[i], drawn[j], unit)
+                total -= 2 * kernel(z[i], drawn[j], unit)
+    parts = maximum_mean_discrepancy(z, drawn, unit)
+    assert parts.shape == (5,)
+    assert parts.mean().item() == pytest.approx(total / (5 * 4))
+
+
+def test_the_part_of_a_row_is_that_of_its_pairs():
+    """If its code is moved, its own part changes the most; other rows may stand in any order."""
+    z, drawn = draw(6, 2), draw(6, 2, seed=1)
+    parts = maximum_mean_discrepancy(z, drawn, 1.0)
+    order = [3, 1, 5, 0, 2, 4]
+    torch.testing.assert_close(maximum_mean_discrepancy(z[order], drawn[order], 1.0), parts[order])
+    far = z.clone()
+    far[2] += 100
+    changes = (maximum_mean_discrepancy(far, drawn, 1.0) - parts).abs()
+    assert changes.argmax() == 2
+
+
+def estimates(shift, n_tries=1000, n_rows=4):
+    both = draw(n_tries, 2, n_rows, 2)
+    found = [maximum_mean_discrepancy(z + shift, drawn, 4.0).mean() for z, drawn in both]
+    return torch.stack(found)
+
+
+def test_the_discrepancy_is_zero_on_average_where_there_is_none():
+    """However few rows there are; with the pairs of a row with itself it would be positive."""
+    found = estimates(0.0)
+    error = found.std() / len(found) ** 0.5
+    assert found.mean().abs() < 3 * error < 0.1
+    assert found.min() < 0
+
+
+def test_the_discrepancy_grows_with_the_distance():
+    means = [estimates(shift, 200, 16).mean() for shift in (0.0, 0.5, 1.0, 2.0, 8.0)]
+    assert all(b > a + 0.1 for a, b in pairwise(means))
+
+
+def test_the_discrepancy_has_no_units_and_no_origin():
+    z, drawn = draw(20, 3), draw(20, 3, seed=1)
+    expected = maximum_mean_discrepancy(z, drawn, 6.0)
+    found = maximum_mean_discrepancy(1e3 * z, 1e3 * drawn, 6e6)
+    torch.testing.assert_close(found, expected)
+    far = maximum_mean_discrepancy((z + 1e3).float(), (drawn + 1e3).float(), 6.0)
+    torch.testing.assert_close(far.double(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_kernel_has_half_of_its_value_at_the_unit():
+    z, drawn = torch.zeros(2, 1), torch.full((2, 1), 3.0)
+    largest, at_unit = len(KERNEL_SCALES), len(KERNEL_SCALES) / 2
+    expected = [2 * largest - 2 * at_unit] * 2
+    assert maximum_mean_discrepancy(z, drawn, 9.0).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_equal_codes_and_a_row_alone_have_a_gradient(n_rows):
+    """A square root of the distances, or a kernel that underflows, would have none there."""
+    z = torch.zeros(n_rows, 2, requires_grad=True)
+    parts = maximum_mean_discrepancy(z, draw(n_rows, 2).float(), 4e-30)
+    parts.sum().backward()
+    assert parts.isfinite().all()
+    assert z.grad.isfinite().all()
+    if n_rows == 1:
+        assert parts.tolist() == [0]
+        assert not z.grad.any()

@@ -12,6 +12,7 @@ from torch import nn
 from skae._base.reconstruction import DensityAutoencoder
 from skae._rows.source import chunks
 from skae._training.net import ObjectiveNet
+from skae.losses import LINKS, LOSSES
 from skae.modules import LinearPlusNetwork
 
 # What the principal components of the start are computed from, at most: so many values, or so many
@@ -117,10 +118,10 @@ class PCAStartAutoencoder(DensityAutoencoder):
             for network in (encoder, decoder)
         )
         if not linear_end or self._needs_unit_interval() is not None:
+            linear = " or ".join(f"'{name}'" for name in reversed(LOSSES) if name not in LINKS)
             raise ValueError(
-                "init='pca' needs loss='squared_error' or 'absolute_error', outputs that are not "
-                "logistic, and networks that end in a linear layer, as MLP gives them. Use "
-                "init='random' or init='auto'."
+                f"init='pca' needs loss={linear}, outputs that are not logistic, and networks that "
+                "end in a linear layer, as MLP gives them. Use init='random' or init='auto'."
             )
 
 

@@ -7,6 +7,9 @@ from skae._base.holes import Holes
 from skae._priors import PRIORS, SampledPrior
 from skae._training.device import forked_seed, plain_torch
 
+# Of a squared distance in float32.
+SMALLEST_SPREAD = 1e-30
+
 
 class PriorMixin(Holes):
     """What `prior` and `prior_scale` stand for; `sample` draws from it."""
@@ -19,6 +22,18 @@ class PriorMixin(Holes):
         prior = self._prior()
         prior.draw(2, self.n_components)  # one that does not work should say so now
         return prior
+
+    def _spread(self, prior):
+        """The mean squared distance of two of its draws, the same at each call."""
+        with forked_seed(torch.device("cpu"), 0):
+            drawn = prior.draw(1000, self.n_components).double()
+        spread = 2 * drawn.var(dim=0).sum().item()
+        if spread < SMALLEST_SPREAD:
+            raise ValueError(
+                f"prior={self.prior!r} gives codes that hardly differ, so there is no distance to "
+                "hold codes of rows against. Give a wider one, or a larger prior_scale."
+            )
+        return spread
 
     def _draw_codes(self, n_samples, random_state):
         seed = int(random_state.randint(np.iinfo(np.int32).max))

@@ -27,7 +27,7 @@ class ReconstructionAutoencoder(BaseAutoencoder):
         return -objective(module, x)["reconstruction"] * self._loss_unit()
 
     def _loss_unit(self):
-        """The loss in units of X, divided by that of standardized rows."""
+        """The loss in units of X, divided by that of standardized rows, where it has units."""
         return self.scaling_.scale.item() ** SCALE_DEGREE.get(self._as_fitted("loss"), 0)
 
     def _after_training(self, table, rows, terms, stream):

@@ -19,15 +19,18 @@ class WassersteinReconstruction(Reconstruction):
         Weight of the penalty.
     prior : object
         With ``draw(n_samples, n_components)``.
+    unit : float
+        The mean squared distance of two of its draws.
     """
 
     alpha: float = 1.0
     prior: object = NormalPrior()
+    unit: float = 1.0
 
     def __call__(self, module, x, y=None):
         z = module.encode(x)
         drawn = self.prior.draw(*z.shape).to(z)
         return {
             "reconstruction": self.compare(x, module.decoder(z)),
-            "discrepancy": self.alpha * maximum_mean_discrepancy(z, drawn),
+            "discrepancy": self.alpha * maximum_mean_discrepancy(z, drawn, self.unit),
         }
