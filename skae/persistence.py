@@ -23,6 +23,7 @@ SKLEARN = (
     "covariance",
     "decomposition",
     "discriminant_analysis",
+    "frozen",
     "impute",
     "linear_model",
     "mixture",

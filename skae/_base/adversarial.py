@@ -21,7 +21,7 @@ class AdversarialBase(PriorMixin, ConditionalMixin, ReconstructionAutoencoder):
         return nn.Sequential(*dense_layers(sizes, self.activation))
 
     def _row_scores(self, module, x):
-        loss, z = LOSSES[self._start.params["loss"]], module.encode(x)
+        loss, z = LOSSES[self._as_fitted("loss")], module.encode(x)
         numbers = range(max(1, module.n_classes))
         told = (torch.full((len(x),), number, device=x.device) for number in numbers)
         losses = torch.stack([loss(x, module.output(z, y)) for y in told])

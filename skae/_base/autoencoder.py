@@ -46,7 +46,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
     @_fit_context(prefer_skip_nested_validation=True)
     @tensors_welcome
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
-        """Learn to encode and decode X.
+        """Fit the model to X.
 
         Parameters
         ----------
@@ -54,8 +54,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             Training rows. What lies in a file, a memory-mapped array or an `h5py.Dataset`, is read
             batch by batch, never copied whole.
         y : array-like of shape (n_samples,), default=None
-            Labels, numbers or texts, and -1 where a row has none, for a model that was made with
-            ``conditional=True``. All others ignore it.
+            Ignored, but by a model that was made with ``conditional=True``, which needs labels:
+            numbers or texts, and -1 where a row has none.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the loss. None means equal weights.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
@@ -113,7 +113,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
 
     @property
     def _n_features_out(self):
-        return self._start.params["n_components"]
+        return self._as_fitted("n_components")
 
     def _make_networks(self, n_outputs, n_inputs):
         """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""

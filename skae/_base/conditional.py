@@ -176,7 +176,7 @@ class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
         return self._partial_fit(X, y, sample_weight, classes)
 
     def _is_conditional(self):
-        return self._start.params["conditional"]
+        return self._as_fitted("conditional")
 
     def _n_told_classes(self):
         """How many classes the decoder of a new model is told."""

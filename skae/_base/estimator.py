@@ -50,7 +50,9 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 table = table.held_out(self.validation_fraction, self._rng, self._judged_by_labels)
             if not hasattr(self, "net_"):
                 self._begin(table)
-            self._train(table, checkpoint)
+            interrupted = self._train(table, checkpoint)
+        if checkpoint is not None and not interrupted:
+            checkpoint.is_over()
         return self
 
     def _partial_fit(self, X, y=None, sample_weight=None, classes=None):
@@ -126,7 +128,10 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         )
 
     def _train(self, table, checkpoint=None, stream=False):
-        """Train a model that begins, from each of its starts, or the one that there is."""
+        """Train a model that begins, from each of its starts, or the one that there is.
+
+        Returns whether it was interrupted.
+        """
         self._goes_on = stream or self.warm_start
         all_rows, rows, rows_val = table.rows(self.scaling_, resolve_device(self.device))
         self._check_rows(rows)
@@ -149,8 +154,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         self._after_training(table, (rows, rows_val), outcome.terms, stream)
         if task is not None:
             task.ends(self.net_)
-        if checkpoint is not None and not outcome.interrupted:
-            checkpoint.is_over()
+        return outcome.interrupted
 
     @contextmanager
     def _undone_if_it_fails(self):

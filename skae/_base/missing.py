@@ -83,12 +83,12 @@ class MissingValuesMixin(Holes):
             described.
         """
         check_is_fitted(self)
-        if not self._start.params["allow_nan"]:
+        if not self._as_fitted("allow_nan"):
             raise ValueError(
                 "impute needs a model that was fitted with allow_nan=True: others take NaN for an "
                 "error."
             )
-        if self._start.params.get("conditional", False):
+        if self._as_fitted("conditional", False):
             raise ValueError(
                 "impute knows no classes, which a model with conditional=True needs to decode. Fit "
                 "one with conditional=False, or give it the classes as columns of X."

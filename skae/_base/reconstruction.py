@@ -23,13 +23,12 @@ class ReconstructionAutoencoder(BaseAutoencoder):
     _cost = "loss"
 
     def _row_scores(self, module, x):
-        params = self._start.params
-        objective = Reconstruction(params["loss"], params.get("allow_nan", False))
+        objective = Reconstruction(self._as_fitted("loss"), self._as_fitted("allow_nan", False))
         return -objective(module, x)["reconstruction"] * self._loss_unit()
 
     def _loss_unit(self):
         """The loss in units of X, divided by that of standardized rows, where it has units."""
-        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self._start.params["loss"], 0)
+        return self.scaling_.scale.item() ** SCALE_DEGREE.get(self._as_fitted("loss"), 0)
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)

@@ -158,7 +158,7 @@ class VariationalBase(BaseAutoencoder):
         super()._after_training(table, rows, terms, stream)
         rows, _ = rows
         # Where nothing is missing it is that of any row.
-        n_rows = len(rows) if self._start.params.get("allow_nan", False) else 1
+        n_rows = len(rows) if self._as_fitted("allow_nan", False) else 1
         some = torch.arange(n_rows, device=rows.device)
         volumes = torch.cat([self._log_volume(rows[part][0]) for part in some.split(CHUNK_ROWS)])
         self.reconstruction_err_ = terms["reconstruction"] + volumes.mean().item()

@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 from skae._rows.source import as_source
 
 # Whose lines are no news to who reads a warning.
-_INSIDE = ("skae", "sklearn", "skorch", "torch")
+_INSIDE = ("joblib", "skae", "sklearn", "skorch", "torch")
 # What scalers may leave beyond the ends of their range; it does no harm.
 ROUNDING = 1e-6
 

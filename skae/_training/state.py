@@ -23,7 +23,7 @@ def snapshot(net):
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
     facts = {name: getattr(net, name) for name in FACTS if hasattr(net, name)}
     module = plain_module(net)
-    states = copy.deepcopy((take_weights(module), values_beside(module), optimizers, facts))
+    states = take_weights(module), values_beside(module), *copy.deepcopy((optimizers, facts))
     told = {name: value for name, value in vars(net).items() if name.startswith("iterator_")}
     return *states, told, plain_module(net).objective, len(net.history)
 
@@ -51,27 +51,48 @@ def take_record(net, of):
 
 
 def take_weights(module):
-    """A copy of all parameters and buffers, those that torch leaves out of its own included."""
-    return copy.deepcopy({**module.state_dict(), **_buffers_beside(module)})
+    """A copy of all parameters and buffers, those that torch leaves out of its own "beside"."""
+    weights = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    beside = _buffers_beside(module)
+    return weights | ({"beside": copy.deepcopy(beside)} if beside else {})
 
 
 def put_weights(module, weights):
     """Give a module what `take_weights` has taken of one like it."""
-    beside = _buffers_beside(module)
-    module.load_state_dict({k: v for k, v in weights.items() if k not in beside})
-    with torch.no_grad():
-        for name, buffer in beside.items():
-            buffer.copy_(weights[name])
+    module.load_state_dict({name: value for name, value in weights.items() if name != "beside"})
+    _put_buffers(module, weights.get("beside", {}))
 
 
 def _buffers_beside(module):
-    """The buffers that torch does not write to files."""
+    """The buffers that torch does not write to files, None where there is one to come."""
     return {
         f"{path}.{name}".lstrip("."): part._buffers[name]
         for path, part in module.named_modules()
         for name in sorted(part._non_persistent_buffers_set)
-        if part._buffers[name] is not None
+        if part._buffers[name] is None or _is_dense(part._buffers[name])
     }
+
+
+def _put_buffers(module, buffers):
+    """Make the buffers of `_buffers_beside` these: others may have come since, or be gone."""
+    for name in _buffers_beside(module).keys() - buffers.keys():
+        path, _, last = name.rpartition(".")
+        part = module.get_submodule(path)
+        del part._buffers[last]
+        part._non_persistent_buffers_set.discard(last)
+    device = next(module.parameters()).device
+    for name, value in buffers.items():
+        path, _, last = name.rpartition(".")
+        part = module.get_submodule(path)
+        if last not in part._buffers:
+            part.register_buffer(last, None, persistent=False)
+        if last not in part._non_persistent_buffers_set:
+            raise ValueError(f"{name} is no buffer that torch leaves out")
+        part._buffers[last] = None if value is None else value.detach().clone().to(device)
+
+
+def _is_dense(tensor):
+    return tensor.layout == torch.strided and "float8" not in str(tensor.dtype)
 
 
 def values_beside(module):
@@ -86,7 +107,8 @@ def values_beside(module):
     """
     found = {}
     for path, part in module.named_modules():
-        if type(part).__module__.partition(".")[0] in ("skae", "torch"):
+        roots = {cls.__module__.partition(".")[0] for cls in type(part).__mro__}
+        if roots <= {"builtins", "skae", "torch"}:
             continue  # these are what their constructors are given
         values = {k: _encode(v) for k, v in vars(part).items() if k not in _OF_TORCH}
         values = {name: value for name, value in values.items() if value is not _NOT_PLAIN}
@@ -100,44 +122,54 @@ def put_values(module, values):
     for path, attributes in values.items():
         part = module.get_submodule(path)
         for name, value in attributes.items():
-            if name in _OF_TORCH or callable(getattr(type(part), name, None)):
+            there = vars(part).get(name)
+            hides = there is None and callable(getattr(type(part), name, None))
+            if hides or name in _OF_TORCH or hasattr(torch.nn.Module, name):
                 raise ValueError(f"{name} is no attribute of a module's own")
-            there = getattr(part, name, None)
             value = _decode(value)
             if isinstance(there, torch.Tensor) and isinstance(value, torch.Tensor):
                 value = value.to(there.device)
-            setattr(part, name, value)
+            vars(part)[name] = value
 
 
 _OF_TORCH = set(vars(torch.nn.Module()))
 _NOT_PLAIN = object()
+_CONTAINERS = {kind.__name__: kind for kind in (list, tuple, set, frozenset)}
 
 
-def _encode(value):
+def _encode(value, inside=()):
     """A value as arrays, numbers, texts and lists, with what they stand for; or `_NOT_PLAIN`."""
     if value is None or type(value) in (bool, int, float, str):
         return ["value", value]
-    if type(value) is torch.Tensor:
+    if type(value) is complex:
+        return ["complex", value.real, value.imag]
+    if type(value) is torch.Tensor and _is_dense(value):
         return ["tensor", _array(value), str(value.dtype).removeprefix("torch.")]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return ["array", value.copy()]
-    if type(value) in (list, tuple):
-        parts = [_encode(part) for part in value]
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
+        return ["array" if isinstance(value, np.ndarray) else "scalar", np.array(value)]
+    if id(value) in inside:  # a container that holds itself
+        return _NOT_PLAIN
+    if type(value) in _CONTAINERS.values():
+        parts = [_encode(part, (*inside, id(value))) for part in value]
         return _NOT_PLAIN if _NOT_PLAIN in parts else [type(value).__name__, parts]
-    if type(value) is dict and all(type(key) is str for key in value):
-        parts = {key: _encode(part) for key, part in value.items()}
-        return _NOT_PLAIN if _NOT_PLAIN in parts.values() else ["dict", parts]
+    if type(value) is dict:
+        pairs = [[_encode(part, (*inside, id(value))) for part in pair] for pair in value.items()]
+        return _NOT_PLAIN if any(_NOT_PLAIN in pair for pair in pairs) else ["dict", pairs]
     return _NOT_PLAIN
 
 
 def _decode(value):
-    kind, content, *dtype = value
+    kind, content, *more = value
     if kind == "tensor":
-        return torch.from_numpy(np.array(content)).to(getattr(torch, dtype[0]))
+        return torch.from_numpy(np.array(content)).to(getattr(torch, more[0]))
+    if kind == "scalar":
+        return np.array(content)[()]
+    if kind == "complex":
+        return complex(content, more[0])
     if kind == "dict":
-        return {key: _decode(part) for key, part in content.items()}
-    if kind in ("list", "tuple"):
-        return (list if kind == "list" else tuple)(_decode(part) for part in content)
+        return {_decode(key): _decode(part) for key, part in content}
+    if kind in _CONTAINERS:
+        return _CONTAINERS[kind](_decode(part) for part in content)
     return content
 
 
@@ -162,8 +194,8 @@ def unpack(net, state, *, to_train):
     """
     module, beside = plain_module(net), state.get("beside", {})  # not in files of before
     module.load_state_dict(to_tensors(state["module"]))
-    weights = {**module.state_dict(), **_buffers_beside(module)}
-    put_weights(module, weights | to_tensors(beside.get("buffers", {})))
+    if "buffers" in beside:
+        _put_buffers(module, to_tensors(beside["buffers"]))
     put_values(module, beside.get("values", {}))
     net.module_.eval()
     if not to_train:

@@ -240,6 +240,120 @@ class Fourier(nn.Module):
         return self.head(self.norm(z)) + 0.001 * self.n_calls
 
 
+class Odd(nn.Module):
+    """A linear layer, and something else that it reads."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.linear = nn.Linear(n_inputs, n_outputs)
+        self.begin()
+
+    def begin(self):
+        pass
+
+    def forward(self, x):
+        return self.linear(x) + self.more(x)
+
+    def more(self, x):
+        return 0
+
+
+class Lazy(Odd):
+    """It has a buffer that comes with the first training step."""
+
+    def begin(self):
+        self.register_buffer("shift", None, persistent=False)
+
+    def more(self, x):
+        if self.training:
+            self.shift = x.detach().mean().reshape(1)
+        return 0 if self.shift is None else self.shift
+
+
+class Lazier(Lazy):
+    def begin(self):
+        pass
+
+    def more(self, x):
+        if self.training and not hasattr(self, "shift"):
+            self.register_buffer("shift", torch.rand(1), persistent=False)
+        return getattr(self, "shift", 0)
+
+
+class Resized(Odd):
+    def begin(self):
+        self.register_buffer("mask", torch.ones(1), persistent=False)
+
+    def more(self, x):
+        self.mask = torch.ones(len(x), device=x.device)
+        return self.mask[:, None]
+
+
+class Property(Odd):
+    def begin(self):
+        self.__dict__["scale"] = float(torch.rand(()))
+
+    @property
+    def scale(self):
+        return 2 * self.__dict__["scale"]
+
+    def more(self, x):
+        return self.scale
+
+
+class Shadow(Odd):
+    def begin(self):
+        self.act = "relu"
+
+    def act(self):
+        raise AssertionError("shadowed")
+
+    def more(self, x):
+        return x.sum(dim=1, keepdim=True).relu() if self.act == "relu" else 0
+
+
+class Values(Odd):
+    def begin(self):
+        number = float(torch.rand(()))
+        self.itself = [number]
+        self.itself.append(self.itself)  # not plain: what the constructor makes of it stays
+        self.values = {0: np.float64(number), (1, 2): {number, 1.0}, None: complex(number, 1)}
+        self.sparse = torch.eye(2).to_sparse()
+
+    def more(self, x):
+        return float(self.values[0]) + sum(self.values[1, 2]) + self.values[None].real
+
+
+ODD = [Lazy, Lazier, Resized, Property, Shadow, Values]
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize("kept", ["best", "last"])
+@pytest.mark.parametrize("module", ODD, ids=lambda cls: cls.__name__)
+def test_odd_modules_survive_a_copy(module, kept, data):
+    X, _ = data
+    settings = {"architecture": TorchArchitecture(module, module), "warm_start": True}
+    settings |= {"early_stopping": kept == "best", "max_iter": 2, "random_state": 0}
+    model = AutoencoderTransformer(2, **settings).fit(X)
+    expected = outputs(model, X)
+    for one in (copy.deepcopy(model), through_joblib(model)):
+        assert_same(outputs(one, X), expected)
+    with pytest.raises(ValueError, match="diverged"):
+        model.set_params(learning_rate_init=1e30).fit(X)
+    assert_same(outputs(model, X), expected)
+
+
+def test_a_subclass_may_hand_on_few_parameters(data):
+    class Narrow(AutoencoderTransformer):
+        def __init__(self, n_components=2, *, random_state=None):
+            super().__init__(n_components, max_iter=2, random_state=random_state)
+
+    X, _ = data
+    model = Narrow(random_state=0).fit(X)
+    expected = AutoencoderTransformer(2, max_iter=2, random_state=0).fit(X)
+    assert_same(outputs(model, X), outputs(expected, X))
+
+
 def through_joblib(model):
     file = io.BytesIO()
     joblib.dump(model, file)
