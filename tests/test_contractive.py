@@ -111,7 +111,7 @@ class Renamed(nn.Linear):
         (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), False),
         (nn.Sequential(nn.Sequential(nn.Linear(3, 2))), False),
     ],
-    ids=str,
+    ids=["layer", "only layer", "renamed", "two layers", "layer and function", "nested"],
 )
 @pytest.mark.parametrize("code", [nn.Sigmoid(), nn.Tanh(), nn.Identity()], ids=str)
 def test_what_is_one_layer_has_the_norm_of_its_jacobian(encoder, code, is_one_layer):
