@@ -113,7 +113,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
 
     @property
     def _n_features_out(self):
-        return self._as_fitted("n_components")
+        # Without a start there is no such attribute, by which scikit-learn knows who is not fitted.
+        return self._start.params.get("n_components", self.n_components)
 
     def _make_networks(self, n_outputs, n_inputs):
         """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""
