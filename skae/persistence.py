@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from sklearn import config_context
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -23,7 +24,6 @@ SKLEARN = (
     "covariance",
     "decomposition",
     "discriminant_analysis",
-    "frozen",
     "impute",
     "linear_model",
     "mixture",
@@ -227,7 +227,8 @@ class _EstimatorDecoder(Decoder):
 
     def __init__(self, arrays, given):
         super().__init__(arrays)
-        self.given = given
+        # Files name it as if it were the user's own, and always did.
+        self.given = {"FrozenEstimator": FrozenEstimator, **given}
 
     def other(self, value, depth):
         if value.keys() != {"object", "state"}:

@@ -9,7 +9,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, VAETransformer
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    VAETransformer,
+    load,
+    save,
+)
 
 QUICK = {"hidden_layer_sizes": (32,), "max_iter": 30, "random_state": 0}
 
@@ -63,6 +69,15 @@ def test_a_frozen_autoencoder_is_used_as_it_is(in_pipeline, bow):
         detector.fit(train, sample_weight=-np.ones(len(train)))
     with pytest.raises(NotFittedError):
         AutoencoderOutlierDetector(FrozenEstimator(AutoencoderTransformer(1))).fit(train)
+
+
+def test_a_frozen_autoencoder_comes_back_from_a_file(bow, tmp_path):
+    train, inside, _ = bow
+    fitted = AutoencoderTransformer(1, **QUICK).fit(train)
+    detector = AutoencoderOutlierDetector(FrozenEstimator(fitted)).fit(train)
+    save(detector, tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.score_samples(inside), detector.score_samples(inside))
 
 
 def test_a_refit_that_is_interrupted_leaves_nothing(bow, monkeypatch):
