@@ -149,8 +149,8 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         random_state : int, RandomState instance or None, default=None
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
-            With `conditional`, the labels of the rows; None draws them as often as they were given
-            in training.
+            Where the decoder is told the class, those of the rows; None draws them as often as
+            they were given in training.
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.
