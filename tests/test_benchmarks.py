@@ -2,13 +2,17 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+
+from skae import AutoencoderTransformer
 
 BENCHMARKS = Path(__file__).parent.parent / "examples" / "benchmarks"
 
@@ -208,3 +212,22 @@ def test_onnx_is_compared(small_mnist):
     differences = re.findall(r"\| \d+ \| (\S+) \|", table)
     assert len(differences) == 6
     assert all(float(value) < 1e-4 for value in differences)
+
+
+def test_a_digest_shows_the_last_bit_and_nothing_else():
+    report = runpy.run_path(BENCHMARKS / "digest.py")["report"]
+    X = load_digits().data[:50]
+    model, same, other = (
+        AutoencoderTransformer(2, max_iter=1, random_state=seed).fit(X) for seed in (0, 0, 1)
+    )
+    seen = report(model, X).split()
+    assert report(same, X).split() == seen
+    assert not set(report(other, X).split()) & set(seen)
+    bias = same.module_.encoder.linear.bias.data
+    bias[0] = bias[0].nextafter(torch.tensor(1.0))
+    weights, curves, _ = report(same, X).split()
+    assert weights != seen[0]
+    assert curves == seen[1]
+    same.loss_curve_[0] = np.nextafter(same.loss_curve_[0], 1)
+    bias += 1
+    assert not set(report(same, X).split()) & set(seen)
