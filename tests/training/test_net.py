@@ -16,6 +16,7 @@ from skae._training.net import COOL_DOWN, WARM_UP
 from skae._training.trainer import train
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
+from skae.objectives._semi_supervised import of_labelled, of_plain
 
 from .nets import Scripted, Watch, X, make_model, net_of, rows
 
@@ -317,6 +318,33 @@ def test_epochs_are_judged_by_some_terms_and_trained_on_all():
     assert row["train_loss"] == pytest.approx(row["train_one"] + row["train_two"])
     assert row["valid_loss"] == row["valid_two"] == pytest.approx(10 * row["valid_one"])
     assert terms == {name: row[f"valid_{name}"] for name in ("loss", "one", "two")}
+
+
+class PlainAndLabelled(Reconstruction):
+    """The first value of plain rows, and of labelled ones the number of their class."""
+
+    of_labelled = ("known",)
+
+    def __call__(self, module, x, y):
+        plain = super().__call__(module, x)["reconstruction"] * 0 + x[:, 0]
+        n_plain = len(x) - len(y)
+        return {
+            "plain": of_plain(plain[:n_plain], len(x)),
+            "known": of_labelled(y.float(), len(x)),
+        }
+
+
+@pytest.mark.parametrize("n_labelled", [0, 1, 4])
+def test_terms_are_means_over_the_rows_that_they_are_of(n_labelled):
+    """In batches of which some have more labelled rows than others, or none."""
+    labels = np.full(50, -1)
+    labels[:n_labelled] = [2, 0, 1, 4][:n_labelled]
+    net = make_net(make_model(), PlainAndLabelled(), lr=0.01, batch_size=20, device="cpu")
+    terms = net.validate(BatchIterator(rows(labels=labels), 20, n_labelled=3))
+    known = labels[:n_labelled].mean() if n_labelled else 0.0
+    assert terms["plain"] == pytest.approx(X[:, 0].mean(), rel=1e-5)
+    assert terms["known"] == pytest.approx(known)
+    assert terms["loss"] == pytest.approx(terms["plain"] + known)
 
 
 def test_weights_are_as_precise_as_losses():
