@@ -83,8 +83,7 @@ def members(file):
                 targets = getattr(line, "targets", [getattr(line, "target", line)])
                 yield from (getattr(t, "name", None) or getattr(t, "id", None) for t in targets)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            if ast.unparse(node.value) == "self":
-                yield node.attr
+            yield ast.unparse(node).removeprefix("self.")
 
 
 @pytest.mark.parametrize("trait", sorted(TRAITS))

@@ -7,9 +7,10 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, LRScheduler
 
 import skae._training.checkpoint
-from skae._training.trainer import train
+from skae._training.trainer import Trainer, train
+from skae.objectives import Reconstruction
 
-from .nets import X, accelerator, make_model, net_of, rows
+from .nets import CPU, X, accelerator, make_model, net_of, rows
 
 
 class Interrupt(Callback):
@@ -216,3 +217,20 @@ def test_ctrl_c_is_not_taken_for_the_wish_of_a_callback_where_there_is_none():
 def test_training_is_silent(capsys):
     train(net_of(make_model()), rows(), lr=0.01, max_epochs=2, learning_rate="constant")
     assert capsys.readouterr() == ("", "")
+
+
+def test_who_goes_on_is_told_of_the_labelled_rows_there_are_now():
+    labels = np.arange(50) % 2
+    given = {"iterator_valid__n_labelled": 7}
+    for net_params, valid in ((None, 3), (given, 7)):
+        trainer = Trainer(
+            np.random.RandomState(0), CPU, 10, 0.01, "constant", 1, net_params=net_params
+        )
+        net = trainer.net(make_model(), Reconstruction(), batch_size=10, n_labelled=5)
+        trainer.go_on(net, None)
+        assert net.get_iterator(rows(labels=labels), training=True).n_labelled == 5
+        trainer.go_on(net, 3)
+        found = [
+            net.get_iterator(rows(labels=labels), training=t).n_labelled for t in (True, False)
+        ]
+        assert (net.n_labelled_, *found) == (3, 3, valid)
