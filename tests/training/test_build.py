@@ -111,7 +111,10 @@ def test_a_network_is_tried_without_a_trace():
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nn.Linear(4, 2), r"The encoder fails on 2 rows of zeros: .* \(batch, 3\)"),
+        (
+            nn.Linear(4, 2),
+            r"The encoder fails on 2 rows of zeros: .* Check .* \(batch, 3\) .* in this order\.$",
+        ),
         (nn.Linear(3, 1), r"an output of shape \(2, 1\), but it must be \(2, 2\)"),
         (nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)), r"of shape \(4,\)"),
         (nn.GRU(3, 2), "The encoder gives a tuple"),

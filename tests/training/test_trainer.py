@@ -234,3 +234,27 @@ def test_who_goes_on_is_told_of_the_labelled_rows_there_are_now():
             net.get_iterator(rows(labels=labels), training=t).n_labelled for t in (True, False)
         ]
         assert (net.n_labelled_, *found) == (3, 3, valid)
+
+
+def test_a_part_is_trained_for_itself():
+    """For so many epochs at such a rate, without early stopping or the user's callbacks."""
+    refuses, listener, parts = Interrupt(1, "begin"), Listener(), []
+    listener.epoch_begins = lambda net: parts.append((net.is_part_, net.learning_rate))
+    settings = CPU, 10, 0.01, "annealed", 9, 5
+    trainer = Trainer(np.random.RandomState(0), *settings, callbacks=[refuses], task=listener)
+    losses = trainer.train_part(
+        make_model(), Reconstruction(), rows(), max_epochs=3, learning_rate="constant"
+    )
+    assert losses[0] > losses[1] > losses[2]
+    assert parts == 3 * [(True, "constant")]
+
+
+def test_an_interrupted_part_is_no_model(recwarn):
+    listener = Listener()
+    listener.epoch_ends = Interrupt(2, "end").on_epoch_end
+    trainer = Trainer(np.random.RandomState(0), CPU, 10, 0.01, "annealed", 9, task=listener)
+    with pytest.raises(KeyboardInterrupt, match="before all layers"):
+        trainer.train_part(
+            make_model(), Reconstruction(), rows(), max_epochs=3, learning_rate="constant"
+        )
+    assert not recwarn.list
