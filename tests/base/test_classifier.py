@@ -21,6 +21,8 @@ from skae.model_selection import SemiSupervisedSplit
 from .estimators import every_classifier
 
 QUICK = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
+# Where two fits are compared bit by bit.
+SHORT = {**QUICK, "max_iter": 2}
 TARGET = load_digits().target[:400]
 
 
@@ -33,7 +35,7 @@ def test_same_seed_same_bits_and_the_callers_random_state_is_untouched(cls, digi
     torch.manual_seed(1)
     expected = torch.rand(())
     torch.manual_seed(1)
-    first, second = (cls(**QUICK).fit(digits, few()) for _ in range(2))
+    first, second = (cls(**SHORT).fit(digits, few()) for _ in range(2))
     np.testing.assert_array_equal(first.predict_proba(digits), second.predict_proba(digits))
     assert torch.rand(()) == expected
     other = clone(first).set_params(random_state=1).fit(digits, few())
@@ -77,8 +79,8 @@ def test_units_do_not_matter(cls, digits):
     ],
 )
 def test_labels_of_any_kind(cls, y, digits):
-    model = cls(**QUICK).fit(digits, y)
-    expected = cls(**QUICK).fit(digits, few())
+    model = cls(**SHORT).fit(digits, y)
+    expected = cls(**SHORT).fit(digits, few())
     np.testing.assert_array_equal(model.predict_proba(digits), expected.predict_proba(digits))
     places = expected.predict(digits)
     np.testing.assert_array_equal(model.predict(digits), model.classes_[places])
@@ -125,20 +127,20 @@ def test_a_rare_class_keeps_to_its_rows(cls):
     "make", [sparse.csr_matrix, sparse.csr_array, pd.DataFrame, np.asfortranarray]
 )
 def test_any_container(cls, make, digits):
-    expected = cls(**QUICK).fit(digits, few()).predict(digits)
+    expected = cls(**SHORT).fit(digits, few()).predict(digits)
     rows = make(digits)
-    np.testing.assert_array_equal(cls(**QUICK).fit(rows, few()).predict(rows), expected)
+    np.testing.assert_array_equal(cls(**SHORT).fit(rows, few()).predict(rows), expected)
 
 
 @every_classifier
 def test_pickle_round_trip_and_warm_start(cls, digits):
-    model = cls(warm_start=True, **QUICK).fit(digits, few())
+    model = cls(warm_start=True, **SHORT).fit(digits, few())
     copied = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(model.predict_proba(digits), copied.predict_proba(digits))
     for one in (model, copied):
         one.fit(digits, np.where(TARGET < 5, few(), -1))
     np.testing.assert_array_equal(model.predict_proba(digits), copied.predict_proba(digits))
-    assert len(model.loss_curve_) == 2 * QUICK["max_iter"]
+    assert len(model.loss_curve_) == 2 * SHORT["max_iter"]
     assert len(model.classes_) == 10
     with pytest.raises(ValueError, match="not there at the start"):
         model.fit(digits, TARGET + 1)
@@ -147,7 +149,7 @@ def test_pickle_round_trip_and_warm_start(cls, digits):
 @every_classifier
 def test_a_part_that_fails_changes_nothing(cls, digits):
     y = few()
-    model = cls(**QUICK).fit(digits, y)
+    model = cls(**SHORT).fit(digits, y)
     before, probabilities = pickle.dumps(model), model.predict_proba(digits)
     with pytest.raises(ValueError, match="diverged"):
         model.partial_fit(1e30 * digits, np.where(y == 3, 3, -1))
@@ -163,14 +165,14 @@ def test_a_part_that_fails_changes_nothing(cls, digits):
 @every_classifier
 def test_what_the_user_sets_of_the_net_stays(cls, digits):
     name = "iterator_train__n_labelled"
-    model = cls(warm_start=True, net_params={name: 7}, **QUICK).fit(digits, few())
+    model = cls(warm_start=True, net_params={name: 7}, **SHORT).fit(digits, few())
     model.fit(digits, few(50))
     assert getattr(model.net_, name) == 7
 
 
 @every_classifier
 def test_one_row_may_be_held_out(cls, digits):
-    model = cls(early_stopping=True, **QUICK).fit(digits[:3], [0, 0, 1])
+    model = cls(early_stopping=True, **SHORT).fit(digits[:3], [0, 0, 1])
     assert np.isfinite(model.predict_proba(digits)).all()
 
 
@@ -179,8 +181,8 @@ def test_weights_choose_what_is_learned(cls, digits):
     """Rows of no weight are not there; their labels neither."""
     wrong = np.where(np.arange(400) < 50, (TARGET + 1) % 10, TARGET)
     weight = (np.arange(400) >= 50).astype(float)
-    model = cls(**QUICK).fit(digits, wrong, weight)
-    other = cls(**QUICK).fit(digits, TARGET, weight)
+    model = cls(**SHORT).fit(digits, wrong, weight)
+    other = cls(**SHORT).fit(digits, TARGET, weight)
     np.testing.assert_array_equal(model.predict_proba(digits), other.predict_proba(digits))
 
 
@@ -194,7 +196,7 @@ def test_early_stopping_holds_out_of_each_class(cls, digits, monkeypatch):
 
     monkeypatch.setattr(skae._training.trainer, "train", noted)
     # More batches than rows with a label, so that some have none.
-    settings = {**QUICK, "batch_size": 2}
+    settings = {**SHORT, "batch_size": 2}
     model = cls(early_stopping=True, **settings).fit(digits, few(200))
     counts = [np.bincount(part.labels + 1, minlength=11) for part in parts]
     np.testing.assert_array_equal(sum(counts), np.bincount(few(200) + 1))

@@ -1,5 +1,7 @@
 """A training has its settings, hears its listeners, and may be interrupted."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ import skae._training.checkpoint
 from skae._training.trainer import Trainer, train
 from skae.objectives import Reconstruction
 
-from .nets import CPU, X, accelerator, make_model, net_of, rows
+from .nets import CPU, Scripted, Watch, X, accelerator, make_model, net_of, rows
 
 
 class Interrupt(Callback):
@@ -258,3 +260,156 @@ def test_an_interrupted_part_is_no_model(recwarn):
             make_model(), Reconstruction(), rows(), max_epochs=3, learning_rate="constant"
         )
     assert not recwarn.list
+
+
+# A `Trainer` by itself: what it hands on, and which of several starts it keeps.
+
+
+def trainer_of(**params):
+    settings = {"batch_size": 50, "lr": 0.01, "learning_rate": "constant", "max_epochs": 2}
+    return Trainer(np.random.RandomState(0), CPU, **{**settings, "patience": 9, **params})
+
+
+@dataclass(frozen=True)
+class Interrupted(Scripted):
+    """Held-out losses of the start and of each epoch; None presses Ctrl-C."""
+
+    def __call__(self, module, x, y=None):
+        if not module.training and self.losses[0] is None:
+            raise KeyboardInterrupt
+        return super().__call__(module, x, y)
+
+
+def kept_of(trainer, *starts, floor=None):
+    """The outcome of starts with such held-out losses, and the nets that were made for them."""
+    nets = []
+
+    def maker(losses):
+        def make():
+            nets.append(trainer.net(make_model(), Interrupted(losses=losses), batch_size=50))
+            return nets[-1]
+
+        return make
+
+    makers = [maker([None if v is None else float(v) for v in losses]) for losses in starts]
+    return trainer.best_of(makers, rows(), rows(), floor), nets
+
+
+@pytest.mark.parametrize(
+    ("starts", "best", "loss"),
+    [
+        ([(9, 5, 6), (8, 4, 7)], 1, 4),
+        ([(9, 4, 6), (3.5, 5, 4), (9, 5, 5)], 1, 3.5),
+        ([(9, 4, 6), (9, 5, 4)], 0, 4),  # of equal ones the first
+        ([(9, np.nan), (9, 8, 9)], 1, 8),
+        ([(9, 8, 9), (9, np.nan)], 0, 8),
+    ],
+)
+def test_of_several_starts_the_best_is_kept(starts, best, loss):
+    outcome, nets = kept_of(trainer_of(), *starts)
+    assert len(nets) == len(starts)
+    assert outcome.net is nets[best]
+    assert outcome.terms == pytest.approx({"loss": loss, "reconstruction": loss})
+    assert outcome.interrupted is False
+
+
+def test_where_all_starts_diverge_it_says_so():
+    with pytest.raises(ValueError, match="valid loss became nan"):
+        kept_of(trainer_of(), (9, np.nan), (9, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("starts", "best", "n_made", "message"),
+    [
+        ([(9, 5, None), (9, 4, 4)], 0, 1, "in epoch 2; .* best epoch"),
+        ([(9, 5, 5), (None,), (9, 4, 4)], 0, 2, "in the second start; the model is the first's"),
+        ([(9, 5, 5), (9, 4, None), (9, 3, 3)], 1, 2, "in epoch 2"),
+        ([(9, 5, 5), (9, 6, None), (9, 3, 3)], 0, 2, "in epoch 2"),
+    ],
+)
+def test_interrupted_it_keeps_the_best_so_far(starts, best, n_made, message):
+    with pytest.warns(ConvergenceWarning, match=message):
+        outcome, nets = kept_of(trainer_of(), *starts)
+    assert len(nets) == n_made
+    assert outcome.net is nets[best]
+    assert outcome.interrupted is True
+
+
+def test_interrupted_before_there_is_a_model_it_passes_that_on():
+    with pytest.raises(KeyboardInterrupt):
+        kept_of(trainer_of(), (None,), (9, 5, 4))
+
+
+def test_who_asks_for_the_end_gets_no_further_start():
+    task = Listener(1)
+    for wants_end, n_made in ((False, 2), (True, 1)):
+        task.wants_end = wants_end
+        outcome, nets = kept_of(trainer_of(task=task), (9, 5), (9, 4))
+        assert len(nets) == n_made
+        assert outcome.net is nets[-1]
+        assert not outcome.interrupted
+
+
+@pytest.mark.parametrize(("epochs", "is_floor"), [((4, 4), True), ((2, 4), False)])
+def test_a_floor_is_kept_with_the_record_of_what_came_to_nothing_better(epochs, is_floor):
+    trainer = trainer_of()
+    floor = trainer.net(make_model(), Scripted(losses=[3.0]), batch_size=50)
+    outcome, (net,) = kept_of(trainer, (9, *epochs), floor=floor)
+    assert outcome.net is (floor if is_floor else net)
+    assert outcome.net.history is net.history
+    assert outcome.net.best_epoch_ == (0 if is_floor else 1)
+    assert outcome.terms["loss"] == pytest.approx(3 if is_floor else 2)
+
+
+def test_each_training_has_a_seed_of_its_own():
+    class Noisy(Reconstruction):
+        def __call__(self, module, x, y=None):
+            terms = super().__call__(module, x)
+            return {"reconstruction": terms["reconstruction"] * 0 + torch.rand(())}
+
+    def losses(trainer, n_starts):
+        nets = [trainer.net(make_model(), Noisy(), batch_size=50) for _ in range(n_starts)]
+        trainer.best_of([lambda net=net: net for net in nets], rows())
+        return [net.history[:, "train_loss"] for net in nets]
+
+    both, trainer = losses(trainer_of(), 2), trainer_of()
+    assert both[0] != both[1]
+    assert [*losses(trainer, 1), *losses(trainer, 1)] == both
+
+
+@pytest.mark.parametrize("can_show_bar", [False, True])
+@pytest.mark.parametrize("title", [None, "Model"])
+def test_a_trainer_hands_on_how_it_is_set(title, can_show_bar, monkeypatch):
+    handed = {}
+    monkeypatch.setattr("skae._training.trainer.can_show_bar", lambda: can_show_bar)
+    for name in ("Bar", "Lines"):
+        monkeypatch.setattr(f"skae._training.trainer.{name}", lambda *a, name=name: (name, *a))
+    monkeypatch.setattr("skae._training.trainer.train", lambda *a, **k: handed.update(k, args=a))
+    given = {"lr": 0.5, "learning_rate": "annealed", "max_epochs": 7, "patience": 3, "tol": 0.25}
+    task, checkpoint, floor = object(), object(), object()
+    trainer = trainer_of(**given, task=task, checkpoint=checkpoint, title=title)
+    trainer.train("net", "rows", "rows_val", floor)
+    shown = [("Bar" if can_show_bar else "Lines", title, 7)] if title else []
+    assert handed.pop("listeners") == [task, *shown]
+    expected = {"args": ("net", "rows"), "rows_val": "rows_val", "floor": floor}
+    assert handed == {**expected, **given, "checkpoint": checkpoint}
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "n_rows", "expected"),
+    [("auto", 10, 16), ("auto", 449, 17), ("auto", 450, 18), ("auto", 9999, 128), (7, 450, 7)],
+)
+def test_a_batch_has_a_25th_of_the_rows_within_bounds(batch_size, n_rows, expected):
+    assert trainer_of(batch_size=batch_size).n_batch_rows(range(n_rows)) == expected
+
+
+def test_a_trainers_net_is_set_as_the_trainer():
+    watch, objective, module = Watch(), Reconstruction(), make_model()
+    trainer = trainer_of(lr=0.5, callbacks=[watch], net_params={"optimizer": torch.optim.SGD})
+    net = trainer.net(module, objective, start="pca", batch_size=20)
+    assert (net.module_.model, net.module_.objective) == (module, objective)
+    assert (net.lr, net.batch_size, net.device, net.start_) == (0.5, 20, "cpu", "pca")
+    assert isinstance(net.optimizer_, torch.optim.SGD)
+    assert watch in [callback for _, callback in net.callbacks_]
+    assert net.n_labelled_ is net.get_iterator(rows(), training=True).n_labelled is None
+    assert trainer.net(module, objective, batch_size=20).start_ is None
