@@ -1,11 +1,16 @@
 """Data that scikit-learn ships, in the sizes that tests need."""
 
+import os
+
+# Test processes run side by side, and start others: more threads than cores make small models many
+# times slower. It is read when numpy and torch are imported, here and in all that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-# Test processes run side by side: more threads than cores make small models many times slower.
 torch.set_num_threads(1)
 
 
