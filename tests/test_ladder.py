@@ -110,6 +110,8 @@ def test_what_is_above_is_normalized_however_little_it_varies():
     layers = [torch.zeros(2, 2, dtype=torch.float64)] * 2
     sign = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
     torch.testing.assert_close(ladder.denoise(layers, share.log())[-1], sign / 2**0.5)
+    alone = ladder.denoise([layer[:1] for layer in layers], share[:1].log())
+    assert alone[-1].tolist() == [[0.0, 0.0]]  # which is its own mean
 
 
 def test_the_two_runs_differ_by_the_noise_only(ladder):

@@ -34,6 +34,11 @@ def test_a_row_alone_has_those_of_the_rows_before_it(norm):
     torch.testing.assert_close(norm.running_var, torch.tensor([10.0, 4.0]))
 
 
+def test_a_row_alone_is_divided_by_what_keeps_from_zero():
+    norm = CodeNorm(1, eps=3.0).train()
+    torch.testing.assert_close(norm(torch.tensor([[4.0]])), torch.tensor([[2.0]]))
+
+
 def test_models_from_before_the_norm_have_their_codes():
     norm, rows = CodeNorm(2).eval(), torch.randn(5, 2)
     norm.load_state_dict({})

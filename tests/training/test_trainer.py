@@ -56,6 +56,12 @@ def test_a_callback_may_end_training_after_an_epoch_which_then_counts():
     assert terms["loss"] == net.history[1, "valid_loss"] < net.history[0, "valid_loss"]
 
 
+def test_a_callback_may_end_training_before_an_epoch_which_then_does_not_count():
+    net, terms = interrupted(3, "begin")
+    assert net.history[:, "train_loss"][-1] == terms["loss"]
+    assert not net.interrupted_
+
+
 @pytest.mark.parametrize("when", ["begin", "batch"])
 def test_an_interruption_before_the_first_epoch_ended_is_passed_on(when):
     with pytest.raises(KeyboardInterrupt):
@@ -322,7 +328,12 @@ def test_where_all_starts_diverge_it_says_so():
     ("starts", "best", "n_made", "message"),
     [
         ([(9, 5, None), (9, 4, 4)], 0, 1, "in epoch 2; .* best epoch"),
-        ([(9, 5, 5), (None,), (9, 4, 4)], 0, 2, "in the second start; the model is the first's"),
+        (
+            [(9, 5, 5), (None,), (9, 4, 4)],
+            0,
+            2,
+            r"^Training .* in the second start; the model is the first's\.$",
+        ),
         ([(9, 5, 5), (9, 4, None), (9, 3, 3)], 1, 2, "in epoch 2"),
         ([(9, 5, 5), (9, 6, None), (9, 3, 3)], 0, 2, "in epoch 2"),
     ],
