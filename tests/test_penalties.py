@@ -124,7 +124,8 @@ def test_the_discrepancy_has_no_units_and_no_origin():
     expected = maximum_mean_discrepancy(z, drawn, 6.0)
     found = maximum_mean_discrepancy(1e3 * z, 1e3 * drawn, 6e6)
     torch.testing.assert_close(found, expected)
-    far = maximum_mean_discrepancy((z + 1e3).float(), (drawn + 1e3).float(), 6.0)
+    origin = torch.tensor([1e3, -2e3, 0.0], dtype=torch.float64)  # another in each component
+    far = maximum_mean_discrepancy((z + origin).float(), (drawn + origin).float(), 6.0)
     torch.testing.assert_close(far.double(), expected, rtol=1e-3, atol=1e-3)
 
 
