@@ -44,8 +44,8 @@ def fit_inside(estimator, X, sample_weight):
 
 
 def weights_for(estimator, sample_weight):
-    """Weights as a keyword, for an estimator that takes them."""
-    if sample_weight is None:
+    """Weights as a keyword, for an estimator that takes them, or learns nothing more."""
+    if sample_weight is None or isinstance(estimator, FrozenEstimator):
         return {}
     if not has_fit_parameter(estimator, "sample_weight"):
         raise TypeError(

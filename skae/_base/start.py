@@ -196,6 +196,8 @@ class PicklingMixin:
         then = self._start.then(self)
         then.net_params = self._start.params["net_params"] if to_train else None
         then.callbacks = self.callbacks if to_train else None
+        if not to_train:  # it may have been set to what is none since
+            then.learning_rate_init = 1.0
         if not is_available(then.device):
             then.device = "cpu"
         trainer = then._make_trainer()

@@ -23,20 +23,19 @@ def snapshot(net):
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]
     facts = {name: getattr(net, name) for name in FACTS if hasattr(net, name)}
     module = plain_module(net)
-    states = take_weights(module), values_beside(module), *copy.deepcopy((optimizers, facts))
+    states = take_weights(module), *copy.deepcopy((optimizers, facts))
     told = {name: value for name, value in vars(net).items() if name.startswith("iterator_")}
     return *states, told, plain_module(net).objective, len(net.history)
 
 
 def restore(net, state):
     """Undo the trainings since `snapshot`."""
-    weights, values, optimizers, facts, told, objective, n_epochs = state
+    weights, optimizers, facts, told, objective, n_epochs = state
     for name in set(FACTS) - facts.keys():
         vars(net).pop(name, None)
     vars(net).update(facts | told)
     plain_module(net).objective = objective
     put_weights(plain_module(net), weights)
-    put_values(plain_module(net), values)
     _load_optimizers(net, optimizers)
     net.module_.eval()
     del net.history[n_epochs:]
@@ -51,16 +50,51 @@ def take_record(net, of):
 
 
 def take_weights(module):
-    """A copy of all parameters and buffers, those that torch leaves out of its own "beside"."""
+    """A copy of all that `forward` may read: parameters, buffers, and what torch leaves out."""
     weights = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-    beside = _buffers_beside(module)
-    return weights | ({"beside": copy.deepcopy(beside)} if beside else {})
+    beside = copy.deepcopy(_buffers_beside(module)), values_beside(module)
+    others = dict(zip(_OTHERS, beside, strict=True))
+    return weights | {name: part for name, part in others.items() if part}
 
 
 def put_weights(module, weights):
     """Give a module what `take_weights` has taken of one like it."""
-    module.load_state_dict({name: value for name, value in weights.items() if name != "beside"})
-    _put_buffers(module, weights.get("beside", {}))
+    weights = dict(weights)
+    buffers, values = (weights.pop(name, {}) for name in _OTHERS)
+    for name in module.state_dict().keys() - weights.keys():  # it has come since
+        part, last = _owner(module, name)
+        part._buffers.pop(last, None)
+    _load(module, weights)
+    _put_buffers(module, buffers)
+    put_values(module, values)
+
+
+# The buffers that torch does not write to files, and plain attributes.
+_OTHERS = "beside", "values"
+
+
+def _load(module, weights):
+    """Load weights, among which may be buffers that modules of the user's own made in training."""
+    for name in weights.keys() - module.state_dict().keys():
+        part, last = _owner(module, name)
+        if _is_of_the_user(part) and not hasattr(part, last):
+            part.register_buffer(last, torch.empty_like(weights[name], device=_device_of(module)))
+    module.load_state_dict(weights)
+
+
+def _owner(module, name):
+    path, _, last = name.rpartition(".")
+    return module.get_submodule(path), last
+
+
+def _device_of(module):
+    return next(module.parameters()).device
+
+
+def _is_of_the_user(module):
+    """Whether a module is not what its constructor is given, as those of torch and skae are."""
+    roots = {cls.__module__.partition(".")[0] for cls in type(module).__mro__}
+    return not roots <= {"builtins", "skae", "torch"}
 
 
 def _buffers_beside(module):
@@ -76,19 +110,21 @@ def _buffers_beside(module):
 def _put_buffers(module, buffers):
     """Make the buffers of `_buffers_beside` these: others may have come since, or be gone."""
     for name in _buffers_beside(module).keys() - buffers.keys():
-        path, _, last = name.rpartition(".")
-        part = module.get_submodule(path)
+        part, last = _owner(module, name)
         del part._buffers[last]
         part._non_persistent_buffers_set.discard(last)
-    device = next(module.parameters()).device
     for name, value in buffers.items():
-        path, _, last = name.rpartition(".")
-        part = module.get_submodule(path)
+        part, last = _owner(module, name)
         if last not in part._buffers:
             part.register_buffer(last, None, persistent=False)
         if last not in part._non_persistent_buffers_set:
             raise ValueError(f"{name} is no buffer that torch leaves out")
-        part._buffers[last] = None if value is None else value.detach().clone().to(device)
+        if value is not None:
+            there = part._buffers[last]
+            # What is written as float32 was a bfloat16, if that is what stands there.
+            dtype = there.dtype if there is not None and there.is_floating_point() else value.dtype
+            value = value.detach().clone().to(_device_of(module), dtype)
+        part._buffers[last] = value
 
 
 def _is_dense(tensor):
@@ -107,9 +143,8 @@ def values_beside(module):
     """
     found = {}
     for path, part in module.named_modules():
-        roots = {cls.__module__.partition(".")[0] for cls in type(part).__mro__}
-        if roots <= {"builtins", "skae", "torch"}:
-            continue  # these are what their constructors are given
+        if not _is_of_the_user(part):
+            continue
         values = {k: _encode(v) for k, v in vars(part).items() if k not in _OF_TORCH}
         values = {name: value for name, value in values.items() if value is not _NOT_PLAIN}
         if values:
@@ -127,8 +162,9 @@ def put_values(module, values):
             if hides or name in _OF_TORCH or hasattr(torch.nn.Module, name):
                 raise ValueError(f"{name} is no attribute of a module's own")
             value = _decode(value)
-            if isinstance(there, torch.Tensor) and isinstance(value, torch.Tensor):
-                value = value.to(there.device)
+            if isinstance(value, torch.Tensor):
+                known = isinstance(there, torch.Tensor)
+                value = value.to(there.device if known else _device_of(module))
             vars(part)[name] = value
 
 
@@ -151,6 +187,8 @@ def _encode(value, inside=()):
         return _NOT_PLAIN
     if type(value) in _CONTAINERS.values():
         parts = [_encode(part, (*inside, id(value))) for part in value]
+        if isinstance(value, set | frozenset):  # the same, in whatever order they come
+            parts.sort(key=repr)
         return _NOT_PLAIN if _NOT_PLAIN in parts else [type(value).__name__, parts]
     if type(value) is dict:
         pairs = [[_encode(part, (*inside, id(value))) for part in pair] for pair in value.items()]
@@ -162,8 +200,8 @@ def _decode(value):
     kind, content, *more = value
     if kind == "tensor":
         return torch.from_numpy(np.array(content)).to(getattr(torch, more[0]))
-    if kind == "scalar":
-        return np.array(content)[()]
+    if kind in ("array", "scalar"):
+        return np.array(content)[()] if kind == "scalar" else np.array(content)
     if kind == "complex":
         return complex(content, more[0])
     if kind == "dict":
@@ -193,7 +231,7 @@ def unpack(net, state, *, to_train):
     Only if it is `to_train` need these be those of the optimizer as well.
     """
     module, beside = plain_module(net), state.get("beside", {})  # not in files of before
-    module.load_state_dict(to_tensors(state["module"]))
+    _load(module, to_tensors(state["module"]))
     if "buffers" in beside:
         _put_buffers(module, to_tensors(beside["buffers"]))
     put_values(module, beside.get("values", {}))

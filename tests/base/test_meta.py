@@ -74,7 +74,7 @@ def test_the_estimator_inside_is_given_weights_and_no_labels():
 
 
 def test_weights_that_nothing_takes_are_refused():
-    assert weights_for(PCA(2), None) == {}
+    assert weights_for(PCA(2), None) == weights_for(FrozenEstimator(PCA(2)), WEIGHT) == {}
     assert weights_for(KMeans(2), WEIGHT) == {"sample_weight": WEIGHT}
     with pytest.raises(TypeError, match="PCA takes no sample_weight"):
         fit_inside(PCA(2), X, WEIGHT)

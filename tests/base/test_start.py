@@ -418,3 +418,11 @@ def test_hidden_layers_may_be_one_number(cls, data):
     X, y = data
     model = small(cls, hidden_layer_sizes=3).fit(X, y)
     assert np.isfinite(model.score(X, y) if is_classifier(model) else model.best_loss_)
+
+
+@pytest.mark.parametrize("rate", [-1.0, None, "fast"])
+def test_a_rate_that_is_set_later_and_is_none_spoils_no_copy(rate, digits):
+    model = small(AutoencoderTransformer).fit(digits)
+    expected = model.transform(digits)
+    copied = pickle.loads(pickle.dumps(model.set_params(learning_rate_init=rate)))
+    np.testing.assert_array_equal(copied.transform(digits), expected)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from skae._training.state import pack, put_values, restore, rests, snapshot, unpack
+from skae._training.state import _encode, pack, put_values, restore, rests, snapshot, unpack
 from skae._training.trainer import train
 from skae.modules import Autoencoder
 
@@ -84,6 +84,65 @@ def test_what_is_packed_is_plain_and_goes_on_in_other_nets():
         assert len(one.history) == 2
         assert not one.module_.training
     assert trained_on(ready) == trained_on(again) == last
+
+
+class Counting(nn.Linear):
+    """A layer that counts its steps, in a number, and in a buffer that the first of them makes."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__(n_inputs, n_outputs)
+        self.n_steps, self.names = 0, {"b", "a", "c", 7, 8}
+        self.register_buffer("factor", torch.rand(n_outputs).bfloat16(), persistent=False)
+
+    def forward(self, x):
+        if self.training:
+            if not hasattr(self, "seen"):
+                self.register_buffer("seen", torch.zeros(()))
+                self.last = x.mean(dim=0)
+            self.n_steps += 1
+            self.seen += 1
+        x = super().forward(x).to(self.factor.dtype) * self.factor
+        return x.float() + self.n_steps + getattr(self, "seen", 0)
+
+
+def counting(seed=0):
+    torch.manual_seed(seed)
+    return net_of(Autoencoder(Counting(6, 2), nn.Linear(2, 6)))
+
+
+def test_the_kept_epoch_has_all_that_its_forward_reads():
+    """Also numbers that no torch knows of, and not what has come since."""
+    net = counting()
+    terms = train(
+        net, rows(), rows_val=rows(), lr=0.01, max_epochs=4, learning_rate="constant", patience=4
+    )
+    assert net.best_epoch_ < 4  # later steps make it worse
+    x = rows().held
+    with torch.no_grad():
+        model = net.module_.model
+        error = (model.decode(model.encode(x)) - x).square().mean().item()
+    assert terms["loss"] == pytest.approx(error, rel=1e-5)
+    assert model.encoder.n_steps == getattr(model.encoder, "seen", 0) == 7 * net.best_epoch_
+
+
+def test_what_training_makes_comes_back_and_goes_when_that_is_undone():
+    net, x = counting(), torch.randn(3, 6)
+    start = snapshot(net)
+    trained_on(net)
+    codes, other = net.module_.model.encode(x), counting(1)
+    unpack(other, pack(net, with_optimizers=False), to_train=False)
+    assert torch.equal(other.module_.model.encode(x), codes)
+    assert other.module_.model.encoder.factor.dtype == torch.bfloat16
+    assert torch.equal(other.module_.model.encoder.last, net.module_.model.encoder.last)
+    restore(net, start)
+    assert not hasattr(net.module_.model.encoder, "seen")
+    assert net.module_.model.encoder.n_steps == 0
+
+
+def test_a_set_is_packed_in_one_order():
+    orders = [dict.fromkeys("abcdefg"[::step]) for step in (1, -1)]
+    packed = [_encode(set(order)) for order in orders]
+    assert packed[0] == packed[1] == ["set", [["value", name] for name in "abcdefg"]]
 
 
 @pytest.mark.parametrize("name", ["forward", "_parameters", "training"])
