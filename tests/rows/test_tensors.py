@@ -25,7 +25,7 @@ VERBS = ("transform", "predict", "predict_proba", "decision_function", "score_sa
 
 @pytest.mark.parametrize("estimator", all_estimators(), ids=lambda e: type(e).__name__)
 def test_a_tensor_gives_what_an_array_gives(estimator, unit_digits):
-    y = np.arange(len(unit_digits)) % 3
+    unit_digits, y = unit_digits[:100], np.arange(100) % 3
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=0)
     by_array = clone(estimator).fit(unit_digits, y)
