@@ -29,6 +29,8 @@ class LadderClassifier(SemiSupervisedClassifier):
         + \sum_l \lambda_l \mathbb{E}_x \mathrm{mean}[(z_l - \hat{z}_l)^2]
 
     where :math:`\tilde{p}` is what the noisy run predicts, and layers are normalized over a batch.
+    Predictions are made without noise; the layers are normalized then by running means of what the
+    batches of the noisy run had, in which classes are learned, rows with and without labels alike.
 
     Parameters
     ----------

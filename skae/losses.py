@@ -15,6 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+# From here on Stirling's series has all digits. Logarithms of the gamma function of large numbers
+# are large, and their small differences would be rounded away.
+MIN_STIRLING = 10.0
+MAX_LOG_DISPERSION = 40.0
+
 __all__ = [
     "COSTS",
     "LIKELIHOODS",
@@ -123,15 +128,43 @@ def _laplace(x, mean, log_variance):
 
 def _poisson(x, log_rate, parameter=None):
     """``-log Poisson(x; exp(log_rate))``."""
-    return log_rate.exp() - x * log_rate + torch.lgamma(x + 1)
+    few = log_rate.exp() - x * log_rate + torch.lgamma(x + 1)
+    many = x.clamp_min(MIN_STIRLING)
+    gap = log_rate - many.log()
+    series = many * (gap.expm1() - gap) + 0.5 * (2 * math.pi * many).log() + _stirling_error(many)
+    return torch.where(x < MIN_STIRLING, few, series)
 
 
 def _negative_binomial(x, log_mean, log_dispersion):
     """The mean is ``exp(log_mean)``, the variance ``mean + mean ** 2 / exp(log_dispersion)``."""
-    size = log_dispersion.exp()
-    log_total = torch.logaddexp(log_dispersion, log_mean)
-    constant = torch.lgamma(x + size) - torch.lgamma(size) - torch.lgamma(x + 1)
-    return -(constant + size * (log_dispersion - log_total) + x * (log_mean - log_total))
+    # Beyond these bounds nothing changes that a float32 could show, or it is not finite.
+    log_dispersion = log_dispersion.clamp(-MAX_LOG_DISPERSION, MAX_LOG_DISPERSION)
+    size, log_ratio = log_dispersion.exp(), log_mean - log_dispersion
+    odds = size * functional.softplus(log_ratio) + x * functional.softplus(-log_ratio)
+    spread = odds + torch.lgamma(size) - _log_rising(x, size)
+    # Of a narrow one by what differs from the Poisson distribution: nothing large cancels there.
+    is_narrow = size > (x / 10).clamp_min(MIN_STIRLING)
+    size = size.clamp_min(MIN_STIRLING)
+    total, excess = size + x, log_mean.exp() - x
+    share = excess / total
+    narrow = total * (torch.log1p(share) - share) + 0.5 * torch.log1p(x / size)
+    narrow = narrow + _stirling_error(size) - _stirling_error(total)
+    return torch.where(is_narrow, _poisson(x, log_mean) + narrow, spread)
+
+
+def _log_rising(x, size):
+    """``lgamma(x + size) - lgamma(x + 1)``, for a size that is not large."""
+    many = x.clamp_min(MIN_STIRLING)
+    series = (size - 1) * many.log() + (many + size - 0.5) * torch.log1p(size / many) - size
+    series = series + _stirling_error(many + size) - _stirling_error(many)
+    few = torch.lgamma(x + size) - torch.lgamma(x + 1)
+    return torch.where(x < MIN_STIRLING, few, series)
+
+
+def _stirling_error(t):
+    """``lgamma(t)`` less ``(t - 1/2) log t - t + log(2 pi) / 2``, for t of 9 or more."""
+    inverse = 1 / t.square()
+    return (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / t
 
 
 def _categorical_of_rows(x, logits, parameter=None):

@@ -71,7 +71,8 @@ def explained_variance(estimator, X):
     0.9777
     """
     X = _dense(X)
-    total = np.sum((X - X.mean(axis=0)) ** 2)
+    moved = X - X[0]  # so that what does not vary is 0, and its mean is not rounded
+    total = np.sum((moved - moved.mean(axis=0)) ** 2)
     if total == 0:
         return float("nan")
     return float(1 - np.sum((X - _reconstruct(estimator, X)) ** 2) / total)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional
 
@@ -53,10 +54,10 @@ def test_the_clean_run_is_that_of_a_network_with_batch_normalization(training, l
         h = (z + ladder.offsets[number]).relu()
         hidden.append(h)
     assert found[0][0] is x
-    if training:  # a twentieth of what was seen
-        norm, (mean, _) = ladder.statistics[0], statistics[0]
-        expected = 0.95 * mean + 0.05 * ladder.up[0](x).mean(dim=0)
-        torch.testing.assert_close(norm.running_mean, expected)
+    if training:
+        for norm, (mean, variance) in zip(ladder.statistics, statistics, strict=True):
+            assert torch.equal(norm.running_mean, mean)
+            assert torch.equal(norm.running_var, variance)
     else:
         torch.testing.assert_close(ladder.encode(x), hidden[-2], rtol=1e-4, atol=1e-3)
         logits = ladder.scale * (z + ladder.offsets[-1])
@@ -65,10 +66,14 @@ def test_the_clean_run_is_that_of_a_network_with_batch_normalization(training, l
         torch.testing.assert_close(ladder.noisy(x)[1], logits, rtol=1e-4, atol=1e-3)
 
 
-def test_running_statistics_are_of_both_ways_to_train(ladder):
-    """`encode` in training mode is a run as well, and counts as much as `clean`."""
+def test_running_statistics_are_of_the_runs_that_learn_classes(ladder):
+    """`encode` in training mode is such a run as well, and counts as much as `noisy`."""
     x, other = torch.randn(50, 6), copy.deepcopy(ladder)
-    ladder.clean(x), other.encode(x)
+    norm, mean = ladder.statistics[0], ladder.statistics[0].running_mean.clone()
+    ladder.noise_levels = (0.0,) * 4
+    ladder.noisy(x), other.encode(x)
+    expected = 0.95 * mean + 0.05 * ladder.up[0](x).mean(dim=0)  # a twentieth of what was seen
+    torch.testing.assert_close(norm.running_mean, expected)
     for one, two in zip(ladder.statistics, other.statistics, strict=True):
         torch.testing.assert_close(one.running_mean, two.running_mean)
         torch.testing.assert_close(one.running_var, two.running_var)
@@ -145,13 +150,16 @@ def test_layers_are_normalized_over_the_batch(ladder):
 
 
 def test_inference_uses_what_training_has_seen(ladder):
-    x = 3 * torch.randn(5000, 6) + 1
+    """Noise and all: with the statistics of clean rows each layer would be larger."""
+    x, ladder.noise_levels = 3 * torch.randn(5000, 6) + 1, (1.0,) * 4
     for _ in range(200):
-        ladder.clean(x)
-    ladder.eval()
-    expected = ladder.scale * (ladder.train().clean(x)[-1][0] + ladder.offsets[-1])
-    ladder.eval()
-    torch.testing.assert_close(ladder.classify(x), expected, rtol=1e-3, atol=1e-2)
+        layers, _ = ladder.noisy(x)
+    below, h = layers[0], x
+    for number, linear in enumerate(ladder.up):
+        a = linear(below)
+        h = ladder._activate((linear(h) - a.mean(dim=0)) / a.std(dim=0), number)
+        below = ladder._activate(layers[number + 1], number)
+    torch.testing.assert_close(ladder.eval().classify(x), h, rtol=0, atol=0.1)
     torch.testing.assert_close(ladder.classify(x[:1]), ladder.classify(x)[:1])
 
 
@@ -269,3 +277,22 @@ def test_batches_of_one_row_are_refused(digits):
 def test_wrong_settings_say_what_is_right(settings, message, digits):
     with pytest.raises(ValueError, match=message):
         LadderClassifier(**{**QUICK, **settings}).fit(digits, np.arange(len(digits)) % 3)
+
+
+def test_rare_groups_that_labels_show_as_often_as_others_are_told_apart():
+    """Three groups of rows, .8, .1 and .1 of them, and as many labels of each."""
+    X, y, known = uneven_groups(0)
+    model = LadderClassifier(random_state=0, max_iter=30).fit(X, np.where(known, y, -1))
+    linear = LogisticRegression().fit(X[known], y[known])
+    X, y, _ = uneven_groups(1)
+    assert model.score(X, y) > linear.score(X, y) - 0.015
+
+
+def uneven_groups(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.choice(3, 3000, p=[0.8, 0.1, 0.1])
+    X = np.array([[0, 0], [3, 0], [0, 3]])[y] + 0.8 * rng.standard_normal((3000, 2))
+    known = np.zeros(3000, dtype=bool)
+    for group in range(3):
+        known[np.flatnonzero(y == group)[:30]] = True
+    return X, y, known

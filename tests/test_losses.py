@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from skae.losses import (
     COSTS,
@@ -69,6 +69,33 @@ def test_count_nlls_are_those_of_scipy():
     negative_binomial = stats.nbinom(size, size / (size + log_mean.exp().numpy()))
     expected = -negative_binomial.logpmf(x).sum(axis=1)
     np.testing.assert_allclose(negative_binomial_nll(x, log_mean, log_size), expected)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 3e-4), (torch.float64, 1e-10)])
+def test_counts_of_any_size_and_dispersion(dtype, rtol):
+    """Logarithms of the gamma function are large there, and their differences are not."""
+    counts = np.array([0, 1, 2, 5, 9, 10, 11, 30, 300, 3000])
+    grid = np.meshgrid(counts, [-20, -3, 0, 2.25, 2.5, 4, 7, 10, 15, 30], [0.1, 0.9, 1, 1.5, 10])
+    x, log_size, share = (values.ravel() for values in grid)
+    log_mean = np.log(np.maximum(x, 1) * share).astype(np.float32).astype(np.float64)
+    mean, size = np.exp(log_mean), np.exp(np.float32(log_size).astype(np.float64))
+    rising = np.array([np.log1p(np.arange(n) / s).sum() for n, s in zip(x, size, strict=True)])
+    log_factorial = special.gammaln(x + 1)
+    expected = log_factorial - rising - x * log_mean + (x + size) * np.log1p(mean / size)
+    columns = [torch.from_numpy(c)[:, None].to(dtype) for c in (x, log_mean, log_size)]
+    found = negative_binomial_nll(*columns)
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol)
+    expected = mean - x * log_mean + log_factorial
+    np.testing.assert_allclose(poisson_nll(*columns[:2]), expected, rtol=rtol, atol=rtol)
+
+
+def test_the_gradient_of_counts_is_finite_at_any_dispersion():
+    x, log_mean = torch.tensor([[0.0, 4.0, 1e5]]).T, torch.zeros(3, 1, requires_grad=True)
+    for start in (-100.0, -9.0, 2.3, 2.4, 15.0, 100.0):
+        log_size = torch.tensor([start], requires_grad=True)
+        negative_binomial_nll(x, log_mean, log_size).sum().backward()
+        assert log_size.grad.isfinite().all()
+    assert log_mean.grad.isfinite().all()
 
 
 def test_categorical_nll_is_the_cross_entropy():

@@ -25,8 +25,11 @@ def test_metrics_take_pipelines_frames_and_sparse_rows(digits):
     assert reconstruction_error(model, sparse.csr_array(digits)) == pytest.approx(expected)
 
 
-def test_a_constant_has_no_variance_to_explain():
-    X = np.ones((4, 3))
+@pytest.mark.parametrize("value", [1.0, 0.1, 1e8 + 0.1, -3.3e-7])
+@pytest.mark.parametrize("n_rows", [1, 7, 1001])
+def test_a_constant_has_no_variance_to_explain(value, n_rows):
+    """Though the mean of equal numbers may be another number."""
+    X = np.full((n_rows, 3), value)
     with np.errstate(invalid="ignore"):
         pca = PCA(1).fit(np.eye(4, 3))
     assert np.isnan(explained_variance(pca, X))

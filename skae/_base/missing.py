@@ -35,7 +35,7 @@ class MissingValuesMixin(Holes):
         """How far to go from linear estimates to reconstructions to come nearest to hidden ones."""
         generator = torch.Generator().manual_seed(0)
         n_rows = max(1, MAX_FILL_VALUES // rows.n_features)
-        kept = torch.randperm(len(rows), generator=generator)[:n_rows]
+        kept = rows.fair_sample(n_rows, generator)
         n_times = 1 + int(MIN_TRIED / (TRIED_SHARE * len(kept) * rows.n_features))
         product = square = 0.0
         with torch.inference_mode():

@@ -107,9 +107,9 @@ class DensityAutoencoder(ReconstructionAutoencoder):
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
         rows, _ = rows
-        kept = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+        kept = rows.fair_sample(MAX_KEPT_CODES, torch.Generator().manual_seed(0))
         with torch.inference_mode():
-            codes = _encode(self.module_, rows, kept[:MAX_KEPT_CODES])
+            codes = _encode(self.module_, rows, kept)
         # As all that is fitted, it does not follow parameters that are set afterwards.
         asked = clone(self.latent_density, safe=False)
         seed = int(self._rng.randint(np.iinfo(np.int32).max))

@@ -156,12 +156,13 @@ class VariationalBase(BaseAutoencoder):
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
-        rows, _ = rows
+        rows = rows[0] if rows[1] is None else rows[1]  # those that the terms are of
         # Where nothing is missing it is that of any row.
         n_rows = len(rows) if self._as_fitted("allow_nan", False) else 1
         some = torch.arange(n_rows, device=rows.device)
         volumes = torch.cat([self._log_volume(rows[part][0]) for part in some.split(CHUNK_ROWS)])
-        self.reconstruction_err_ = terms["reconstruction"] + volumes.mean().item()
+        weight = None if rows.weight is None else rows.weight[:n_rows].cpu()
+        self.reconstruction_err_ = terms["reconstruction"] + np.average(volumes, weights=weight)
         shape = (self.n_score_samples, self._n_features_out)
         self._score_noise = self._rng.standard_normal(shape)
 

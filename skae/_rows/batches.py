@@ -114,6 +114,22 @@ class Rows(Dataset):
         x[torch.from_numpy(order)] = standardized(self.source, rows[order], self.scaling)
         return x, (labels, weight)
 
+    def fair_sample(self, n_rows, generator):
+        """At most so many of the rows, in random order, each as often as its weight has it.
+
+        So weights that are multiples of the smallest are repeated rows, if there are no more of
+        those than may be.
+        """
+        order = torch.randperm(len(self), generator=generator)
+        if self.raw_weight is None:
+            return order[:n_rows]
+        weight = self.raw_weight[order.numpy()] / self.raw_weight.min()
+        if not np.allclose(weight, weight.round(), 1e-9) or weight.sum() > n_rows:
+            weight = weight * (min(n_rows, len(self)) / weight.sum())
+        # The sums are rounded, not the weights, so that their shares stay what they are.
+        ends = torch.from_numpy(weight.cumsum().round().astype(np.int64))
+        return order.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
+
     def chunks_of(self, indices):
         """Give x of some of the rows in parts; a file is walked through once for several parts."""
         n_ahead = max(1, FILE_AHEAD // self.n_features // CHUNK_ROWS) * CHUNK_ROWS
@@ -179,7 +195,22 @@ class BatchIterator:
             n_labelled = [len(part) for part in labelled]
             batches = [torch.cat(parts) for parts in zip(batches, labelled, strict=True)]
         for (x, (y, weight)), n in zip(self._read(batches), n_labelled, strict=False):
-            yield x, (y if n is None else y[len(y) - n :], weight)
+            if n is None:
+                yield x, (y, weight)
+            else:
+                yield x, (y[len(y) - n :], self._of_their_own(weight, n))
+
+    def _of_their_own(self, weight, n_labelled):
+        """The weights of a batch, those of its labelled rows divided by the mean of all such rows.
+
+        Their mean is then one, as that of all rows is, so that terms of theirs are means as well.
+        """
+        if weight is None:
+            return None
+        mean = self.rows.weight[self.rows.labels >= 0].mean()
+        return torch.cat(
+            [weight[: len(weight) - n_labelled], weight[len(weight) - n_labelled :] / mean]
+        )
 
     def _labelled(self):
         """The labelled rows that each batch ends with."""

@@ -66,9 +66,10 @@ class Ladder(nn.Module):
         layers, h = [(x, None, None)], x
         for number, (linear, norm) in enumerate(zip(self.up, self.statistics, strict=True)):
             a = linear(h)
+            known = (None, None) if self.training else (norm.running_mean, norm.running_var)
             # One operation, where mean, variance and quotient were five; the last two are constant.
             z, mean, precision = torch.native_batch_norm(
-                a, None, None, norm.running_mean, norm.running_var, self.training, MOMENTUM, EPSILON
+                a, None, None, *known, self.training, MOMENTUM, EPSILON
             )
             if not self.training:
                 mean, precision = norm.running_mean, (norm.running_var + EPSILON).rsqrt()
@@ -87,10 +88,9 @@ class Ladder(nn.Module):
         return layers, h
 
     def _normalize(self, a, number):
-        norm = self.statistics[number]
-        if self.training:
-            return functional.batch_norm(a, None, None, training=True, eps=EPSILON)
-        return norm(a)
+        # Of this run inference takes the statistics: classes are learned here, from noisy rows, of
+        # which those with a label may be other than those without.
+        return self.statistics[number](a)
 
     def _with_noise(self, z, number):
         return torch.add(z, torch.randn_like(z), alpha=self.noise_levels[number])

@@ -17,9 +17,10 @@ from torch import nn
 
 import skae
 from skae import AutoencoderTransformer, DenoisingAutoencoder, SemanticHashing, VAETransformer
+from skae._base.reconstruction import DensityAutoencoder
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 
-from .estimators import QUICK, every_estimator
+from .estimators import CLASSIFIERS, ESTIMATORS, QUICK, every_estimator
 
 
 @every_estimator
@@ -96,6 +97,33 @@ def test_weights_weigh_in_all_places(digits):
     held_out = AutoencoderTransformer(2, validation_fraction=0.5, **QUICK)
     weighted, flat = (clone(held_out).fit(digits, sample_weight=w) for w in (weight, None))
     assert weighted.best_loss_ != pytest.approx(flat.best_loss_, rel=1e-3)
+
+
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *CLASSIFIERS])
+def test_only_what_weights_are_to_each_other_counts(cls, digits):
+    weight, y = np.linspace(1, 3, len(digits)), np.arange(len(digits)) % 3 - 1
+    given = {"y": y} if cls in CLASSIFIERS else {}
+    settings = {"early_stopping": True, **QUICK}
+    one, other = (
+        cls(**settings).fit(digits, **given, sample_weight=w) for w in (weight, 8 * weight)
+    )
+    assert one.best_loss_ == other.best_loss_
+    assert one.validation_scores_ == other.validation_scores_
+    verb = "transform" if hasattr(cls, "transform") else "predict_proba"
+    np.testing.assert_array_equal(getattr(one, verb)(digits), getattr(other, verb)(digits))
+    if hasattr(one, "sample"):
+        drawn = (model.sample(20, random_state=0) for model in (one, other))
+        np.testing.assert_array_equal(*drawn)
+
+
+@pytest.mark.parametrize("cls", [cls for cls in ESTIMATORS if issubclass(cls, DensityAutoencoder)])
+def test_rows_are_drawn_as_often_as_their_weights_have_them(cls):
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0, 0, 0], [4, 4, 4]], 300, axis=0) + 0.3 * rng.normal(size=(600, 3))
+    weight = np.repeat([9.0, 1.0], 300)
+    settings = {"max_iter": 20, "random_state": 0, "hidden_layer_sizes": (32,)}
+    drawn = cls(8, **settings).fit(X, sample_weight=weight).sample(2000, random_state=0)
+    assert (drawn[:, 0] < 2).mean() == pytest.approx(0.9, abs=0.04)
 
 
 def test_held_out_rows_are_not_learned_from(digits):
@@ -251,6 +279,16 @@ def float64_by_default():
     torch.set_default_dtype(torch.float32)
 
 
+CODES = {}
+
+
+def without_any_state(cls, X):
+    """The codes after a fit and one pass, computed once for each class."""
+    if cls not in CODES:
+        CODES[cls] = cls(2, **QUICK).fit(X).partial_fit(X).transform(X)
+    return CODES[cls]
+
+
 @pytest.mark.parametrize(
     "around",
     [
@@ -264,14 +302,14 @@ def float64_by_default():
 )
 @every_estimator
 def test_the_callers_state_of_torch_does_not_matter(cls, around, digits):
-    expected = cls(2, **QUICK).fit(digits).partial_fit(digits)
+    expected = without_any_state(cls, digits)
     with around():
         model = cls(2, **QUICK).fit(digits)
         codes, scores = model.transform(digits), model.score_samples(digits)
         assert model.sample(2, random_state=0).dtype == digits.dtype
     with torch.enable_grad():
         model.partial_fit(digits)
-    np.testing.assert_array_equal(model.transform(digits), expected.transform(digits))
+    np.testing.assert_array_equal(model.transform(digits), expected)
     assert codes.dtype == (np.uint8 if cls is SemanticHashing else digits.dtype)
     assert np.isfinite(scores).all()
 

@@ -246,6 +246,28 @@ def test_scores_are_densities_of_what_was_observed():
     assert of_all == pytest.approx((~np.isnan(X)).sum(axis=1).mean() * np.log(8), abs=1e-3)
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("how", ["validated", "weighted", "both"])
+def test_the_error_is_in_units_of_the_rows_that_it_is_of(how, early_stopping):
+    """Which may have other values, and other weights, than those that are learned from."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4))
+    holes = (rng.uniform(size=(200, 4)) < 0.6) & (np.arange(200) < 100)[:, None]
+    weight = np.where(holes.any(axis=1), 1.0, 9.0) if how != "validated" else None
+    model = VAETransformer(2, **QUICK, allow_nan=True, early_stopping=early_stopping)
+    errors, n_observed = [], 4
+    for unit in (1, 8):
+        rows = {"X_val": unit * X} if how != "weighted" else {}
+        fitted = clone(model).fit(np.where(holes, np.nan, unit * X), None, weight, **rows)
+        errors.append(fitted.reconstruction_err_)
+    if how == "weighted":
+        judged = slice(None)
+        if early_stopping:
+            judged = np.sort(np.random.RandomState(0).permutation(200)[180:])
+        n_observed = np.average((~holes).sum(axis=1)[judged], weights=weight[judged])
+    assert errors[1] - errors[0] == pytest.approx(n_observed * np.log(8), abs=1e-3)
+
+
 def test_the_first_rows_of_a_stream_bound_nothing():
     rng = np.random.default_rng(0)
     X = np.repeat(np.linspace(0, 10, 500), 3).reshape(-1, 3) + rng.normal(0, 0.1, (500, 3))

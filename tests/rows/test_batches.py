@@ -160,3 +160,38 @@ def test_without_added_rows_labels_are_those_of_all_rows():
     torch.manual_seed(0)
     for x, (y, _) in labelled_batches(True, None):
         assert y.tolist() == LABELS[x[:, 0].long()].tolist()
+
+
+def test_labelled_rows_have_weights_of_mean_one_of_their_own():
+    labels, weight = np.where(np.arange(30) % 3, -1, 0), np.linspace(1, 5, 30)
+    rows = Rows(np.eye(30), Scaling(np.zeros(30), 1.0), labels=labels, weight=weight)
+    plain, labelled = [], []
+    for _, (y, w) in BatchIterator(rows, 7, n_labelled=4):
+        plain.append(w[: len(w) - len(y)])
+        labelled.append(w[len(w) - len(y) :])
+    np.testing.assert_allclose(torch.cat(plain), weight / weight.mean(), rtol=1e-6)
+    np.testing.assert_allclose(torch.cat(labelled), weight[::3] / weight[::3].mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weight", "n_rows", "n_expected"),
+    [
+        (None, 30, 30),
+        (None, 7, 7),
+        (np.arange(1, 31), 1000, 465),  # each as often
+        (np.arange(1, 31) * 0.1, 1000, 465),  # these weights say the same
+        (np.arange(1, 31) * 1.0, 400, 30),  # there are too many
+        (np.sqrt(np.arange(1, 31)), 1000, 30),
+        (np.sqrt(np.arange(1, 31)), 20, 20),
+    ],
+)
+def test_a_fair_sample_has_each_row_as_often_as_its_weight_has_it(weight, n_rows, n_expected):
+    rows = Rows(np.eye(30), Scaling(np.zeros(30), 1.0), weight=weight)
+    found = rows.fair_sample(n_rows, torch.Generator().manual_seed(0))
+    assert len(found) == n_expected
+    share = np.full(30, 1 / 30) if weight is None else weight / weight.sum()
+    counts = np.bincount(found, minlength=30)
+    assert np.abs(counts - n_expected * share).max() < 1
+    if n_expected == 465:
+        np.testing.assert_array_equal(counts, np.arange(1, 31))
+    assert not np.array_equal(found, np.sort(found))

@@ -334,15 +334,17 @@ class PlainAndLabelled(Reconstruction):
         }
 
 
+@pytest.mark.parametrize("weight", [None, np.linspace(9, 1, 50)], ids=["even", "weighted"])
 @pytest.mark.parametrize("n_labelled", [0, 1, 4])
-def test_terms_are_means_over_the_rows_that_they_are_of(n_labelled):
+def test_terms_are_means_over_the_rows_that_they_are_of(n_labelled, weight):
     """In batches of which some have more labelled rows than others, or none."""
     labels = np.full(50, -1)
     labels[:n_labelled] = [2, 0, 1, 4][:n_labelled]
     net = make_net(make_model(), PlainAndLabelled(), lr=0.01, batch_size=20, device="cpu")
-    terms = net.validate(BatchIterator(rows(labels=labels), 20, n_labelled=3))
-    known = labels[:n_labelled].mean() if n_labelled else 0.0
-    assert terms["plain"] == pytest.approx(X[:, 0].mean(), rel=1e-5)
+    terms = net.validate(BatchIterator(rows(labels=labels, weight=weight), 20, n_labelled=3))
+    of_labelled = None if weight is None else weight[:n_labelled]
+    known = np.average(labels[:n_labelled], weights=of_labelled) if n_labelled else 0.0
+    assert terms["plain"] == pytest.approx(np.average(X[:, 0], weights=weight), rel=1e-5)
     assert terms["known"] == pytest.approx(known)
     assert terms["loss"] == pytest.approx(terms["plain"] + known)
 
