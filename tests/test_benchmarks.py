@@ -233,3 +233,11 @@ def test_a_digest_shows_the_last_bit_and_nothing_else():
     same.loss_curve_[0] = np.nextafter(same.loss_curve_[0], 1)
     bias += 1
     assert not set(report(same, X).split()) & set(seen)
+
+
+def test_numbers_are_held_against_references():
+    table = run("references.py", "units", "--seeds", 2)
+    constant, losses = (line.split(" | ")[1:] for line in table.splitlines()[-2:])
+    assert constant == ["nan, nan", "nan, nan |"]
+    right, found = ([float(cell.strip("| ")) for cell in part.split(", ")] for part in losses)
+    assert right == pytest.approx(found, rel=1e-3)

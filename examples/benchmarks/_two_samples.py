@@ -19,6 +19,12 @@ def energy_test(first, second, rng, n_permutations=199):
     return np.mean(found >= found[0])
 
 
+def energy_distance(first, second):
+    """``2 E|a - b| - E|a - a'| - E|b - b'|``, over all pairs; 0 if both have one distribution."""
+    between = cdist(first, second).mean()
+    return 2 * between - cdist(first, first).mean() - cdist(second, second).mean()
+
+
 def rejection_rate(first, second, rng, n_rows=200, n_tests=100, level=0.05):
     """How often the test tells parts of two samples apart; `level` if there is no difference."""
     parts = ([rng.choice(sample, n_rows) for sample in (first, second)] for _ in range(n_tests))
