@@ -162,7 +162,8 @@ class VariationalBase(BaseAutoencoder):
         some = torch.arange(n_rows, device=rows.device)
         volumes = torch.cat([self._log_volume(rows[part][0]) for part in some.split(CHUNK_ROWS)])
         weight = None if rows.weight is None else rows.weight[:n_rows].cpu()
-        self.reconstruction_err_ = terms["reconstruction"] + np.average(volumes, weights=weight)
+        volume = np.average(volumes, weights=weight)
+        self.reconstruction_err_ = float(terms["reconstruction"] + volume)
         shape = (self.n_score_samples, self._n_features_out)
         self._score_noise = self._rng.standard_normal(shape)
 

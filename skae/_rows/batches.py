@@ -194,23 +194,24 @@ class BatchIterator:
             labelled = self.deal(self._labelled())
             n_labelled = [len(part) for part in labelled]
             batches = [torch.cat(parts) for parts in zip(batches, labelled, strict=True)]
+        mean = self._mean_weight_of_labelled()
         for (x, (y, weight)), n in zip(self._read(batches), n_labelled, strict=False):
             if n is None:
                 yield x, (y, weight)
-            else:
-                yield x, (y[len(y) - n :], self._of_their_own(weight, n))
+                continue
+            n_plain = len(x) - n
+            if weight is not None:
+                weight = torch.cat([weight[:n_plain], weight[n_plain:] / mean])
+            yield x, (y[n_plain:], weight)
 
-    def _of_their_own(self, weight, n_labelled):
-        """The weights of a batch, those of its labelled rows divided by the mean of all such rows.
+    def _mean_weight_of_labelled(self):
+        """What their weights are divided by, so that terms of theirs are means of their own.
 
-        Their mean is then one, as that of all rows is, so that terms of theirs are means as well.
+        The mean over all rows is one.
         """
-        if weight is None:
+        if self.n_labelled is None or self.rows.weight is None:
             return None
-        mean = self.rows.weight[self.rows.labels >= 0].mean()
-        return torch.cat(
-            [weight[: len(weight) - n_labelled], weight[len(weight) - n_labelled :] / mean]
-        )
+        return self.rows.weight[self.rows.labels >= 0].mean()
 
     def _labelled(self):
         """The labelled rows that each batch ends with."""
