@@ -128,11 +128,18 @@ def _laplace(x, mean, log_variance):
 
 def _poisson(x, log_rate, parameter=None):
     """``-log Poisson(x; exp(log_rate))``."""
-    few = log_rate.exp() - x * log_rate + torch.lgamma(x + 1)
+    # By what the logarithms differ, which is small where they and x are large.
+    large = x.clamp_min(1)
+    gap = log_rate - large.log()
+    return large * gap.expm1() - x * gap + _least_poisson(x)
+
+
+def _least_poisson(x):
+    """What is left of it: ``lgamma(x + 1) - x log(max(x, 1)) + max(x, 1)``."""
     many = x.clamp_min(MIN_STIRLING)
-    gap = log_rate - many.log()
-    series = many * (gap.expm1() - gap) + 0.5 * (2 * math.pi * many).log() + _stirling_error(many)
-    return torch.where(x < MIN_STIRLING, few, series)
+    series = 0.5 * (2 * math.pi * many).log() + _stirling_error(many)
+    few, large = x.clamp_max(MIN_STIRLING), x.clamp(1, MIN_STIRLING)
+    return torch.where(x < MIN_STIRLING, torch.lgamma(few + 1) - few * large.log() + large, series)
 
 
 def _negative_binomial(x, log_mean, log_dispersion):
