@@ -5,20 +5,36 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
 
 from skae._base.applying import TORCH_DTYPES
 from skae._base.conditional import ConditionalOnRequest
 from skae._base.missing import MissingValuesMixin
 from skae._base.parameters import keep, public
+from skae._base.pca_start import (
+    MAX_ROWS_TO_TRY_BOTH,
+    MAX_START_VALUES,
+    LinearMapsMixin,
+    principal_components,
+)
 from skae._base.variational import VariationalBase
+from skae._rows.checks import warn_user
 from skae._training.device import forked_seed, plain_torch
 from skae.modules import VariationalAutoencoder
 from skae.objectives import NegativeELBO
 
+# What "auto" is: epochs over which the divergence rises, at most and as a share of all; draws for
+# each row and step, where there are few enough rows for that to be affordable.
+WARMUP_EPOCHS, WARMUP_SHARE = 10, 5
+N_DRAWS = 5
+# Where the code says less than this, in nats a row, it is not used.
+MIN_DIVERGENCE = 0.01
+
 
 @public
-class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
+class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, VariationalBase):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -43,12 +59,14 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
     beta : float, default=1.0
         Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
         reconstruction is sharper.
-    kl_warmup : int, default=0
+    kl_warmup : int or "auto", default="auto"
         The number of first epochs over which the weight of the divergence rises from 0 to `beta`.
-        Use it where components collapse to the prior.
-    n_importance_samples : int, default=1
+        Without any, what the code says of the rows may be lost before the decoder has learned to
+        use it. "auto" is a fifth of `max_iter`, at most 10.
+    n_importance_samples : int or "auto", default="auto"
         Draws of z for each row and step in training. More of them give a tighter bound, and take
-        as many passes of the decoder; an encoder trained so is less exact a posterior.
+        as many passes of the decoder; an encoder trained so is less exact a posterior. "auto" is
+        5, and 1 where there are more than 10 000 rows.
     .. shared:: likelihood
 
     Attributes
@@ -90,9 +108,12 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
     """
 
     _parameter_constraints: dict = {
-        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+        "n_importance_samples": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "beta": [Interval(Real, 0, None, closed="left")],
-        "kl_warmup": [Interval(Integral, 0, None, closed="left")],
+        "kl_warmup": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -108,8 +129,8 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         output_activation="auto",
         conditional=False,
         beta=1.0,
-        kl_warmup=0,
-        n_importance_samples=1,
+        kl_warmup="auto",
+        n_importance_samples="auto",
         n_score_samples=64,
         learning_rate="annealed",
         learning_rate_init=0.003,
@@ -130,14 +151,66 @@ class VAETransformer(MissingValuesMixin, ConditionalOnRequest, VariationalBase):
         keep(self, locals())
 
     def _make_module(self, start):
-        n_inputs = self.n_components + self._n_told_classes()
-        parts, shares = self._make_parts(2 * self.n_components, n_inputs), None
+        n_outputs, n_inputs = 2 * self.n_components, self.n_components + self._n_told_classes()
+        if start == "floor":
+            encoder, decoder = self._make_linear_networks(n_outputs, n_inputs)
+            output, link = self._make_outputs()
+            decoder = decoder if output is None else nn.Sequential(decoder, output)
+            return VariationalAutoencoder(encoder, decoder, link)
+        parts, shares = self._make_parts(n_outputs, n_inputs), None
         if self.conditional:
             shares = torch.from_numpy(self._known_labels.shares).float()
         return VariationalAutoencoder(*parts, shares)
 
     def _make_objective(self):
-        return NegativeELBO(self.beta, self.kl_warmup, self.n_importance_samples)
+        warmup, n_draws = self.kl_warmup, self.n_importance_samples
+        if warmup == "auto":
+            warmup = min(WARMUP_EPOCHS, self.max_iter // WARMUP_SHARE)
+        if n_draws == "auto":
+            n_draws = N_DRAWS if self._start.statistics.n_rows <= MAX_ROWS_TO_TRY_BOTH else 1
+        return NegativeELBO(self.beta, warmup, n_draws)
+
+    def _after_training(self, table, rows, terms, stream):
+        super()._after_training(table, rows, terms, stream)
+        varies = self._start.statistics.deviation.any()
+        if not stream and varies and terms["kl"] < MIN_DIVERGENCE * self.beta:
+            warn_user(
+                "The code is not used: whatever the row, its posterior is the prior, and all rows "
+                "are taken for draws of one distribution. Where they are more than that, try a "
+                "larger kl_warmup, a smaller beta, more epochs or another likelihood.",
+                ConvergenceWarning,
+            )
+
+    # What is kept where training finds nothing better: probabilistic PCA.
+
+    _floor_knows_held_out = False
+
+    def _has_floor(self, starts):
+        plain = self.architecture is None and not self.conditional
+        return plain and self.likelihood == "gaussian" and self._needs_unit_interval() is None
+
+    def _before_training(self, start, module, rows, trainer):
+        if start != "floor":
+            return
+        n_codes, n_features = self.n_components, rows.n_features
+        # With as many components as features nothing would be left for the noise.
+        n_found = max(1, min(n_codes, n_features - 1))
+        found = principal_components(
+            rows, module.fill, n_found, self.random_state, MAX_START_VALUES
+        )
+        likelihood = module.link
+        if self.noise_variance is None:
+            left = (found.variance - found.variances.sum()) / max(1, n_features - n_found)
+            likelihood.begin_at(left)
+        noise = likelihood.parameter.exp().item()
+        weight, log_var = np.zeros((2 * n_codes, n_features)), np.zeros(2 * n_codes)
+        variances = np.maximum(found.variances, noise)
+        scales = np.sqrt(variances - noise)
+        weight[:n_found] = (scales / variances)[:, None] * found.vectors
+        log_var[n_codes : n_codes + n_found] = np.log(noise / variances)
+        loadings = np.zeros((n_features, n_codes))
+        loadings[:, :n_found] = found.vectors.T * scales
+        self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
 
     def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):
         """Draw new rows: decode draws of the prior.

@@ -141,7 +141,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         starts = self._starts(len(rows), judged) if is_new else []
         task = None if stream else self._make_task(table, max(1, len(starts)))
         trainer = self._make_trainer(task, checkpoint, stream)
-        floor = self._make_floor(starts, all_rows, trainer) if judged else None
+        floor = self._make_floor(starts, all_rows, rows, trainer) if judged else None
         if floor is not None and table.X_val is None:
             rows_val = floor.fair(all_rows, rows_val)
         nets = [partial(self._new_net, trainer, start, rows) for start in starts]

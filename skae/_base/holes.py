@@ -50,7 +50,7 @@ class Holes(metaclass=ABCMeta):
         """How many epochs `_before_training` has at most; None where that is not known."""
         return 0
 
-    def _make_floor(self, starts, all_rows, trainer):
+    def _make_floor(self, starts, all_rows, rows, trainer):
         """A net that is kept, untrained, where no start is surely better; or None."""
         return None
 

@@ -9,6 +9,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
+from skae._base.holes import Holes
 from skae._base.reconstruction import DensityAutoencoder
 from skae._rows.source import chunks
 from skae._training.net import ObjectiveNet
@@ -28,9 +29,14 @@ MAX_LEVERAGE = 0.5
 
 @dataclass(frozen=True)
 class Floor:
-    """A net that is not trained: the principal components."""
+    """A net that is not trained: the principal components.
+
+    Where it knows the rows that are held out as well it is favoured by that, the more the fewer
+    rows there are: what training has added to it is sure then.
+    """
 
     net: ObjectiveNet
+    knows_held_out: bool
 
     def fair(self, all_rows, rows_val):
         """The held-out rows, the last of all rows, less those that it reproduces by heart.
@@ -38,6 +44,8 @@ class Floor:
         A row that is alone in some feature may be most of what a principal component is made of.
         Nothing that has not seen that row reproduces it, so it can not judge between the two.
         """
+        if not self.knows_held_out:
+            return rows_val
         model, n_rows = self.net.module_.model, len(all_rows)
         linear = model.encoder.linear
 
@@ -56,61 +64,62 @@ class Floor:
         return rows_val.part(np.flatnonzero(fair)) if 2 <= fair.sum() < len(fair) else rows_val
 
 
-class PCAStartAutoencoder(DensityAutoencoder):
-    """Base class of those that may start at PCA."""
+@dataclass(frozen=True)
+class Components:
+    """Principal components of standardized rows.
 
-    def _starts(self, n_rows, has_val):
-        if self.init != "auto":
-            return [self.init]
-        if self.architecture is not None or self._needs_unit_interval() is not None:
-            return ["random"]
-        both = has_val and n_rows <= MAX_ROWS_TO_TRY_BOTH and not self.callbacks
-        return ["random", "pca"] if both else ["pca"]
+    Parameters
+    ----------
+    vectors : array of shape (n_components, n_features)
+        Zero where there are fewer.
+    mean : array of shape (n_features,)
+    variances : array of shape (n_components,)
+        Along the components; 0 where there are fewer.
+    variance : float
+        Of the rows, summed over the features.
+    """
 
-    def _make_module(self, start):
-        encoder, decoder = self._make_networks(self.n_components, self.n_components)
-        if start in ("pca", "floor"):
-            self._check_pca_start(encoder, decoder)
-            n_inputs, n_codes = self.n_features_in_, self.n_components
-            encoder = LinearPlusNetwork(n_inputs, n_codes, encoder)
-            decoder = LinearPlusNetwork(n_codes, n_inputs, decoder)
-            # Moved by single rows of many features, this map would fit those rows and no others.
-            encoder.linear.requires_grad_(False)
-        output, link = self._make_outputs()
-        decoder = decoder if output is None else nn.Sequential(decoder, output)
-        return self._assemble_parts(encoder, decoder, link)
+    vectors: np.ndarray
+    mean: np.ndarray
+    variances: np.ndarray
+    variance: float
 
-    @abstractmethod
-    def _assemble_parts(self, encoder, decoder, link):
-        """The module of these parts."""
 
-    def _before_training(self, start, module, rows, trainer):
-        if start not in ("pca", "floor"):
-            return
-        few = start == "pca" or rows.lies_in_file
-        n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
-        components, mean, spread = _principal_components(
-            rows, module.fill, self.n_components, self.random_state, n_values
-        )
-        # Codes that vary as the inputs of a network should. One factor for all keeps their metric.
-        weight = components / spread
-        module.encoder.begin_at(weight, -weight @ mean)
-        decoder = next(m for m in module.decoder.modules() if isinstance(m, LinearPlusNetwork))
-        decoder.begin_at(components.T * spread, mean)
+class LinearMapsMixin(Holes):
+    """Networks beside linear maps, and what is kept where training adds nothing to those."""
 
-    def _make_floor(self, starts, all_rows, trainer):
-        """The principal components of all rows.
+    def _make_linear_networks(self, n_outputs, n_inputs):
+        """An encoder and a decoder that are linear maps plus networks, which start at zero."""
+        encoder, decoder = self._make_networks(n_outputs, n_inputs)
+        self._check_pca_start(encoder, decoder)
+        encoder = LinearPlusNetwork(self.n_features_in_, n_outputs, encoder)
+        decoder = LinearPlusNetwork(n_inputs, self.n_features_in_, decoder)
+        # Moved by single rows of many features, this map would fit those rows and no others.
+        encoder.linear.requires_grad_(False)
+        return encoder, decoder
 
-        They may know the rows that are held out, and are favoured by that, the more the fewer rows
-        there are: what training has added to them is sure then.
-        """
-        if "pca" not in starts:
+    def _begin_at(self, module, encoder, decoder):
+        """Set the linear maps of a module: of each the weight and the bias."""
+        for network, maps in ((module.encoder, encoder), (module.decoder, decoder)):
+            found = next(m for m in network.modules() if isinstance(m, LinearPlusNetwork))
+            found.begin_at(*(torch.as_tensor(part).float() for part in maps))
+
+    _floor_knows_held_out = True
+
+    def _make_floor(self, starts, all_rows, rows, trainer):
+        if not self._has_floor(starts):
             return None
         before = self._rng.get_state(legacy=False)
-        floor = Floor(self._new_net(trainer, "floor", all_rows))
+        rows = all_rows if self._floor_knows_held_out else rows
+        floor = Floor(self._new_net(trainer, "floor", rows), self._floor_knows_held_out)
+        floor.net.is_favoured_ = self._floor_knows_held_out
         # So that the random start is the very one of init="random" with the same seed.
         self._rng.set_state(before)
         return floor
+
+    @abstractmethod
+    def _has_floor(self, starts):
+        """Whether the principal components are a model of this kind."""
 
     def _check_pca_start(self, encoder, decoder):
         linear_end = all(
@@ -125,8 +134,51 @@ class PCAStartAutoencoder(DensityAutoencoder):
             )
 
 
-def _principal_components(rows, fill, n_components, random_state, n_values):
-    """The components, (n_components, n_features), the mean, and the spread along the first."""
+class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
+    """Base class of those that may start at PCA."""
+
+    def _starts(self, n_rows, has_val):
+        if self.init != "auto":
+            return [self.init]
+        if self.architecture is not None or self._needs_unit_interval() is not None:
+            return ["random"]
+        both = has_val and n_rows <= MAX_ROWS_TO_TRY_BOTH and not self.callbacks
+        return ["random", "pca"] if both else ["pca"]
+
+    def _make_module(self, start):
+        linear = start in ("pca", "floor")
+        make = self._make_linear_networks if linear else self._make_networks
+        encoder, decoder = make(self.n_components, self.n_components)
+        output, link = self._make_outputs()
+        decoder = decoder if output is None else nn.Sequential(decoder, output)
+        return self._assemble_parts(encoder, decoder, link)
+
+    @abstractmethod
+    def _assemble_parts(self, encoder, decoder, link):
+        """The module of these parts."""
+
+    def _before_training(self, start, module, rows, trainer):
+        if start not in ("pca", "floor"):
+            return
+        few = start == "pca" or rows.lies_in_file
+        n_values = MAX_START_VALUES if few else MAX_FLOOR_VALUES
+        found = principal_components(
+            rows, module.fill, self.n_components, self.random_state, n_values
+        )
+        # Codes that vary as the inputs of a network should. One factor for all keeps their metric.
+        spread = np.sqrt(found.variances[0])
+        if not 1e-3 < spread < 1e3:  # such as 0 or NaN, where rows do not vary
+            spread = 1.0
+        vectors, mean = torch.from_numpy(found.vectors), torch.from_numpy(found.mean)
+        weight = vectors / spread
+        self._begin_at(module, (weight, -weight @ mean), (vectors.T * spread, mean))
+
+    def _has_floor(self, starts):
+        return "pca" in starts
+
+
+def principal_components(rows, fill, n_components, random_state, n_values):
+    """The `Components` of so many values of the rows, or few more."""
     n_features = rows.n_features
     n_kept = max(n_components + 1, MAX_START_ROWS, n_values // n_features)
     kept = torch.randperm(len(rows))[:n_kept]
@@ -136,7 +188,8 @@ def _principal_components(rows, fill, n_components, random_state, n_values):
         x[part] = fill(rows[kept[part].to(rows.device)][0].cpu())
     weight = None if rows.weight is None else rows.weight.cpu()[kept].numpy()
     components = np.zeros((n_components, n_features), dtype=np.float32)
-    mean, spread = np.average(x, axis=0, weights=weight).astype(np.float32), 1.0
+    variances, mean = np.zeros(n_components), np.average(x, axis=0, weights=weight)
+    mean = mean.astype(np.float32)
     if weight is not None:
         x = (x - mean) * np.sqrt(weight)[:, None]
         x = np.concatenate([x, -x])  # which is centred already, so that PCA does not do it again
@@ -148,7 +201,5 @@ def _principal_components(rows, fill, n_components, random_state, n_values):
         with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all
             pca.fit(x)
         components[: pca.n_components_] = pca.components_
-        spread = pca.singular_values_[0] / np.sqrt(len(x))
-    if not 1e-3 < spread < 1e3:  # such as 0 or NaN, where rows do not vary
-        spread = 1.0
-    return torch.from_numpy(components), torch.from_numpy(mean), spread
+        variances[: pca.n_components_] = pca.singular_values_.astype(np.float64) ** 2 / len(x)
+    return Components(components, mean, variances, x.var(axis=0, dtype=np.float64).sum())

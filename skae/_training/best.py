@@ -12,9 +12,9 @@ SURE, SURE_OF_FEW = 0.5, 5
 class KeepBest(Callback):
     """Keep the weights of the best validation loss, the start's included; stop on a plateau.
 
-    Where there is a floor, an epoch is kept only if it is better than that by more than the
-    held-out rows may show by chance: few rows say little, and there are many epochs to pick a lucky
-    one from.
+    Where there is a floor that is favoured, an epoch is kept only if it is better than that by more
+    than the held-out rows may show by chance: few rows say little, and there are many epochs to
+    pick a lucky one from.
 
     Parameters
     ----------
@@ -43,7 +43,10 @@ class KeepBest(Callback):
         if self.best_weights_ is None and not self._is_warming_up(net):
             terms = net.validate(iterator)
             self.target_, self.waited_ = terms["loss"], 0
-            self._keep(net, self.floor_terms_ or terms, len(net.history) - 1)
+            if self.floor is None:
+                self._keep(net, terms, len(net.history) - 1)
+            else:
+                self._keep(net, self.floor_terms_, 0)  # however long it warmed up
 
     def _is_warming_up(self, net):
         """Whether the objective is not yet the one that the model is judged by."""
@@ -61,7 +64,9 @@ class KeepBest(Callback):
         loss = row["valid_loss"]
         # Written so that a start of NaN is worse than anything.
         if not loss >= self.best_terms_["loss"] and (
-            self.floor is None or self._is_sure(self.floor.row_losses_ - net.row_losses_)
+            self.floor is None
+            or not self.floor.is_favoured_
+            or self._is_sure(self.floor.row_losses_ - net.row_losses_)
         ):
             terms = {name: row[f"valid_{name}"] for name in self.best_terms_}
             self._keep(net, terms, len(net.history))

@@ -64,6 +64,8 @@ class ObjectiveNet(NeuralNet):
     reports_batches_ = False
     # Whether what is trained is only a part of a model, such as a layer.
     is_part_ = False
+    # Whether it is favoured where it is the floor of another net: see `KeepBest`.
+    is_favoured_ = True
     # Of the noise in validation.
     validation_seed_ = 0
 

@@ -1,5 +1,7 @@
 """Likelihoods with the parameters that they learn."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -57,6 +59,14 @@ class Likelihood(nn.Module):
             return paced.clamp(-MAX_LOG_MEAN, MAX_LOG_MEAN)
         # Softly, so that more noise can still raise it.
         return self.MIN_LOG_VARIANCE + functional.softplus(paced - self.MIN_LOG_VARIANCE)
+
+    @torch.no_grad()
+    def begin_at(self, variance):
+        """Set the learned noise of "gaussian" or "laplace", or the least that there may be."""
+        least = self.MIN_LOG_VARIANCE + 1e-3
+        above = math.log(max(variance, math.exp(least))) - self.MIN_LOG_VARIANCE
+        paced = self.MIN_LOG_VARIANCE + math.log(math.expm1(above))
+        self.raw_parameter.fill_(paced / self.PACE)
 
     def nll(self, x, output):
         """``-log p(x)`` of rows and raw outputs in nats, ``(batch,)``."""

@@ -106,6 +106,8 @@ OTHERS = {
     "device": "cpu",
     "discriminator_layer_sizes": (3,),
     "fine_tune_params": {},
+    "kl_warmup": 3,
+    "n_importance_samples": 2,
     "hidden_layer_sizes": 3,
     "init": "random",
     "latent_density": BayesianGaussianMixture(n_components=2),
