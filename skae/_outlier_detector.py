@@ -1,9 +1,13 @@
 """Outlier detection by any autoencoder."""
 
+import copy
+import warnings
+from contextlib import contextmanager
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, _fit_context, clone
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,6 +19,10 @@ from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
+# With so few features a code may have to be as wide as a row to follow it, and how wide is tried.
+# What is curved is learned slowly, but such a network is small.
+FEW_FEATURES, WIDTHS = 8, (2, 3)
+SLOWLY = {"max_iter": 100, "n_iter_no_change": 20, "learning_rate_init": 0.006}
 
 
 @public
@@ -34,8 +42,9 @@ class AutoencoderOutlierDetector(
     ----------
     autoencoder : estimator with `fit` and `score_samples`, default=None
         Any autoencoder of skae, or a Pipeline that ends in one. None means a `VAETransformer` with
-        a quarter as many components as features, at most 10. One in a
-        `sklearn.frozen.FrozenEstimator` is used as it is.
+        a quarter as many components as features, at most 10; with 2 to 8 features the better, by
+        the rows that are held out, of two with 2 and 3 components that are trained for longer. One
+        in a `sklearn.frozen.FrozenEstimator` is used as it is.
     contamination : float, default=0.1
         The share of outliers in the training rows, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
@@ -93,11 +102,27 @@ class AutoencoderOutlierDetector(
     def __init__(self, autoencoder=None, *, contamination=0.1, random_state=None):
         keep(self, locals())
 
-    def _default_autoencoder(self, n_features=4):
+    def _candidates(self, n_features=4):
+        """Autoencoders to fit, of which the best is kept."""
         if self.autoencoder is not None:
-            return self.autoencoder
-        n_components = max(1, min(MAX_COMPONENTS, n_features // 4))
-        return VAETransformer(n_components, random_state=self.random_state)
+            return [self.autoencoder]
+        widths, settings = [max(1, min(MAX_COMPONENTS, n_features // 4))], {}
+        if 1 < n_features <= FEW_FEATURES:
+            widths, settings = [width for width in WIDTHS if width <= n_features], SLOWLY
+        seed = self.random_state
+        if seed is None and len(widths) > 1:  # that all hold out the same rows
+            seed = int(check_random_state(None).randint(np.iinfo(np.int32).max))
+        return [
+            VAETransformer(width, **settings, random_state=copy.deepcopy(seed)) for width in widths
+        ]
+
+    @contextmanager
+    def _quiet(self):
+        """Rows may well be draws of one distribution: a default that finds so has not failed."""
+        with warnings.catch_warnings():
+            if self.autoencoder is None:
+                warnings.filterwarnings("ignore", "The code is not used")
+            yield
 
     @_fit_context(prefer_skip_nested_validation=False)
     @tensors_welcome
@@ -132,11 +157,17 @@ class AutoencoderOutlierDetector(
 
     def _fit(self, X, y, sample_weight):
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-        autoencoder = self._default_autoencoder(shape[1] if len(shape) == 2 else 4)
-        self.autoencoder_ = clone(autoencoder)
-        with fit_of_steps(self, 1, X, y) as step:
-            with step("fit-autoencoder", self.autoencoder_):
-                fit_inside(self.autoencoder_, X, sample_weight)
+        candidates = self._candidates(shape[1] if len(shape) == 2 else 4)
+        fitted = []
+        with fit_of_steps(self, len(candidates), X, y) as step:
+            for candidate in map(clone, candidates):
+                with step("fit-autoencoder", candidate), self._quiet():
+                    fit_inside(candidate, X, sample_weight)
+                fitted.append(candidate)
+                if len(candidates) > 1 and candidate.net_.interrupted_:
+                    break
+            several = len(fitted) > 1
+            self.autoencoder_ = min(fitted, key=lambda c: c.best_loss_) if several else fitted[0]
             keep_feature_names(self, self.autoencoder_)
             scores = self.autoencoder_.score_samples(X)
             self.offset_ = float(np.percentile(scores, 100 * self.contamination))
@@ -191,4 +222,5 @@ class AutoencoderOutlierDetector(
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def __sklearn_tags__(self):
-        return take_input_tags(super().__sklearn_tags__(), self._default_autoencoder())
+        inside = VAETransformer() if self.autoencoder is None else self.autoencoder
+        return take_input_tags(super().__sklearn_tags__(), inside)

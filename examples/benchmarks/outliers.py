@@ -57,7 +57,7 @@ def pyod(name):
 METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
-    "skae": detector_of(VAETransformer),  # as it comes
+    "skae": lambda n_features, seed: AutoencoderOutlierDetector(random_state=seed),
     "skae, mean noise": detector_of(VAETransformer, noise_variance="mean"),
     "skae, errors": detector_of(AutoencoderTransformer),
     "pyod AutoEncoder": pyod("AutoEncoder"),
