@@ -22,7 +22,7 @@ from skae._base.pca_start import (
 from skae._base.variational import VariationalBase
 from skae._rows.checks import warn_user
 from skae._training.device import forked_seed, plain_torch
-from skae.modules import VariationalAutoencoder
+from skae.modules import Unobserved, VariationalAutoencoder
 from skae.objectives import NegativeELBO
 
 # What "auto" is: epochs over which the divergence rises, at most and as a share of all; draws for
@@ -152,15 +152,16 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
 
     def _make_module(self, start):
         n_outputs, n_inputs = 2 * self.n_components, self.n_components + self._n_told_classes()
+        unobserved = Unobserved(self.n_features_in_, self.n_components) if self.allow_nan else None
         if start == "floor":
             encoder, decoder = self._make_linear_networks(n_outputs, n_inputs)
             output, link = self._make_outputs()
             decoder = decoder if output is None else nn.Sequential(decoder, output)
-            return VariationalAutoencoder(encoder, decoder, link)
+            return VariationalAutoencoder(encoder, decoder, link, None, unobserved)
         parts, shares = self._make_parts(n_outputs, n_inputs), None
         if self.conditional:
             shares = torch.from_numpy(self._known_labels.shares).float()
-        return VariationalAutoencoder(*parts, shares)
+        return VariationalAutoencoder(*parts, shares, unobserved)
 
     def _make_objective(self):
         warmup, n_draws = self.kl_warmup, self.n_importance_samples
@@ -210,6 +211,8 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         log_var[n_codes : n_codes + n_found] = np.log(noise / variances)
         loadings = np.zeros((n_features, n_codes))
         loadings[:, :n_found] = found.vectors.T * scales
+        if module.unobserved is not None:
+            module.unobserved.begin_at(torch.from_numpy(loadings**2 / noise))
         self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
 
     def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):

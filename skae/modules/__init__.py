@@ -14,7 +14,7 @@ from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._hashing import NoisyBits
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
-from skae.modules._missing import FillMissing
+from skae.modules._missing import FillMissing, Unobserved
 from skae.modules._normalization import CodeNorm
 from skae.modules._sparse import KeepLargest, UnitAtoms
 from skae.modules._stacked import LayerAutoencoder, split_layers
@@ -45,6 +45,7 @@ __all__ = [
     "Offset",
     "TiedLinear",
     "UnitAtoms",
+    "Unobserved",
     "VariationalAutoencoder",
     "VariationalClassifier",
     "logistic_offset",

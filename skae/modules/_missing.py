@@ -1,7 +1,10 @@
-"""What an encoder is given in place of values that were not observed."""
+"""What an encoder is given in place of values that were not observed, and told of them."""
+
+import math
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 
 class FillMissing(nn.Module):
@@ -50,3 +53,40 @@ class FillMissing(nn.Module):
         precision = (observed.to(pairs.dtype) @ pairs).view(-1, n_factors, n_factors)
         precision = precision + torch.eye(n_factors, dtype=pairs.dtype, device=pairs.device)
         return torch.linalg.solve(precision, given.to(pairs.dtype) @ self.scaled)
+
+
+class Unobserved(nn.Module):
+    """How much wider a posterior is for what was not observed: its log-variance, less a full row's.
+
+    Of a linear model with normal noise the precision of a code is one, that of the prior, plus what
+    each observed value adds: the square of its loading over the variance of the noise. Here what a
+    value adds is learned.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+    """
+
+    # Of a full row each code is known to have a precision of two, until more is known.
+    def __init__(self, n_features, n_components):
+        super().__init__()
+        raw = math.log(math.expm1(1 / n_features))
+        self.raw_precision = nn.Parameter(torch.full((n_features, n_components), raw))
+
+    @torch.no_grad()
+    def begin_at(self, precision):
+        """Set what each value adds, ``(n_features, n_components)``."""
+        precision = precision.clamp_min(1e-6)
+        self.raw_precision.copy_(precision + (-(-precision).expm1()).log())
+
+    def forward(self, missing):
+        """``(batch, n_features)``, boolean, -> ``(batch, n_components)``."""
+        precision = functional.softplus(self.raw_precision)
+        total = 1 + precision.sum(dim=0)
+        return total.log() - (total - missing.to(precision) @ precision).clamp_min(1).log()
+
+    def _load_from_state_dict(self, state_dict, prefix, *others):
+        # Of models from before there was one: it would change nothing.
+        nothing = torch.full_like(self.raw_precision, -30.0)
+        state_dict.setdefault(f"{prefix}raw_precision", nothing)
+        super()._load_from_state_dict(state_dict, prefix, *others)

@@ -20,13 +20,16 @@ class VariationalAutoencoder(Autoencoder):
         Of rows, given the decoder's output; its means are the link.
     class_shares : tensor of shape (n_classes,) or None
         p(y), if the decoder is told the class.
+    unobserved : Unobserved or None
+        How the posterior widens with what was not observed, if values may be missing.
     """
 
     # Beyond this the exponential of a log-variance overflows in float32 products.
     MAX_ABS_LOG_VAR = 30.0
 
-    def __init__(self, encoder, decoder, likelihood=None, class_shares=None):
+    def __init__(self, encoder, decoder, likelihood=None, class_shares=None, unobserved=None):
         super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
+        self.unobserved = unobserved
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
         self.register_buffer("kl_weight", torch.ones(()))
 
@@ -50,9 +53,16 @@ class VariationalAutoencoder(Autoencoder):
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.
 
-        It does not depend on the class, so that rows without one are encoded as well.
+        It does not depend on the class, so that rows without one are encoded as well. Of a row of
+        which nothing was observed it is the prior.
         """
-        return self._split(self.encoder(self.fill(x)))
+        codes = self.encoder(self.fill(x))
+        if self.unobserved is None:
+            return self._split(codes)
+        missing = x.isnan()
+        mean, log_var = codes.chunk(2, dim=1)
+        codes = torch.cat([mean, log_var + self.unobserved(missing)], dim=1)
+        return self._split(torch.where(missing.all(dim=1, keepdim=True), 0.0, codes))
 
     def _split(self, codes):
         mean, log_var = codes.chunk(2, dim=1)
