@@ -1,13 +1,16 @@
 """The adversarial autoencoder that classifies from few labels."""
 
 from skae._base.adversarial import AdversarialClassesBase
+from skae._base.calibration import CalibratedMixin
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._base.parameters import keep, public
 from skae.objectives import AdversarialClassification
 
 
 @public
-class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClassesBase):
+class AdversarialAutoencoderClassifier(
+    CalibratedMixin, SemiSupervisedClassifier, AdversarialClassesBase
+):
     r"""Adversarial autoencoder with two codes: the class, from few labels, and the style.
 
     The encoder gives class probabilities :math:`q(x)` and a style :math:`f(x)`. Two discriminators
@@ -75,6 +78,7 @@ class AdversarialAutoencoderClassifier(SemiSupervisedClassifier, AdversarialClas
         prior_scale=1.0,
         discriminator_layer_sizes=(256, 128),
         noise_level=1.0,
+        calibrated=True,
         labelled_batch_size="auto",
         loss="squared_error",
         output_activation="auto",

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
+from skae._base.calibration import CalibratedMixin
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._base.conditional import ConditionalMixin
 from skae._base.parameters import keep, public
@@ -15,7 +16,7 @@ from skae.objectives import SemiSupervisedELBO
 
 
 @public
-class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase):
+class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin, VariationalBase):
     r"""Variational autoencoder with a class: a generative model that classifies from few labels.
 
     A row is drawn from :math:`p(x | y, z)`, given its class y and a style z from :math:`N(0, I)`.
@@ -110,6 +111,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         noise_variance=None,
         output_activation="auto",
         classification_weight=30.0,
+        calibrated=True,
         labelled_batch_size="auto",
         n_score_samples=64,
         learning_rate="annealed",
@@ -139,7 +141,7 @@ class VAEClassifier(SemiSupervisedClassifier, ConditionalMixin, VariationalBase)
         n_inputs = self.n_components + n_classes
         parts = self._make_parts(n_codes, n_inputs)
         shares = torch.from_numpy(self._known_labels.shares.astype(np.float32))
-        return VariationalClassifier(classifier, n_codes, *parts, shares)
+        return VariationalClassifier(classifier, n_codes, self._make_calibration(2), *parts, shares)
 
     def _make_objective(self):
         return SemiSupervisedELBO(self.classification_weight, self._known_labels.labelled_share)

@@ -37,6 +37,9 @@ class AdversarialClassesBase(AdversarialBase):
     def _make_norm(self, n_classes):
         return nn.Identity()
 
+    def _make_calibration(self, n_sources):
+        return None
+
     def _make_module(self, start):
         shares = self._known_labels.shares
         n_classes = len(shares)
@@ -50,6 +53,7 @@ class AdversarialClassesBase(AdversarialBase):
             self._make_discriminator(n_classes),
             torch.from_numpy(shares.astype(np.float32)),
             self.noise_level * unit,
+            self._make_calibration(1),
             decoder,
             link,
             self._make_discriminator(self.n_components),

@@ -48,6 +48,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         with plain_torch(grad=True), self._undone_if_it_fails():
             if self.early_stopping:
                 table = table.held_out(self.validation_fraction, self._rng, self._judged_by_labels)
+            table = self._hide_labels(table)
             if not hasattr(self, "net_"):
                 self._begin(table)
             interrupted = self._train(table, checkpoint)

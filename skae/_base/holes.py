@@ -25,6 +25,10 @@ class Holes(metaclass=ABCMeta):
         """Class numbers of the rows, -1 where there is no label, or None."""
         return None
 
+    def _hide_labels(self, table):
+        """The table that is learned from, some labels of which may be hidden."""
+        return table
+
     # Whether the epochs of early stopping are compared by rows with a label.
     _judged_by_labels = False
 

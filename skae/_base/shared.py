@@ -199,6 +199,13 @@ MODEL = {
     "n_score_samples": Parameter(
         "int", [COUNT], "How many draws `score_samples` uses; they are made in `fit`."
     ),
+    "calibrated": Parameter(
+        "bool",
+        ["boolean"],
+        "Whether `fit` calibrates `predict_proba` on labelled rows that the classifier has not "
+        "learned from: those of early stopping, or a third of them, which a second training does "
+        "without. Few labels say little: of fewer than 10 such rows nothing is learned.",
+    ),
     "labelled_batch_size": Parameter(
         'int or "auto"',
         [AUTO, COUNT],

@@ -28,6 +28,10 @@ class Table:
         Rows to validate on, in place of a part of X.
     n_train : int or None
         How many of `subset` are to learn from; None means all.
+    all_labels : integer array of shape (n_samples,) or None
+        Those that are hidden included, if some are.
+    hidden : integer array or None
+        The rows whose labels are hidden.
     """
 
     X: Source
@@ -37,6 +41,14 @@ class Table:
     labels: np.ndarray | None = None
     X_val: Source | None = None
     n_train: int | None = None
+    all_labels: np.ndarray | None = None
+    hidden: np.ndarray | None = None
+
+    def hiding(self, rows):
+        """The same table without the labels of some rows."""
+        labels = self.labels.copy()
+        labels[rows] = -1
+        return replace(self, labels=labels, all_labels=self.labels, hidden=rows)
 
     def held_out(self, fraction, random_state, judged_by_labels=False):
         """The same table with a fraction of its rows held out.

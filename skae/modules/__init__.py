@@ -8,6 +8,7 @@ from skae.modules._autoencoder import (
     Offset,
     logistic_offset,
 )
+from skae.modules._calibration import Calibration
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
@@ -28,6 +29,7 @@ __all__ = [
     "AdversarialModule",
     "Autoencoder",
     "Bounded",
+    "Calibration",
     "CodeNorm",
     "ContractiveModule",
     "CorruptedAutoencoder",

@@ -58,13 +58,17 @@ class AdversarialClassifierModule(AdversarialModule):
         The prior of the classes.
     noise_level : float
         Standard deviation of the noise that the encoder is given in training.
+    calibration : Calibration or None
+        Of the logits, where `classify` gives them.
     *others
         Of `AdversarialModule`.
     """
 
-    def __init__(self, encoder, norm, class_discriminator, class_shares, noise_level, *others):
+    def __init__(
+        self, encoder, norm, class_discriminator, class_shares, noise_level, calibration, *others
+    ):
         super().__init__(encoder, *others)
-        self.norm = norm
+        self.norm, self.calibration = norm, calibration
         self.class_discriminator, self.noise_level = class_discriminator, noise_level
         self.register_buffer("class_shares", class_shares)
 
@@ -85,7 +89,12 @@ class AdversarialClassifierModule(AdversarialModule):
 
     def classify(self, x):
         """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
-        return self.codes(x)[1]
+        logits = self.codes(x)[1]
+        return logits if self.calibration is None else self.calibration(logits)
+
+    def sources(self, x):
+        """What the calibration has to go by."""
+        return [self.codes(x)[1]]
 
     def draw_classes(self, n_rows):
         """One-hot codes of the classes' prior, ``(n_rows, n_classes)``."""

@@ -1,8 +1,10 @@
 """A variational autoencoder with a class beside the code."""
 
+import torch
 from torch import nn
 
 from skae.modules._vae import VariationalAutoencoder
+from skae.penalties import gaussian_kl
 
 
 class VariationalClassifier(VariationalAutoencoder):
@@ -14,19 +16,36 @@ class VariationalClassifier(VariationalAutoencoder):
         (batch, n_features) -> (batch, n_classes), logits.
     n_codes : int
         Outputs of the encoder. The class shifts them, so that one pass serves all classes.
+    calibration : Calibration
+        Of the logits of the classifier and those of `evidence`.
     *others
         Of `VariationalAutoencoder`.
     """
 
-    def __init__(self, classifier, n_codes, *others):
+    def __init__(self, classifier, n_codes, calibration, *others):
         super().__init__(*others)
-        self.classifier = classifier
+        self.classifier, self.calibration = classifier, calibration
         self.shift = nn.Embedding(self.n_classes, n_codes)
         nn.init.zeros_(self.shift.weight)
 
     def classify(self, x):
         """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
-        return self.classifier(x)
+        return self.calibration(*([self.classifier(x)] if self.training else self.sources(x)))
+
+    def sources(self, x):
+        """What the calibration has to go by."""
+        return [self.classifier(x), self.evidence(x)]
+
+    def evidence(self, x):
+        """``log p(x, y) - log p(x)``, ``(batch, n_features) -> (batch, n_classes)``.
+
+        By the bound of each class, with the mean of its code in place of draws.
+        """
+        mean, log_var = self.posteriors(x)
+        y = torch.arange(self.n_classes, device=x.device).repeat_interleave(len(x))
+        cost = self.nll(x.repeat(self.n_classes, 1), self.output(mean, y))
+        cost = (cost + gaussian_kl(mean, log_var)).view(self.n_classes, -1).T
+        return (self.log_shares - cost).log_softmax(dim=1)
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x, y), of the likeliest class where y is None."""
