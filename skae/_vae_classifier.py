@@ -141,7 +141,8 @@ class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin,
         n_inputs = self.n_components + n_classes
         parts = self._make_parts(n_codes, n_inputs)
         shares = torch.from_numpy(self._known_labels.shares.astype(np.float32))
-        return VariationalClassifier(classifier, n_codes, self._make_calibration(2), *parts, shares)
+        calibration = self._make_calibration(2)
+        return VariationalClassifier(classifier, n_codes, *parts, shares, calibration=calibration)
 
     def _make_objective(self):
         return SemiSupervisedELBO(self.classification_weight, self._known_labels.labelled_share)

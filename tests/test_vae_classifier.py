@@ -58,6 +58,7 @@ def test_a_labelled_row_counts_as_its_class(fitted, digits, monkeypatch):
     module, x = fitted.module_, fitted.scaling_(torch.from_numpy(digits[:20]))
     y = torch.from_numpy(TARGET[14:20])
     module.shift.weight.data.normal_()
+    module.calibration.reset()
     y = (module.classify(x[14:]).argmax(dim=1) + y % 2) % 10  # some as predicted, some not
     terms = SemiSupervisedELBO(weight=3.0, share=0.25)(module.train(), x, y)
     mean, log_var = module.posterior(x[14:], y)

@@ -53,10 +53,10 @@ class AdversarialClassesBase(AdversarialBase):
             self._make_discriminator(n_classes),
             torch.from_numpy(shares.astype(np.float32)),
             self.noise_level * unit,
-            self._make_calibration(1),
             decoder,
             link,
             self._make_discriminator(self.n_components),
             self._make_prior(),
             n_classes,
+            calibration=self._make_calibration(1),
         )

@@ -78,9 +78,11 @@ class CalibratedMixin(Holes):
         labels = table.labels[drawn]
         held = hold_out_of_each(labels, SHARE_OF_FEW) & (labels >= 0)
         seed = int(self._rng.randint(np.iinfo(np.int32).max))
-        if held.sum() < MIN_ROWS:
-            return None, drawn[held]
         labels = np.where(held, -1, labels)
+        # Of a model that goes on some classes may have no labels any more.
+        is_whole = len(np.unique(labels[labels >= 0])) == len(self.classes_)
+        if held.sum() < MIN_ROWS or not is_whole:
+            return None, drawn[held]
         order = np.argsort(drawn)
         alone = {"calibrated": False, "early_stopping": False, "warm_start": False, "verbose": 0}
         alone |= {"checkpoint": None, "callbacks": None, "random_state": seed}
@@ -109,9 +111,7 @@ class CalibratedMixin(Holes):
 
 def _rows_of(table, places):
     """Some rows, in order; those of a file are read."""
-    if table.X.is_dense or not table.X.lies_in_file:
-        return _safe_indexing(table.X.X, places)
-    return table.X.block(places)
+    return table.X.block(places) if table.X.lies_in_file else _safe_indexing(table.X.X, places)
 
 
 def fit_calibration(logits, labels, weight):

@@ -58,14 +58,21 @@ class AdversarialClassifierModule(AdversarialModule):
         The prior of the classes.
     noise_level : float
         Standard deviation of the noise that the encoder is given in training.
-    calibration : Calibration or None
-        Of the logits, where `classify` gives them.
     *others
         Of `AdversarialModule`.
+    calibration : Calibration or None
+        Of the logits, where `classify` gives them.
     """
 
     def __init__(
-        self, encoder, norm, class_discriminator, class_shares, noise_level, calibration, *others
+        self,
+        encoder,
+        norm,
+        class_discriminator,
+        class_shares,
+        noise_level,
+        *others,
+        calibration=None,
     ):
         super().__init__(encoder, *others)
         self.norm, self.calibration = norm, calibration
@@ -90,7 +97,8 @@ class AdversarialClassifierModule(AdversarialModule):
     def classify(self, x):
         """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
         logits = self.codes(x)[1]
-        return logits if self.calibration is None else self.calibration(logits)
+        plain = self.training or self.calibration is None
+        return logits if plain else self.calibration(logits)
 
     def sources(self, x):
         """What the calibration has to go by."""

@@ -7,7 +7,7 @@ from torch import nn
 class Calibration(nn.Module):
     """A linear map of logits from several sources, plus a constant of each class.
 
-    In training it is the first of them as it is, and so it is until `set` says more.
+    Until `set` says more it is the first of them as it is.
 
     Parameters
     ----------
@@ -32,9 +32,7 @@ class Calibration(nn.Module):
         self.offset.copy_(offset)
 
     def forward(self, *logits):
-        """``(batch, n_classes)`` each, in training the first alone -> ``(batch, n_classes)``."""
-        if self.training:
-            return logits[0]
+        """``(batch, n_classes)`` each -> ``(batch, n_classes)``."""
         maps = zip(logits, self.weights, strict=True)
         return self.offset + sum(part @ weight.T for part, weight in maps)
 

@@ -16,13 +16,13 @@ class VariationalClassifier(VariationalAutoencoder):
         (batch, n_features) -> (batch, n_classes), logits.
     n_codes : int
         Outputs of the encoder. The class shifts them, so that one pass serves all classes.
-    calibration : Calibration
-        Of the logits of the classifier and those of `evidence`.
     *others
         Of `VariationalAutoencoder`.
+    calibration : Calibration or None
+        Of the logits of the classifier and those of `evidence`; None is those of the classifier.
     """
 
-    def __init__(self, classifier, n_codes, calibration, *others):
+    def __init__(self, classifier, n_codes, *others, calibration=None):
         super().__init__(*others)
         self.classifier, self.calibration = classifier, calibration
         self.shift = nn.Embedding(self.n_classes, n_codes)
@@ -30,7 +30,9 @@ class VariationalClassifier(VariationalAutoencoder):
 
     def classify(self, x):
         """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
-        return self.calibration(*([self.classifier(x)] if self.training else self.sources(x)))
+        if self.training or self.calibration is None:
+            return self.classifier(x)
+        return self.calibration(*self.sources(x))
 
     def sources(self, x):
         """What the calibration has to go by."""
