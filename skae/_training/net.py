@@ -11,6 +11,7 @@ from torch import nn
 
 from skae._training.device import forked_seed
 from skae._training.interrupts import watch_for_interrupts
+from skae._training.optimizer import FusedAdam
 
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
@@ -143,7 +144,7 @@ class ObjectiveNet(NeuralNet):
         super().initialize_optimizer(*args, **kwargs)
         for (phase, names), attribute in zip(self._phases().items(), self._places(), strict=True):
             if phase is not None:
-                setattr(self, attribute, self._optimizer_of(names))
+                setattr(self, attribute, self._optimizer_of(phase, names))
         # 1 unless the user set a group's rate apart.
         self.lr_shares_ = [group["lr"] / self.lr for group in self._parameter_groups()]
         self.lowest_ = {}
@@ -161,14 +162,17 @@ class ObjectiveNet(NeuralNet):
         """The optimizer of each phase."""
         return {p: getattr(self, a) for p, a in zip(self._phases(), self._places(), strict=True)}
 
-    def _optimizer_of(self, names):
+    def _optimizer_of(self, phase, names):
         parameters = [
             (name, parameter)
             for name, parameter in self.module_.model.named_parameters()
             if name.split(".")[0] in names
         ]
         args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
-        return self.optimizer(*args, **{"lr": self.lr, **kwargs})
+        wanted = {}
+        if self.optimizer is FusedAdam:  # of another the user knows what it is to be
+            wanted = getattr(self.module_.objective, "optimizer_settings", {}).get(phase, {})
+        return self.optimizer(*args, **{"lr": self.lr, **wanted, **kwargs})
 
     def _parameter_groups(self):
         return [group for one in self.optimizers_.values() for group in one.param_groups]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch.nn import functional
@@ -21,9 +22,24 @@ class Adversarial:
     ----------
     loss : str
         A name in `skae.losses.LOSSES`.
+    smoothness : float
+        Weight of half the squared slope of the discriminator, at draws and at codes [1]_. Where it
+        is flat nobody learns anything, and where it is steep the game goes in circles.
+
+    References
+    ----------
+    .. [1] Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?",
+       ICML 2018.
     """
 
     loss: str = "squared_error"
+    smoothness: float = 0.1
+
+    # Of Adam: what the other side did some steps ago is no guide to what it does now.
+    optimizer_settings: ClassVar = {
+        "discriminate": {"betas": (0.0, 0.9)},
+        "fool": {"betas": (0.0, 0.9)},
+    }
 
     phases = {
         "reconstruct": ("encoder", "decoder"),
@@ -45,7 +61,12 @@ class Adversarial:
         """Cross-entropy of the discriminator, which does not move the encoder."""
         codes = module.encode(x).detach()
         drawn = module.prior.draw(*codes.shape).to(codes)
-        return {"discrimination": game_loss(partial(module.judge, y=y), drawn, codes)}
+        judge = partial(module.judge, y=y)
+        loss = game_loss(judge, drawn, codes)
+        if module.training and self.smoothness:
+            slopes = squared_slope(judge, drawn) + squared_slope(judge, codes)
+            loss = loss + self.smoothness / 2 * slopes
+        return {"discrimination": loss}
 
     def fool(self, module, x, y=None):
         """Cross-entropy of codes that pass for draws of the prior."""
@@ -58,6 +79,9 @@ class AdversarialClustering(Adversarial):
 
     The module may have a `norm` of logits, which moves with the encoder.
     """
+
+    smoothness: float = 0.0
+    optimizer_settings: ClassVar = {}
 
     phases = {
         "reconstruct": ("encoder", "norm", "decoder"),
@@ -112,3 +136,12 @@ def game_loss(discriminator, drawn, made):
     """``-log D(drawn) - log(1 - D(made))`` for each pair of rows."""
     real, fake = discriminator(drawn), discriminator(made)
     return (functional.softplus(-real) + functional.softplus(fake)).squeeze(1)
+
+
+def squared_slope(function, z, step=0.05):
+    """An estimate of the squared norm of a gradient, by a step in a random direction, ``(batch,)``.
+
+    By differences, since a gradient of a gradient can not be compiled.
+    """
+    ahead = z + step * torch.randn_like(z)
+    return ((function(ahead) - function(z)) / step).square().squeeze(1)

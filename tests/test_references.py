@@ -1,0 +1,194 @@
+"""Numbers against independent values, on data that tell the plausible mistakes.
+
+Curved, parted, uneven, weighted or missing: on round and even data the fast answer is right.
+"""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import cdist
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+
+from skae import (
+    AdversarialAutoencoder,
+    AdversarialAutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    VAEClassifier,
+    VAETransformer,
+)
+from skae._base.calibration import fit_calibration
+
+
+def ring(n_rows, rng):
+    angle = rng.uniform(0, 2 * np.pi, n_rows)
+    return np.c_[np.cos(angle), np.sin(angle)] + 0.1 * rng.standard_normal((n_rows, 2))
+
+
+def twins(n_rows, rng):
+    return (rng.choice([-1.0, 1.0], n_rows) + 0.1 * rng.standard_normal(n_rows))[:, None]
+
+
+def overlapping(n_rows, rng, shares):
+    """Classes on a line in ten dimensions, a deviation and a half apart."""
+    y = rng.choice(len(shares), n_rows, p=shares)
+    X = rng.standard_normal((n_rows, 10))
+    X[:, 0] += 1.5 * y
+    return X, y
+
+
+# Of a variational autoencoder.
+
+
+@pytest.mark.parametrize(("make", "right"), [(ring, -0.94), (twins, 0.19)])
+def test_the_code_follows_what_is_curved_or_parted(make, right):
+    rng = np.random.default_rng(0)
+    X, X_test = make(1500, rng), make(1500, rng)
+    normal = stats.multivariate_normal(X.mean(axis=0), np.cov(X.T)).logpdf(X_test).mean()
+    found = VAETransformer(X.shape[1], hidden_layer_sizes=(64, 64), random_state=0).fit(X)
+    # One that collapses is no better than a normal distribution.
+    assert found.score(X_test) > normal + 0.6 * (right - normal)
+
+
+def test_it_is_never_worse_than_probabilistic_pca():
+    X = load_breast_cancer().data  # one feature has nearly all of the variance
+    pca = PCA(8).fit(X[:400])
+    model = VAETransformer(8, output_activation="identity", max_iter=2, random_state=0)
+    model.fit(X[:400], X_val=X[400:])
+    assert model.net_.start_ == "floor"
+    np.testing.assert_allclose(model.score(X[400:]), pca.score(X[400:]), rtol=0.01)
+    codes = pca.transform(X)
+    np.testing.assert_allclose(
+        np.abs(np.corrcoef(codes.T, model.transform(X).T)[:8, 8:]).diagonal(), 1, atol=1e-3
+    )
+    # A row from the prior has the covariance of the model, W W^T + noise.
+    drawn = model.sample(20_000, random_state=0, noise=True)
+    spread = np.cov(drawn.T).trace() / pca.get_covariance().trace()
+    assert spread == pytest.approx(1, rel=0.05)
+
+
+def test_given_noise_is_that_of_the_start():
+    X = np.random.default_rng(0).standard_normal((400, 6)) * [5, 4, 3, 1, 1, 1]
+    model = VAETransformer(2, noise_variance=2.0, max_iter=1, learning_rate_init=1e-9)
+    model.set_params(output_activation="identity", random_state=0).fit(X, X_val=X)
+    values, vectors = np.linalg.eigh(np.cov(X.T, bias=True))
+    values, vectors = values[-2:], vectors[:, -2:]
+    covariance = vectors @ np.diag(values - 2.0) @ vectors.T + 2.0 * np.eye(6)
+    exact = stats.multivariate_normal(X.mean(axis=0), covariance).logpdf(X)
+    np.testing.assert_allclose(model.score_samples(X), exact, atol=1e-3)
+
+
+def test_a_code_that_is_not_used_is_said_to_be_so():
+    X = np.random.default_rng(0).standard_normal((200, 3))
+    with pytest.warns(ConvergenceWarning, match="The code is not used"):
+        VAETransformer(1, beta=50, hidden_layer_sizes=(8,), random_state=0).fit(X)
+    VAETransformer(1, hidden_layer_sizes=(8,), max_iter=2).fit(np.ones((20, 3)))
+
+
+def marginal(model, X):
+    """The log density of what was observed of rows, of a linear decoder."""
+    n_codes, n_features = model.n_components, X.shape[1]
+    ends = model.inverse_transform(np.concatenate([np.zeros((1, n_codes)), np.eye(n_codes)]))
+    loadings, bias = ends[1:] - ends[0], ends[0]
+    noise = model.module_.link.parameter.exp().item() * model.scaling_.scale.item() ** 2
+    covariance, found = loadings.T @ loadings + noise * np.eye(n_features), np.zeros(len(X))
+    for number, x in enumerate(X):
+        if (seen := ~np.isnan(x)).any():
+            part = stats.multivariate_normal(bias[seen], covariance[np.ix_(seen, seen)])
+            found[number] = part.logpdf(x[seen])
+    return found
+
+
+@pytest.mark.parametrize("share_in_fit", [0.0, 0.5])
+def test_scores_of_rows_with_holes_are_those_of_what_was_observed(share_in_fit):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1500, 2)) @ rng.standard_normal((2, 6))
+    X += 0.5 * rng.standard_normal(X.shape)
+    X_train = np.where(rng.uniform(size=(1000, 6)) < share_in_fit, np.nan, X[:1000])
+    model = VAETransformer(2, hidden_layer_sizes=(), allow_nan=True, output_activation="identity")
+    model.set_params(random_state=0).fit(X_train)
+    for share in (0.0, 0.3, 0.6, 0.9):
+        rows = np.where(rng.uniform(size=(500, 6)) < share, np.nan, X[1000:])
+        difference = model.score_samples(rows) - marginal(model, rows)
+        assert abs(difference.mean()) < 0.1, share
+    empty = np.full((1, 6), np.nan)
+    np.testing.assert_allclose(model.score_samples(empty), 0, atol=1e-5)
+    np.testing.assert_array_equal(model.transform(empty), 0)
+
+
+# Of an outlier detector.
+
+
+def test_the_centre_of_a_ring_is_strange():
+    rng = np.random.default_rng(0)
+    X, inside = ring(800, rng), ring(500, rng)
+    outside = rng.uniform(X.min(axis=0), X.max(axis=0), (500, 2))
+    detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+    scores = detector.score_samples(np.concatenate([inside, outside]))
+    assert roc_auc_score(np.arange(1000) < 500, scores) > 0.75
+    assert detector.score_samples([[0, 0]]) < np.quantile(scores[:500], 0.01)
+
+
+# Of classifiers.
+
+
+def test_probabilities_of_few_labels_are_nearly_those_of_logistic_regression():
+    rng = np.random.default_rng(0)
+    (X, y), (X_test, y_test) = (overlapping(1000, rng, [0.5, 0.5]) for _ in range(2))
+    some = np.where(np.arange(1000) < 100, y, -1)
+    settings = {"hidden_layer_sizes": (64,), "max_iter": 50, "random_state": 0}
+    right = log_loss(y_test, LogisticRegression().fit(X[:100], y[:100]).predict_proba(X_test))
+    losses = [
+        log_loss(y_test, model.fit(X, some).predict_proba(X_test))
+        for model in (VAEClassifier(**settings), VAEClassifier(calibrated=False, **settings))
+    ]
+    assert losses[0] < right + 0.1
+    assert losses[1] > right + 0.5  # or these data would not tell
+
+
+def test_uneven_classes_of_clean_rows_are_found_as_often_as_they_are():
+    rng = np.random.default_rng(0)
+    (X, y), (X_test, y_test) = (overlapping(2000, rng, [0.6, 0.3, 0.1]) for _ in range(2))
+    right = LogisticRegression().fit(X, y)
+    model = AdversarialAutoencoderClassifier(max_iter=40, hidden_layer_sizes=(64,), random_state=0)
+    model.fit(X, y)
+    assert model.score(X_test, y_test) > right.score(X_test, y_test) - 0.03
+    probabilities = model.predict_proba(X_test)
+    assert log_loss(y_test, probabilities) < log_loss(y_test, right.predict_proba(X_test)) + 0.1
+    np.testing.assert_allclose(probabilities.mean(axis=0), [0.6, 0.3, 0.1], atol=0.05)
+
+
+def test_a_calibration_finds_what_was_done_to_the_logits():
+    rng = np.random.default_rng(0)
+    right = rng.standard_normal((20_000, 3)) * 2
+    labels = (right + rng.gumbel(size=right.shape)).argmax(axis=1)
+    logits = np.stack([5 * (right - [0.5, 0, -0.5]), rng.standard_normal(right.shape)])
+    weights, offset = fit_calibration(logits, labels, np.ones(len(labels)))
+    found = (weights @ logits.swapaxes(1, 2)).sum(axis=0).T + offset
+    difference = found - right
+    difference -= difference.mean(axis=1, keepdims=True)
+    assert np.abs(difference).mean() < 0.1
+    # Weights count as copies, whatever their unit, and of few rows little is believed.
+    logits, labels, weight = logits[:, :3000], labels[:3000], rng.integers(1, 4, 3000)
+    copies = np.repeat(logits, weight, axis=1), np.repeat(labels, weight), np.ones(weight.sum())
+    for unit in (1, 10):
+        weighted = fit_calibration(logits, labels, unit * weight)
+        for part, of_copies in zip(weighted, fit_calibration(*copies), strict=True):
+            np.testing.assert_allclose(part, of_copies, atol=0.03)
+    few, _ = fit_calibration(logits[:, :20], labels[:20], np.ones(20))
+    np.testing.assert_array_equal(few[0] == 0, ~np.eye(3, dtype=bool))
+
+
+# Of a prior.
+
+
+def test_codes_of_a_ring_fill_the_prior():
+    rng = np.random.default_rng(0)
+    model = AdversarialAutoencoder(2, hidden_layer_sizes=(64, 64), random_state=0)
+    codes = model.fit(ring(1500, rng)).transform(ring(1000, rng))
+    drawn, others = rng.standard_normal((2, 1000, 2))
+    energy = 2 * cdist(codes, drawn).mean() - cdist(codes, codes).mean()
+    assert energy - cdist(others, drawn).mean() < 0.03
