@@ -45,6 +45,10 @@ class AdversarialAutoencoderClassifier(
 
     Notes
     -----
+    The classifier learns from noisy rows and is asked about others: what `calibrated` learns of
+    labelled rows without noise is a linear map of the logits, for all pairs of classes where there
+    are rows enough, and a constant of each class.
+
     `transform` gives the style. `score` is the accuracy, `score_samples` minus the reconstruction
     loss of each row as the class that fits best, in units of X.
 

@@ -86,6 +86,14 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     same at each call [4]_; with `conditional` :math:`p(x) = \sum_y p(y) p(x | y)`. See also
     :func:`skae.metrics.log_likelihood`.
 
+    With a Gaussian likelihood, outputs that are not logistic, and neither `architecture` nor
+    `conditional`, the model is never worse than probabilistic PCA of the rows that it learns from
+    [5]_, on those that it holds out: where no epoch is better, that is the model, its networks zero
+    beside linear maps.
+
+    With `allow_nan` each value that was not observed widens the posterior, by what such a value
+    would have told; that of a row without any is the prior.
+
     References
     ----------
     .. [1] Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014.
@@ -94,6 +102,8 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     .. [3] Rybkin, Daniilidis and Levine, "Simple and effective VAE training with calibrated
        decoders", ICML 2021.
     .. [4] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
+    .. [5] Tipping and Bishop, "Probabilistic principal component analysis", Journal of the Royal
+       Statistical Society B 61, 1999.
 
     Examples
     --------

@@ -71,6 +71,12 @@ class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin,
     `score_samples` an importance-weighted estimate of :math:`\log p(x)` in nats, summed over the
     classes.
 
+    :math:`q(y | x)` knows the few labels by heart, and is too sure of others. With `calibrated` the
+    probabilities are the softmax of :math:`a \log q(y | x) + b \log \hat p(y | x) + c_y`, where
+    :math:`\hat p` is the posterior by the bounds :math:`-L(x, y)`, at the mean of the code, and a,
+    b and c are those that make labels likeliest that were not learned from [3]_; where there are
+    rows enough, a and b are matrices.
+
     With many features the reconstruction decides what a class is, whatever the few labels say. The
     model M1+M2 of [1]_ takes codes of a `VAETransformer` instead of rows:
     ``make_pipeline(VAETransformer(50), VAEClassifier())``.
@@ -81,6 +87,7 @@ class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin,
        models", NeurIPS 2014.
     .. [2] Rybkin, Daniilidis and Levine, "Simple and effective VAE training with calibrated
        decoders", ICML 2021.
+    .. [3] Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
 
     Examples
     --------

@@ -25,6 +25,7 @@ from skae.metrics import log_likelihood
 def make(draws, seed, **settings):
     """The model; its learning rate is set epoch by epoch."""
     paper = {"hidden_layer_sizes": (200, 200), "activation": "tanh", "likelihood": "bernoulli"}
+    paper["kl_warmup"] = 0
     ours = {"batch_size": 100, "n_importance_samples": draws, "random_state": seed}
     return VAETransformer(50, **{**paper, **ours, **settings})
 

@@ -78,7 +78,9 @@ def as_written(cls, n_components, **params):
     """The papers' setting: no start, constant rate, every row trained on, the last epoch kept."""
     defaults = {"early_stopping": False, "learning_rate": "constant", "verbose": 0}
     defaults["output_activation"] = "logistic"
-    if cls is not VAETransformer:
+    if cls is VAETransformer:
+        defaults |= {"kl_warmup": 0, "n_importance_samples": 1}
+    else:
         defaults["init"] = "random"
     return cls(n_components, **{**defaults, **params})
 

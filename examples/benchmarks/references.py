@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from _two_samples import energy_distance
 from scipy import stats
-from scipy.special import gammaln
-from sklearn.datasets import make_moons, make_swiss_roll
+from scipy.special import gammaln, log_softmax
+from sklearn.datasets import load_digits, make_moons, make_swiss_roll
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
@@ -26,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from skae import (
     AdversarialAutoencoder,
     AdversarialAutoencoderClassifier,
+    AutoencoderClassifier,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
     LadderClassifier,
@@ -139,20 +140,61 @@ def overlapping(n_rows, rng, shares):
     return X, y
 
 
-@row("probabilities", "log loss of `VAEClassifier`, 100 labels, overlapping classes")
-def _(seed, rng):
-    (X, y), (X_test, y_test) = (overlapping(2000, rng, [0.5, 0.5]) for _ in range(2))
-    some = np.where(np.arange(2000) < 100, y, -1)
-    right = LogisticRegression().fit(X[:100], y[:100])
-    models = right, VAEClassifier(random_state=seed).fit(X, some)
+def surest(logits, y):
+    """The log loss of probabilities at the temperature that is best for these very rows."""
+    log_p = (log_softmax(logits / heat, axis=1) for heat in np.geomspace(0.1, 30, 100))
+    return min(-found[np.arange(len(y)), y].mean() for found in log_p)
+
+
+CLASSIFIERS = (
+    AutoencoderClassifier,
+    LadderClassifier,
+    AdversarialAutoencoderClassifier,
+    VAEClassifier,
+)
+
+
+def log_losses(make, n_labels, seed, rng):
+    """Of logistic regression of the labelled rows, and of one of our classifiers."""
+    (X, y), (X_test, y_test) = (overlapping(2000, rng, [0.6, 0.3, 0.1]) for _ in range(2))
+    some = np.where(np.arange(2000) < n_labels, y, -1)
+    right = LogisticRegression().fit(X[:n_labels], y[:n_labels])
+    models = right, make(random_state=seed).fit(X, some)
     return tuple(log_loss(y_test, model.predict_proba(X_test)) for model in models)
 
 
-@row("probabilities", "share of the largest class, predicted by `AdversarialAutoencoderClassifier`")
+def log_losses_of_digits(make, seed):
+    """Of one of our classifiers, at the temperature that is best and as it comes."""
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))
+    X, y = X[order], y[order]
+    model = make(random_state=seed).fit(X[:1200], np.where(np.arange(1200) < 100, y[:1200], -1))
+    log_p = np.log(model.predict_proba(X[1200:]) + 1e-30)
+    return surest(log_p, y[1200:]), -log_p[np.arange(597), y[1200:]].mean()
+
+
+for make in CLASSIFIERS:
+    for n_labels in (100, 2000):
+        row("probabilities", f"log loss of `{make.__name__}`, .6/.3/.1 overlap, {n_labels} labels")(
+            lambda seed, rng, make=make, n=n_labels: log_losses(make, n, seed, rng)
+        )
+    row("probabilities", f"log loss of `{make.__name__}`, digits, 100 labels")(
+        lambda seed, rng, make=make: log_losses_of_digits(make, seed)
+    )
+
+
+@row("shares", "accuracy of `AdversarialAutoencoderClassifier`, .6/.3/.1 overlap, all labels")
 def _(seed, rng):
-    (X, y), (X_test, _) = (overlapping(2000, rng, [0.6, 0.3, 0.1]) for _ in range(2))
+    train, test = (overlapping(2000, rng, [0.6, 0.3, 0.1]) for _ in range(2))
     models = LogisticRegression(), AdversarialAutoencoderClassifier(random_state=seed)
-    return tuple((model.fit(X, y).predict(X_test) == 0).mean() for model in models)
+    return tuple(model.fit(*train).score(*test) for model in models)
+
+
+@row("shares", "mean probability of the largest class")
+def _(seed, rng):
+    (X, y), (X_test, y_test) = (overlapping(2000, rng, [0.6, 0.3, 0.1]) for _ in range(2))
+    model = AdversarialAutoencoderClassifier(random_state=seed).fit(X, y)
+    return (y_test == 0).mean(), model.predict_proba(X_test)[:, 0].mean()
 
 
 # Weights.
@@ -209,6 +251,14 @@ def _(seed, rng):
         part = stats.multivariate_normal(bias[seen], covariance[np.ix_(seen, seen)])
         exact.append(part.logpdf(x[seen]))
     return 0.0, model.score(X[2000:]) - np.mean(exact)
+
+
+@row("holes", "log density of a row without any value")
+def _(seed, rng):
+    X = rng.standard_normal((1000, 8)) ** 2
+    X[rng.uniform(size=X.shape) < 0.3] = np.nan
+    model = VAETransformer(2, allow_nan=True, random_state=seed).fit(X)
+    return 0.0, model.score(np.full((1, 8), np.nan))
 
 
 @row("holes", "`reconstruction_err_` of X times 1000 less of X, 10 columns, complete `X_val`")
