@@ -16,7 +16,7 @@ KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 EPSILON = 1e-6
 
 
-def activation_kl(z, target):
+def activation_kl(z, target, weight=None):
     """``KL(Bernoulli(target) || Bernoulli(mean of z))`` in nats, averaged over the units.
 
     The mean is that of the batch, so all rows have the same value.
@@ -27,12 +27,15 @@ def activation_kl(z, target):
         Activations in [0, 1].
     target : float
         In (0, 1).
+    weight : tensor of shape (batch,) or None
+        Of the rows, in the mean.
 
     Returns
     -------
     tensor of shape (batch,)
     """
-    mean = EPSILON + (1 - 2 * EPSILON) * z.mean(dim=0)
+    mean = z.mean(dim=0) if weight is None else weight @ z / weight.sum()
+    mean = EPSILON + (1 - 2 * EPSILON) * mean
     active = target * (target / mean).log()
     silent = (1 - target) * ((1 - target) / (1 - mean)).log()
     return (active + silent).mean().expand(len(z))
@@ -43,7 +46,7 @@ def gaussian_kl(mean, log_var):
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
 
 
-def maximum_mean_discrepancy(z, drawn, unit):
+def maximum_mean_discrepancy(z, drawn, unit, weight=None):
     """Unbiased estimate of the squared distance between what `z` and `drawn` are drawn from [1]_.
 
     ``E k(z, z') + E k(d, d') - 2 E k(z, d)``, over pairs of different rows, with the inverse
@@ -57,6 +60,8 @@ def maximum_mean_discrepancy(z, drawn, unit):
     unit : float
         The squared distance at which the kernel has half of its largest value, such as the mean
         one of two draws.
+    weight : tensor of shape (batch,) or None
+        Of the rows, in all means.
 
     Returns
     -------
@@ -74,7 +79,11 @@ def maximum_mean_discrepancy(z, drawn, unit):
     between = _kernel(z, drawn, unit)
     pairs = _kernel(z, z, unit) + _kernel(drawn, drawn, unit) - between - between.T
     # No row makes a pair with itself, nor with the draw of its number: then pairs are all alike.
-    return (pairs.sum(dim=1) - pairs.diagonal()) / max(len(z) - 1, 1)
+    if weight is None:
+        return (pairs.sum(dim=1) - pairs.diagonal()) / max(len(z) - 1, 1)
+    others = weight.sum() - weight
+    others = torch.where(others > 0, others, 1)
+    return (pairs @ weight - pairs.diagonal() * weight) / others
 
 
 def _kernel(a, b, unit):

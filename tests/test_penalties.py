@@ -38,6 +38,13 @@ def test_activation_kl_is_that_of_the_mean_of_each_unit():
     torch.testing.assert_close(activation_kl(z, 0.2), expected, atol=1e-5, rtol=0)
 
 
+def test_weights_count_as_copies_in_the_mean_activation():
+    z, weight = torch.rand(5, 3, dtype=torch.float64), torch.tensor([1, 2, 1, 3, 1])
+    expected = activation_kl(z.repeat_interleave(weight, dim=0), 0.2)
+    for unit in (1.0, 10.0):
+        torch.testing.assert_close(activation_kl(z, 0.2, unit * weight.double()), expected[:5])
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_units_that_always_say_the_same_cost_a_finite_price(value):
     """As if a millionth of the rows were otherwise."""
@@ -86,6 +93,24 @@ def test_the_discrepancy_is_that_of_a_double_loop():
     parts = maximum_mean_discrepancy(z, drawn, unit)
     assert parts.shape == (5,)
     assert parts.mean().item() == pytest.approx(total / (5 * 4))
+
+
+def test_the_discrepancy_weighs_the_rows_of_a_pair():
+    z, drawn, w = draw(5, 3), draw(5, 3, seed=1), torch.tensor([1.0, 2, 1, 3, 0.5]).double()
+    expected = []
+    for i in range(5):
+        total = 0
+        for j in range(5):
+            if i != j:
+                pairs = kernel(z[i], z[j], 1.7) + kernel(drawn[i], drawn[j], 1.7)
+                pairs -= kernel(z[i], drawn[j], 1.7) + kernel(z[j], drawn[i], 1.7)
+                total += w[j] * pairs / (w.sum() - w[i])
+        expected.append(float(total))
+    for unit in (1, 10):
+        parts = maximum_mean_discrepancy(z, drawn, 1.7, unit * w)
+        assert parts.tolist() == pytest.approx(expected)
+    even = maximum_mean_discrepancy(z, drawn, 1.7, torch.full((5,), 2.0).double())
+    torch.testing.assert_close(even, maximum_mean_discrepancy(z, drawn, 1.7))
 
 
 def test_the_part_of_a_row_is_that_of_its_pairs():

@@ -5,6 +5,7 @@ Curved, parted, uneven, weighted or missing: on round and even data the fast ans
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_breast_cancer
@@ -12,15 +13,20 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
+from torch import nn
 
 from skae import (
     AdversarialAutoencoder,
     AdversarialAutoencoderClassifier,
     AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    LadderClassifier,
+    SemanticHashing,
     VAEClassifier,
     VAETransformer,
 )
 from skae._base.calibration import fit_calibration
+from skae.architectures import TorchArchitecture
 
 
 def ring(n_rows, rng):
@@ -30,6 +36,17 @@ def ring(n_rows, rng):
 
 def twins(n_rows, rng):
     return (rng.choice([-1.0, 1.0], n_rows) + 0.1 * rng.standard_normal(n_rows))[:, None]
+
+
+def MLPWithNorm(**params):
+    """An autoencoder with an architecture of the user's, which normalizes batches."""
+
+    def encoder(n_inputs, n_outputs):
+        return nn.Sequential(
+            nn.BatchNorm1d(n_inputs, momentum=0.05), nn.Linear(n_inputs, n_outputs)
+        )
+
+    return AutoencoderTransformer(architecture=TorchArchitecture(encoder, nn.Linear), **params)
 
 
 def overlapping(n_rows, rng, shares):
@@ -180,6 +197,30 @@ def test_a_calibration_finds_what_was_done_to_the_logits():
             np.testing.assert_allclose(part, of_copies, atol=0.03)
     few, _ = fit_calibration(logits[:, :20], labels[:20], np.ones(20))
     np.testing.assert_array_equal(few[0] == 0, ~np.eye(3, dtype=bool))
+
+
+# Of weights.
+
+
+@pytest.mark.parametrize("cls", [SemanticHashing, LadderClassifier, MLPWithNorm])
+def test_statistics_of_batches_are_those_of_the_rows_as_they_weigh(cls):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(-2, 1, (300, 4)), rng.normal(2, 1, (300, 4))])
+    y, weight = np.repeat([0, 1], 300), np.repeat([9.0, 1.0], 300)
+    y = np.where(np.arange(600) % 3, -1, y)
+    model = cls(max_iter=4, learning_rate_init=1e-9, early_stopping=False, random_state=0)
+    model.fit(X, y, sample_weight=weight)
+    norm = next(m for m in model.module_.modules() if isinstance(m, nn.BatchNorm1d))
+    seen = []
+    norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    found, spread = norm.running_mean.clone().numpy(), norm.running_var.sqrt().numpy()
+    with torch.no_grad():
+        model.module_.train().encode(model.scaling_(torch.from_numpy(X)).float())
+    means = np.average(seen[0].numpy(), axis=0, weights=weight)
+    # The statistics began at 0.
+    np.testing.assert_allclose(found / spread, means / spread, atol=0.15)
+    without = seen[0].numpy().mean(axis=0)
+    assert np.abs((without - means) / spread).max() > 0.5  # or these data would not tell
 
 
 # Of a prior.

@@ -126,9 +126,7 @@ class Rows(Dataset):
         weight = self.raw_weight[order.numpy()] / self.raw_weight.min()
         if not np.allclose(weight, weight.round(), 1e-9) or weight.sum() > n_rows:
             weight = weight * (min(n_rows, len(self)) / weight.sum())
-        # The sums are rounded, not the weights, so that their shares stay what they are.
-        ends = torch.from_numpy(weight.cumsum().round().astype(np.int64))
-        return order.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
+        return order[_as_often(weight, weight.sum())]
 
     def chunks_of(self, indices):
         """Give x of some of the rows in parts; a file is walked through once for several parts."""
@@ -168,14 +166,20 @@ class BatchIterator:
     n_labelled : int or None
         How many labelled rows are added to a batch in training. None adds none, and ``y`` has the
         labels of all rows of the batch, if they have any.
+    by_weight : bool
+        Whether, in training, rows come as often as they weigh, and no weight is given: for what is
+        computed of a batch as a whole by layers that know no weights.
     **loader_params
         For `torch.utils.data.DataLoader`, which is used only if there are any, such as
         ``num_workers``.
     """
 
-    def __init__(self, rows, batch_size, shuffle=False, n_labelled=None, **loader_params):
+    def __init__(
+        self, rows, batch_size, shuffle=False, n_labelled=None, by_weight=False, **loader_params
+    ):
         self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
         self.n_labelled, self.loader_params = n_labelled, loader_params
+        self.by_weight = by_weight and shuffle and rows.weight is not None
 
     @staticmethod
     def deal(batches):
@@ -196,6 +200,7 @@ class BatchIterator:
             batches = [torch.cat(parts) for parts in zip(batches, labelled, strict=True)]
         mean = self._mean_weight_of_labelled()
         for (x, (y, weight)), n in zip(self._read(batches), n_labelled, strict=False):
+            weight = None if self.by_weight else weight
             if n is None:
                 yield x, (y, weight)
                 continue
@@ -221,9 +226,12 @@ class BatchIterator:
             return found.tensor_split(len(self))
         n_drawn, passes = self.n_labelled * len(self) * (len(found) > 0), [found[:0]]
         while sum(map(len, passes)) < n_drawn:
-            passes.append(
-                _take_turns(found[torch.randperm(len(found), device=found.device)], labels)
-            )
+            drawn = found[torch.randperm(len(found), device=found.device)]
+            if self.by_weight:
+                drawn = drawn.cpu()
+                drawn = drawn[_as_often(self.rows.raw_weight[drawn.numpy()], len(drawn))]
+                drawn = drawn.to(found.device)
+            passes.append(_take_turns(drawn, labels))
         return torch.cat(passes)[:n_drawn].tensor_split(len(self))
 
     def _n_together(self):
@@ -242,6 +250,10 @@ class BatchIterator:
         n_rows, device = len(self.rows), self.rows.device
         if not self.shuffle:
             return torch.arange(n_rows, device=device)
+        if self.by_weight:
+            order = torch.randperm(n_rows)
+            order = order[_as_often(self.rows.raw_weight[order.numpy()], n_rows)]
+            return order[torch.randperm(n_rows)].to(device)
         if not self.rows.lies_in_file or len(self) <= self._n_together():
             return torch.randperm(n_rows, device=device)
         blocks = self._blocks()
@@ -275,6 +287,13 @@ class BatchIterator:
             columns = [repeat(None) if c is None else c.split(sizes) for c in (y, weight)]
             for part, *parts in zip(x.split(sizes), *columns, strict=False):
                 yield part, tuple(parts)
+
+
+def _as_often(weight, n_drawn):
+    """Places of rows, each as often as its weight has it, `n_drawn` in all."""
+    # The sums are rounded, not the weights, so that their shares stay what they are.
+    ends = torch.from_numpy((weight.cumsum() * (n_drawn / weight.sum())).round().astype(np.int64))
+    return torch.arange(len(weight)).repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
 
 
 def _take_turns(rows, labels):

@@ -36,10 +36,10 @@ class TrainingModule(nn.Module):
         self.model = model
         self.objective = objective
 
-    def forward(self, x, y=None, phase=None):
+    def forward(self, x, y=None, phase=None, weight=None):
         """Terms of the objective, or of one of its phases, ``{"name": (batch,)}``."""
         terms = self.objective if phase is None else getattr(self.objective, phase)
-        return terms(self.model, x, y)
+        return terms(self.model, x, y) if weight is None else terms(self.model, x, y, weight)
 
 
 class ObjectiveNet(NeuralNet):
@@ -53,7 +53,8 @@ class ObjectiveNet(NeuralNet):
 
     What differs from skorch as it comes is what costs time on data in memory: the loss is read once
     an epoch instead of once a batch, and the history has no batch rows unless there is a callback
-    of the user's that may want them.
+    of the user's that may want them. An objective that `takes_weight` is told the weights of the
+    rows, where there are any, for what it computes of a batch as a whole.
 
     Parameters
     ----------
@@ -190,7 +191,10 @@ class ObjectiveNet(NeuralNet):
         """The terms, their sum, the loss of each row, and the share of each row in the mean."""
         x, (y, weight) = batch
         y = None if y is None else y.to(self.device)
-        values = self.module_(x.to(self.device), y, phase)
+        known = ()
+        if weight is not None and getattr(self.module_.objective, "takes_weight", False):
+            known = (weight.to(self.device),)
+        values = self.module_(x.to(self.device), y, phase, *known)
         losses = functools.reduce(operator.add, values.values())
         if weight is None:
             shares = torch.full_like(losses, 1 / len(losses))

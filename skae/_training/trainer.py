@@ -9,6 +9,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
+from torch import nn
 
 from skae._rows.checks import warn_user
 from skae._training.best import KeepBest
@@ -87,6 +88,9 @@ class Trainer:
         n_labelled : int or None
             Labelled rows that are added to each batch: see `BatchIterator`.
         """
+        of_batches = {} if n_labelled is None else _of_batches(n_labelled)
+        if _normalizes_batches(module) and "iterator_train" not in (self.net_params or {}):
+            of_batches["iterator_train__by_weight"] = True
         net = make_net(
             module,
             objective,
@@ -94,7 +98,7 @@ class Trainer:
             batch_size=batch_size,
             device=str(self.device),
             callbacks=self.callbacks,
-            **({} if n_labelled is None else _of_batches(n_labelled)),
+            **of_batches,
             net_params=self.net_params,
         )
         net.start_, net.n_labelled_ = start, n_labelled
@@ -190,6 +194,11 @@ class Trainer:
 def _of_batches(n_labelled):
     """The settings of a net whose batches have so many labelled rows: see `BatchIterator`."""
     return {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}
+
+
+def _normalizes_batches(module):
+    """Whether a layer has statistics of batches, which knows nothing of weights."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
 
 
 def _check_schedule(net):

@@ -25,9 +25,12 @@ class SparseReconstruction(Reconstruction):
     alpha: float = 1.0
     target: float = 0.05
 
-    def __call__(self, module, x, y=None):
+    # The mean of a batch is one of the rows as they weigh.
+    takes_weight = True
+
+    def __call__(self, module, x, y=None, weight=None):
         z = module.encode(x)
-        cost = activation_kl(z, self.target) if self.penalty == "kl" else mean_absolute(z)
+        cost = activation_kl(z, self.target, weight) if self.penalty == "kl" else mean_absolute(z)
         return {
             "reconstruction": self.compare(x, module.decoder(z)),
             "sparsity": self.alpha * cost,

@@ -27,10 +27,13 @@ class WassersteinReconstruction(Reconstruction):
     prior: object = NormalPrior()
     unit: float = 1.0
 
-    def __call__(self, module, x, y=None):
+    # Distances of rows of a batch count as the rows weigh.
+    takes_weight = True
+
+    def __call__(self, module, x, y=None, weight=None):
         z = module.encode(x)
         drawn = self.prior.draw(*z.shape).to(z)
         return {
             "reconstruction": self.compare(x, module.decoder(z)),
-            "discrepancy": self.alpha * maximum_mean_discrepancy(z, drawn, self.unit),
+            "discrepancy": self.alpha * maximum_mean_discrepancy(z, drawn, self.unit, weight),
         }

@@ -195,3 +195,27 @@ def test_a_fair_sample_has_each_row_as_often_as_its_weight_has_it(weight, n_rows
     if n_expected == 465:
         np.testing.assert_array_equal(counts, np.arange(1, 31))
     assert not np.array_equal(found, np.sort(found))
+
+
+@pytest.mark.parametrize("n_labelled", [None, 4])
+def test_rows_come_as_often_as_they_weigh(n_labelled):
+    weight, labels = np.where(np.arange(20) < 5, 9.0, 1.0), np.where(np.arange(20) % 2, -1, 0)
+    rows = Rows(X, SCALING, weight=10 * weight, labels=labels)
+    iterator = BatchIterator(rows, 5, shuffle=True, n_labelled=n_labelled, by_weight=True)
+    passes, plain, labelled = 60, np.zeros(20), np.zeros(20)
+    for _ in range(passes):
+        for x, (y, given) in iterator:
+            assert given is None
+            numbers = ((2 * x[:, 0] + 1) / 3).round().long().numpy()
+            n_plain = len(x) if n_labelled is None else len(x) - len(y)
+            np.add.at(plain, numbers[:n_plain], 1)
+            np.add.at(labelled, numbers[n_plain:], 1)
+    assert plain.sum() == 20 * passes
+    np.testing.assert_allclose(plain / plain.sum(), weight / weight.sum(), atol=0.02)
+    if n_labelled is not None:
+        shares = np.where(labels == 0, weight, 0)
+        found = labelled / labelled.sum()
+        np.testing.assert_allclose(found, shares / shares.sum(), atol=0.04)
+    # What rows are judged by keeps its weights.
+    judged = BatchIterator(rows, 20, by_weight=True)
+    assert next(w for _, (_, w) in judged).mean() == pytest.approx(1)
