@@ -29,8 +29,8 @@ from skae.objectives import NegativeELBO
 # each row and step, where there are few enough rows for that to be affordable.
 WARMUP_EPOCHS, WARMUP_SHARE = 10, 5
 N_DRAWS = 5
-# Where the code says less than this, in nats a row, it is not used.
-MIN_DIVERGENCE = 0.01
+# Where the code says less than this, in nats a row, it is not used; so many epochs it may take.
+MIN_DIVERGENCE, MIN_EPOCHS = 0.01, 10
 
 
 @public
@@ -183,8 +183,8 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
-        varies = self._start.statistics.deviation.any()
-        if not stream and varies and terms["kl"] < MIN_DIVERGENCE * self.beta:
+        learned = self.n_iter_ >= MIN_EPOCHS and self._start.statistics.deviation.any()
+        if not stream and learned and terms["kl"] < MIN_DIVERGENCE * self.beta:
             warn_user(
                 "The code is not used: whatever the row, its posterior is the prior, and all rows "
                 "are taken for draws of one distribution. Where they are more than that, try a "

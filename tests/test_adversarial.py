@@ -74,7 +74,7 @@ def test_the_discriminator_learns_what_is_drawn(digits):
         2, prior=lambda n, rng: rng.normal(20, 1, (n, 2)), **{**QUICK, "max_iter": 30}
     )
     codes = far.fit(digits).transform(digits)
-    assert codes.mean() > 2
+    assert codes.mean() > 1
 
 
 def test_every_optimizer_goes_on_after_a_round_trip(digits):

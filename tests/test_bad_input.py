@@ -205,7 +205,6 @@ def one_case(data, counts):
     assert contents(X) == before
 
 
-@pytest.mark.filterwarnings("ignore:The code is not used")
 def test_an_error_or_finite_numbers(tries):
     counts = Counter()
 

@@ -43,6 +43,13 @@ def detector_of(cls, **ours):
     return make
 
 
+def as_it_comes(n_features, seed, **settings):
+    """The default; with settings a `VAETransformer` of the width that it has for many features."""
+    if settings:
+        return detector_of(VAETransformer)(n_features, seed, **settings)
+    return AutoencoderOutlierDetector(random_state=seed)
+
+
 def pyod(name):
     """One of pyod's detectors, as it comes; its scores are the higher, the stranger a row."""
 
@@ -57,7 +64,7 @@ def pyod(name):
 METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
-    "skae": lambda n_features, seed: AutoencoderOutlierDetector(random_state=seed),
+    "skae": as_it_comes,
     "skae, mean noise": detector_of(VAETransformer, noise_variance="mean"),
     "skae, errors": detector_of(AutoencoderTransformer),
     "pyod AutoEncoder": pyod("AutoEncoder"),

@@ -87,6 +87,7 @@ class CalibratedMixin(Holes):
         alone = {"calibrated": False, "early_stopping": False, "warm_start": False, "verbose": 0}
         alone |= {"checkpoint": None, "callbacks": None, "random_state": seed}
         model = clone(self).set_params(**alone)
+        vars(model).pop("_skl_callbacks", None)  # they watch one training
         weight = None if table.weight is None else table.weight[drawn[order]]
         try:
             with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):

@@ -43,11 +43,12 @@ class VariationalClassifier(VariationalAutoencoder):
 
         By the bound of each class, with the mean of its code in place of draws.
         """
-        mean, log_var = self.posteriors(x)
-        y = torch.arange(self.n_classes, device=x.device).repeat_interleave(len(x))
-        cost = self.nll(x.repeat(self.n_classes, 1), self.output(mean, y))
-        cost = (cost + gaussian_kl(mean, log_var)).view(self.n_classes, -1).T
-        return (self.log_shares - cost).log_softmax(dim=1)
+        codes, costs = self.encoder(x), []
+        for number, shift in enumerate(self.shift.weight):
+            mean, log_var = self._split(codes + shift)
+            y = torch.full_like(codes[:, 0], number, dtype=torch.int64)
+            costs.append(self.nll(x, self.output(mean, y)) + gaussian_kl(mean, log_var))
+        return (self.log_shares - torch.stack(costs, dim=1)).log_softmax(dim=1)
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x, y), of the likeliest class where y is None."""

@@ -53,7 +53,6 @@ ARCHITECTURES = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:The code is not used")
 @every_encoder
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: type(a).__name__)
 def test_every_model_with_every_architecture(cls, architecture, digits):

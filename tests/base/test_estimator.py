@@ -241,7 +241,6 @@ def test_partial_fit_learns_at_its_own_rate(digits):
     ],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore:The code is not used")
 def test_what_is_built_in_can_not_change_on_the_way(cls, params, digits):
     model = pickle.loads(pickle.dumps(cls(3, warm_start=True, **QUICK).fit(digits)))
     model.set_params(max_iter=1, learning_rate="constant", tol=0.1).fit(digits)

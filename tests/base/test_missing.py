@@ -300,7 +300,6 @@ def test_imputed_categories_are_probabilities():
         ([np.nan, np.nan, np.nan], [None, None, None]),
     ],
 )
-@pytest.mark.filterwarnings("ignore:The code is not used")
 def test_categories_that_are_given_in_part_leave_the_rest(given, expected):
     X = np.eye(3)[np.random.default_rng(0).integers(3, size=200)]
     X[:40, 0] = np.nan

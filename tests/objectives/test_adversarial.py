@@ -42,6 +42,7 @@ def test_draws_of_the_prior_are_as_precise_as_the_codes():
         return codes[:, :1]
 
     module = SimpleNamespace(
+        training=True,
         encode=lambda x: x,
         codes=lambda x: (x, x),
         prior=SimpleNamespace(draw=torch.zeros),
