@@ -30,7 +30,7 @@ def shape_of(codes, drawn):
 )
 def test_codes_follow_the_prior(prior, most, least):
     X = load_digits().data
-    settings = {"hidden_layer_sizes": (64,), "max_iter": 30, "random_state": 0}
+    settings = {"hidden_layer_sizes": (64,), "max_iter": 60, "random_state": 0}
     settings = {**settings, "learning_rate_init": 0.003}
     model = AdversarialAutoencoder(2, prior=prior, **settings).fit(X)
     torch.manual_seed(0)
