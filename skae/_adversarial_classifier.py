@@ -45,6 +45,7 @@ class AdversarialAutoencoderClassifier(
 
     Notes
     -----
+    With 500 labels or more, `calibrated` sets a fifth of them aside in place of a second training.
     The classifier learns from noisy rows and is asked about others: what `calibrated` learns of
     labelled rows without noise is a linear map of the logits, for all pairs of classes where there
     are rows enough, and a constant of each class.
@@ -103,6 +104,8 @@ class AdversarialAutoencoderClassifier(
         verbose=0,
     ):
         keep(self, locals())
+
+    _many_labels = 500  # no two games end alike
 
     def _make_objective(self):
         return AdversarialClassification(self.loss)

@@ -22,6 +22,8 @@ MAX_COMPONENTS = 10
 # With so few features a code may have to be as wide as a row to follow it, and how wide is tried.
 # What is curved is learned slowly, but such a network is small.
 FEW_FEATURES, WIDTHS = 8, (2, 3)
+# With more, several draws make for better densities, and for worse detectors.
+ONE_DRAW = {"n_importance_samples": 1}
 SLOWLY = {"max_iter": 100, "n_iter_no_change": 20, "learning_rate_init": 0.006}
 
 
@@ -106,7 +108,7 @@ class AutoencoderOutlierDetector(
         """Autoencoders to fit, of which the best is kept."""
         if self.autoencoder is not None:
             return [self.autoencoder]
-        widths, settings = [max(1, min(MAX_COMPONENTS, n_features // 4))], {}
+        widths, settings = [max(1, min(MAX_COMPONENTS, n_features // 4))], ONE_DRAW
         if 1 < n_features <= FEW_FEATURES:
             widths, settings = [width for width in WIDTHS if width <= n_features], SLOWLY
         seed = self.random_state

@@ -62,7 +62,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     kl_warmup : int or "auto", default="auto"
         The number of first epochs over which the weight of the divergence rises from 0 to `beta`.
         Without any, what the code says of the rows may be lost before the decoder has learned to
-        use it. "auto" is a fifth of `max_iter`, at most 10.
+        use it. "auto" is a fifth of `max_iter`, at most 10, and 0 for what `partial_fit` began.
     n_importance_samples : int or "auto", default="auto"
         Draws of z for each row and step in training. More of them give a tighter bound, and take
         as many passes of the decoder; an encoder trained so is less exact a posterior. "auto" is
@@ -175,8 +175,9 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
 
     def _make_objective(self):
         warmup, n_draws = self.kl_warmup, self.n_importance_samples
-        if warmup == "auto":
-            warmup = min(WARMUP_EPOCHS, self.max_iter // WARMUP_SHARE)
+        if warmup == "auto":  # nobody knows how long a stream is
+            streams = self._start.statistics.is_of_a_stream
+            warmup = 0 if streams else min(WARMUP_EPOCHS, self.max_iter // WARMUP_SHARE)
         if n_draws == "auto":
             n_draws = N_DRAWS if self._start.statistics.n_rows <= MAX_ROWS_TO_TRY_BOTH else 1
         return NegativeELBO(self.beta, warmup, n_draws)

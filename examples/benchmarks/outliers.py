@@ -65,7 +65,7 @@ METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
     "skae": as_it_comes,
-    "skae, mean noise": detector_of(VAETransformer, noise_variance="mean"),
+    "skae, mean noise": detector_of(VAETransformer, noise_variance="mean", n_importance_samples=1),
     "skae, errors": detector_of(AutoencoderTransformer),
     "pyod AutoEncoder": pyod("AutoEncoder"),
     "pyod VAE": pyod("VAE"),

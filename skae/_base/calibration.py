@@ -15,10 +15,11 @@ from skae._rows.checks import warn_user
 from skae._rows.labels import hold_out_of_each
 from skae.modules import Calibration
 
-# Of so many labels some are not learned from. Where they are fewer, all are precious: a second
-# training does without a larger share of them, with so many rows at most, labelled and not.
-MANY, SHARE_OF_MANY = 500, 0.2
+# The second training does without such a share of the labels, and has at most so many rows that
+# have one, and so many others.
 SHARE_OF_FEW, MAX_ROWS = 1 / 3, 5000
+# Where there are many labels such a share is not learned from at all.
+SHARE_OF_MANY = 0.2
 # From fewer rows nothing is learned.
 MIN_ROWS = 10
 # Spread of what may be expected of the logarithms of the scales, of the constants, and of what the
@@ -31,6 +32,10 @@ ROWS_OF_PAIRS = 10
 class CalibratedMixin(Holes):
     """Adds `calibrated` to a classifier, whose module has a `Calibration` and `sources`."""
 
+    # Of how many labels some are not learned from; then there is no second training, which may end
+    # elsewhere. Where there are fewer, all are precious.
+    _many_labels = np.inf
+
     def _make_calibration(self, n_sources):
         return Calibration(n_sources, len(self.classes_))
 
@@ -38,20 +43,16 @@ class CalibratedMixin(Holes):
         labels = np.full(len(table.labels), -1)
         labels[table.subset] = table.labels[table.subset]
         known = self._rng.permutation(np.flatnonzero(labels >= 0))
-        if not self.calibrated or self.early_stopping or len(known) < MANY:
+        goes_on = hasattr(self, "net_")
+        if goes_on or not self.calibrated or self.early_stopping or len(known) < self._many_labels:
             return table
         hidden = known[hold_out_of_each(labels[known], SHARE_OF_MANY)]
         return table.hiding(np.sort(hidden))
 
-    def _note(self, rows, stream):
-        super()._note(rows, stream)
-        if not stream and hasattr(self, "net_"):
-            self.module_.calibration.reset()
-
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
-        if stream or not self.calibrated or self.net_.interrupted_:
-            return
+        if stream or not self.calibrated or self.net_.interrupted_ or self.net_.epochs_before_:
+            return  # what goes on has learned from those rows before
         model, places, labels = self, table.hidden, table.labels
         if places is not None:
             labels = table.all_labels
@@ -79,7 +80,7 @@ class CalibratedMixin(Holes):
         held = hold_out_of_each(labels, SHARE_OF_FEW) & (labels >= 0)
         seed = int(self._rng.randint(np.iinfo(np.int32).max))
         labels = np.where(held, -1, labels)
-        # Of a model that goes on some classes may have no labels any more.
+        # All labels of a class may have no weight.
         is_whole = len(np.unique(labels[labels >= 0])) == len(self.classes_)
         if held.sum() < MIN_ROWS or not is_whole:
             return None, drawn[held]
@@ -104,9 +105,7 @@ class CalibratedMixin(Holes):
         return model, drawn[held]
 
     def _sources_of(self, X):
-        parts = self._map_rows(
-            self._validate(X, reset=False), lambda x: torch.cat(self.module_.sources(x), dim=1)
-        )
+        parts = self._map_rows(X, lambda x: torch.cat(self.module_.sources(x), dim=1))
         return np.stack(np.split(parts.astype(np.float64), parts.shape[1] // len(self.classes_), 1))
 
 

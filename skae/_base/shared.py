@@ -203,8 +203,9 @@ MODEL = {
         "bool",
         ["boolean"],
         "Whether `fit` calibrates `predict_proba` on labelled rows that the classifier has not "
-        "learned from: those of early stopping, or a third of them, which a second training does "
-        "without. Few labels say little: of fewer than 10 such rows nothing is learned.",
+        "learned from: those of early stopping, or those that a second training does without, a "
+        "third. Few labels say little: of fewer than 10 such rows nothing is learned. What "
+        "`partial_fit` and a warm start go on with keeps the calibration that it has.",
     ),
     "labelled_batch_size": Parameter(
         'int or "auto"',

@@ -17,6 +17,7 @@ from skae._training.state import pack, unpack, unshared, writable
 
 # What may change between a `fit` and another that goes on from it; all else is built in.
 MAY_CHANGE = {
+    "calibrated",
     "checkpoint",
     "early_stopping",
     "latent_density",

@@ -108,6 +108,11 @@ class ColumnStatistics:
         nowhere = np.zeros_like(self.low_share)
         return replace(self, low_share=nowhere, high_share=nowhere)
 
+    @property
+    def is_of_a_stream(self):
+        """Whether it shows no bounds: of all rows some lie at the smallest value."""
+        return not self.low_share.any()
+
     def scaling(self):
         """The scaling to zero means and a mean variance of one."""
         largest = self.deviation.max()
