@@ -179,7 +179,9 @@ class BatchIterator:
     ):
         self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
         self.n_labelled, self.loader_params = n_labelled, loader_params
-        self.by_weight = by_weight and shuffle and rows.weight is not None
+        # Of equal weights it would be another order of the same rows.
+        by_weight &= shuffle and rows.weight is not None and np.ptp(rows.raw_weight) > 0
+        self.by_weight = by_weight
 
     @staticmethod
     def deal(batches):
