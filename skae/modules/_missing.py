@@ -1,4 +1,4 @@
-"""What an encoder is given in place of values that were not observed, and told of them."""
+"""What an encoder is given in place of values that were not observed, and how sure a code is."""
 
 import math
 
@@ -67,9 +67,9 @@ class Unobserved(nn.Module):
     n_features, n_components : int
     """
 
-    # Of a full row each code is known to have a precision of two, until more is known.
     def __init__(self, n_features, n_components):
         super().__init__()
+        # Of a full row each code has a precision of two, until more is known.
         raw = math.log(math.expm1(1 / n_features))
         self.raw_precision = nn.Parameter(torch.full((n_features, n_components), raw))
 
