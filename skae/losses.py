@@ -91,7 +91,9 @@ class Cost:
         """The value of each row, ``(batch,)``."""
         if self.of_rows is not None:
             return self.of_rows(x, output, *parameter)
-        return getattr(self.elements(x, output, *parameter), self.over)(dim=1)
+        elements = self.elements(x, output, *parameter)
+        share = 1 / x.shape[1] if self.over == "mean" else 1.0
+        return elements @ elements.new_full((x.shape[1],), share)  # quicker than a sum
 
 
 def _squared_error(x, output):

@@ -12,6 +12,7 @@ from torch import nn
 from skae._training.device import forked_seed
 from skae._training.interrupts import watch_for_interrupts
 from skae._training.optimizer import FusedAdam
+from skae._training.recording import Recorder
 
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
@@ -88,9 +89,11 @@ class ObjectiveNet(NeuralNet):
         self._set_learning_rate(1.0)
         self.epochs_before_ = len(self.history)
         self.steps_per_epoch_ = len(self.get_iterator(X, training=True))
-        # A weight of the objective's own may depend on how far training is.
+        # A weight of the objective's own may depend on how far training is: it is a tensor, or
+        # else `before_step` returns it, so that steps of another are not taken for the same.
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
         self.reports_batches_ = not all(_is_own(callback) for _, callback in self.callbacks_)
+        self.recorder_ = self._make_recorder()
 
     def fit_loop(self, *args, **kwargs):
         """All epochs, or those until somebody asks for the end or presses Ctrl-C."""
@@ -146,6 +149,10 @@ class ObjectiveNet(NeuralNet):
         for (phase, names), attribute in zip(self._phases().items(), self._places(), strict=True):
             if phase is not None:
                 setattr(self, attribute, self._optimizer_of(phase, names))
+        self.optimizers_ = {
+            phase: getattr(self, attribute)
+            for phase, attribute in zip(self._phases(), self._places(), strict=True)
+        }
         # 1 unless the user set a group's rate apart.
         self.lr_shares_ = [group["lr"] / self.lr for group in self._parameter_groups()]
         self.lowest_ = {}
@@ -157,11 +164,6 @@ class ObjectiveNet(NeuralNet):
     def _places(self):
         """Where the optimizers are: skorch and its callbacks look for one of this name."""
         return ["optimizer_", *(f"{phase}_optimizer_" for phase in list(self._phases())[1:])]
-
-    @property
-    def optimizers_(self):
-        """The optimizer of each phase."""
-        return {p: getattr(self, a) for p, a in zip(self._phases(), self._places(), strict=True)}
 
     def _optimizer_of(self, phase, names):
         parameters = [
@@ -187,9 +189,8 @@ class ObjectiveNet(NeuralNet):
         done, rise = self.steps_done_ / n_steps, (self.steps_done_ + 1) / (WARM_UP * n_steps)
         self._set_learning_rate(min(1.0, rise, (1 - done) / COOL_DOWN))
 
-    def _evaluate(self, batch, phase=None):
+    def _evaluate(self, x, y, weight, phase=None):
         """The terms, their sum, the loss of each row, and the share of each row in the mean."""
-        x, (y, weight) = batch
         y = None if y is None else y.to(self.device)
         known = ()
         if weight is not None and getattr(self.module_.objective, "takes_weight", False):
@@ -202,11 +203,29 @@ class ObjectiveNet(NeuralNet):
             shares = weight.to(losses) / len(losses)
         return values, losses, shares
 
+    def _outputs(self, terms):
+        """Of a step: with the loss where callbacks want it."""
+        loss = functools.reduce(operator.add, terms.values()) if self.reports_batches_ else None
+        return {"loss": loss, "y_pred": terms}
+
     @staticmethod
     def _means(values, shares):
-        """The loss and its terms as weighted means: tensors that nobody waits for."""
-        terms = {name: value.detach() @ shares for name, value in values.items()}
-        return {"loss": functools.reduce(operator.add, terms.values()), "y_pred": terms}
+        """The terms as weighted means: tensors that nobody waits for."""
+        return {name: value.detach() @ shares for name, value in values.items()}
+
+    @torch.enable_grad()
+    def _differentiate(self, phase, parameters, x, y, weight):
+        """The mean terms; the gradients of the loss are left with the parameters."""
+        values, losses, shares = self._evaluate(x, y, weight, phase)
+        moving = [parameter for parameter in parameters if parameter.requires_grad]
+        # As of the mean, without its part of the graph; and for no submodule in vain.
+        gradients = torch.autograd.grad(losses, moving, shares, allow_unused=True)
+        for parameter, gradient in zip(moving, gradients, strict=True):
+            if gradient is not None and gradient.stride() != parameter.stride():
+                # Kernels of optimizers take it as it lies in memory.
+                gradient = torch.empty_like(parameter).copy_(gradient)
+            parameter.grad = gradient
+        return self._means(values, shares)
 
     def train_step(self, batch, **fit_params):
         """One optimizer step on one batch."""
@@ -214,27 +233,51 @@ class ObjectiveNet(NeuralNet):
             self._set_training(True)
         if self.learning_rate == "annealed":
             self._anneal()
+        state = None
         if self.tells_steps_:
             n_epochs = self.epochs_before_ + self.steps_done_ / self.steps_per_epoch_
-            self.module_.objective.before_step(self.module_.model, n_epochs)
+            state = self.module_.objective.before_step(self.module_.model, n_epochs)
         self.steps_done_ += 1
-        found = {}
+        x, (y, weight) = batch
+        terms = {}
         for phase, optimizer in self.optimizers_.items():
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            for parameter in parameters:  # `zero_grad`, less its bookkeeping
-                parameter.grad = None
-            values, losses, shares = self._evaluate(batch, phase)
-            # As the mean would be, without its part of the graph; and for no submodule in vain.
-            losses.backward(shares, inputs=None if phase is None else parameters)
-            self._share_gradients(parameters, len(losses))
+            if self.recorder_.is_on:
+                optimizer.tell()
+                terms |= self.recorder_((phase, state), self._move, x, y, weight)
+                continue
+            parameters = _parameters(optimizer)
+            terms |= self._differentiate(phase, parameters, x, y, weight)
+            self._share_gradients(parameters, len(x))
             if self.reports_batches_:
                 parameters = list(self.module_.named_parameters())
                 self.notify(
                     "on_grad_computed", named_parameters=parameters, batch=batch, training=True
                 )
             optimizer.step()
-            found.update(values)
-        return self._means(found, shares)
+        return self._outputs(terms)
+
+    def _move(self, phase_and_state, x, y, weight):
+        """What `train_step` does to tensors in a phase, and nothing else."""
+        phase, _ = phase_and_state
+        optimizer = self.optimizers_[phase]
+        terms = self._differentiate(phase, _parameters(optimizer), x, y, weight)
+        if optimizer.is_direct():
+            optimizer.update()
+        else:
+            optimizer.step()
+        if optimizer.has_changed():
+            self.recorder_.stop()
+        return terms
+
+    def forget_step(self):
+        """Give back what only a step needs: gradients and what is recorded."""
+        self.recorder_ = None
+        for parameter in self.module_.parameters():
+            parameter.grad = None
+
+    def _make_recorder(self):
+        quick = all(isinstance(one, FusedAdam) for one in self.optimizers_.values())
+        return Recorder(self.module_, quick and not self.reports_batches_)
 
     def _share_gradients(self, parameters, n_rows):
         """Nothing to share: there is one process."""
@@ -244,9 +287,10 @@ class ObjectiveNet(NeuralNet):
         if self.module_.training:
             self._set_training(False)
         with torch.no_grad():
-            values, losses, shares = self._evaluate(batch)
+            x, (y, weight) = batch
+            values, losses, shares = self._evaluate(x, y, weight)
             self.row_losses_.append(len(losses) * shares * losses)
-            return self._means(values, shares)
+            return self._outputs(self._means(values, shares))
 
     def _run_batch(self, batch, training, prefix, step_fn):
         if not self.reports_batches_:
@@ -261,6 +305,9 @@ class ObjectiveNet(NeuralNet):
     def mean_terms(self, iterator, training, prefix, step_fn):
         """One pass over the batches: ``{"loss": ..., "term": ...}``, means over the rows."""
         of_labelled = getattr(self.module_.objective, "of_labelled", ())
+        # A tensor kept for each batch would scatter the heap, which grows. On the CPU a number can
+        # be read at once; elsewhere that would wait for it.
+        add = _add_number if torch.device(self.device).type == "cpu" else _add_tensor
         n_rows, totals = {}, {}
         for batch in iterator:
             terms = self._run_batch(batch, training, prefix, step_fn)["y_pred"]
@@ -268,25 +315,23 @@ class ObjectiveNet(NeuralNet):
             n_labelled = len(y) if of_labelled else 0
             for name, value in terms.items():
                 n = n_labelled if name in of_labelled else len(x) - n_labelled
-                if name not in totals:
-                    totals[name], n_rows[name] = torch.zeros_like(value), 0
-                # One running sum: a tensor kept for each batch would scatter the heap, which grows.
-                totals[name].add_(value, alpha=n)
-                n_rows[name] += n
-        sums = self._of_all_rows(torch.stack(list(totals.values())), list(n_rows.values()))
+                totals[name] = add(totals.get(name, 0.0), value, n)
+                n_rows[name] = n_rows.get(name, 0) + n
+        sums = self._of_all_rows(list(totals.values()), list(n_rows.values()))
         terms = {name: s / max(n, 1) for name, s, n in zip(totals, *sums, strict=True)}
         judged = terms if training else getattr(self.module_.objective, "judged", terms)
         return {"loss": math.fsum(terms[name] for name in judged), **terms}
 
     def _of_all_rows(self, sums, counts):
-        return sums.tolist(), counts
+        return [float(total) for total in sums], counts
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; the mean of each term goes to the history."""
         if iterator is None:
             return
         if training:
-            terms = self.mean_terms(iterator, training, prefix, step_fn)
+            with torch.set_grad_enabled(not self.recorder_.is_on):
+                terms = self.mean_terms(iterator, training, prefix, step_fn)
         else:
             terms = self.validate(iterator)
         self.last_terms_ = terms
@@ -310,6 +355,18 @@ class ObjectiveNet(NeuralNet):
             terms = self.mean_terms(iterator, False, "valid", self.validation_step)
         self.row_losses_ = torch.cat(self.row_losses_).cpu()
         return terms
+
+
+def _add_number(total, value, n):
+    return total + n * value.item()
+
+
+def _add_tensor(total, value, n):
+    return n * value if isinstance(total, float) else total.add_(value, alpha=n)
+
+
+def _parameters(optimizer):
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def _is_own(callback):

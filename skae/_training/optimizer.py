@@ -5,6 +5,8 @@ import torch
 # Without it, as a future torch may be, every step is Adam's own.
 _KERNEL = getattr(torch, "_fused_adam_", None)
 _SPECIAL = "amsgrad", "capturable", "decoupled_weight_decay", "differentiable", "maximize"
+# Where the kernel is, and what it takes a learning rate as.
+_RATE = {"cpu": torch.float64, "cuda": torch.float32}
 
 
 class FusedAdam(torch.optim.Adam):
@@ -12,13 +14,15 @@ class FusedAdam(torch.optim.Adam):
 
     `torch.optim.Adam` sorts its parameters anew in every step and reports the step to the profiler,
     which takes longer than the update of a small network; and its first use in a process loads
-    torch's compiler, which takes seconds. On the CPU, where that shows, this one does neither. The
-    update and the state are Adam's own, and what is out of the ordinary when training starts is
-    left to it. Hooks on steps are not called.
+    torch's compiler, which takes seconds. On the CPU and with CUDA this one does neither, and its
+    `update` is nothing but operations on tensors, so that it can be recorded. The update and the
+    state are Adam's own, and what is out of the ordinary when training starts is left to it. Hooks
+    on steps are not called.
     """
 
     # Which parameters have a gradient, and what the kernel takes for them: None if it can not.
-    _moving = _sorted = None
+    _moving = _sorted = _last = None
+    _rates = ()
 
     def __init__(self, params, lr=1e-3, *, fused=None, **settings):
         if fused is None:
@@ -38,27 +42,53 @@ class FusedAdam(torch.optim.Adam):
 
     def step(self, closure=None):
         """Update the parameters, once."""
+        if closure is not None or not self.is_direct():
+            return super().step(closure)
+        self.tell()
+        self.update()
+        return None
+
+    def is_direct(self):
+        """Whether a step is `tell` and `update`, for the parameters that have a gradient now."""
         moving = [p.grad is not None for group in self.param_groups for p in group["params"]]
         if moving != self._moving:
             self._moving, self._sorted = moving, self._sort()
-        if closure is not None or self._sorted is None:
-            return super().step(closure)
-        with torch.no_grad():
-            for group, (params, steps, state) in zip(self.param_groups, self._sorted, strict=True):
-                steps += 1
-                _KERNEL(
-                    params,
-                    [p.grad for p in params],
-                    *state,
-                    lr=group["lr"],
-                    beta1=group["betas"][0],
-                    beta2=group["betas"][1],
-                    weight_decay=group["weight_decay"],
-                    eps=group["eps"],
-                    amsgrad=False,
-                    maximize=False,
-                )
-        return None
+        return self._sorted is not None
+
+    def has_changed(self):
+        """Whether the last step was of other parameters than that before, or not direct."""
+        changed = self._sorted is None or (
+            self._last is not None and self._last is not self._sorted
+        )
+        self._last = self._sorted
+        return changed
+
+    def tell(self):
+        """Put the learning rates where `update` looks for them."""
+        if len(self._rates) != len(self.param_groups):
+            devices = [group["params"][0].device for group in self.param_groups]
+            self._rates = [torch.zeros(1, device=d, dtype=_RATE[d.type]) for d in devices]
+        for group, rate in zip(self.param_groups, self._rates, strict=True):
+            (rate.numpy() if rate.is_cpu else rate)[0] = group["lr"]  # by numpy in half the time
+
+    @torch.no_grad()
+    def update(self):
+        """Update the parameters: the same operations on the same tensors each time."""
+        groups = zip(self.param_groups, self._sorted, self._rates, strict=True)
+        for group, (params, steps, state), rate in groups:
+            steps += 1
+            _KERNEL(
+                params,
+                [p.grad for p in params],
+                *state,
+                lr=rate[0],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=False,
+            )
 
     # Torch wraps every `step` without this mark, for the profiler and for hooks.
     step.hooked = True
@@ -70,7 +100,7 @@ class FusedAdam(torch.optim.Adam):
             group["fused"] and not any(group.get(name) for name in _SPECIAL)
             for group in self.param_groups
         ) and all(
-            p.device.type == "cpu" and p.dtype == torch.float32 for params in moving for p in params
+            p.device.type in _RATE and p.dtype == torch.float32 for params in moving for p in params
         )
         if _KERNEL is None or not ordinary or not all(moving):
             return None
@@ -79,7 +109,7 @@ class FusedAdam(torch.optim.Adam):
             states = [self.state[p] for p in params]
             for state, p in zip(states, params, strict=True):
                 if not state:
-                    state["step"] = torch.zeros((), dtype=torch.float32)
+                    state["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
                     state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
             steps = torch.stack([state["step"] for state in states])
             for state, step in zip(states, steps, strict=True):

@@ -6,6 +6,7 @@ import torch
 
 from skae._rows.batches import BatchIterator
 from skae._training.net import ObjectiveNet
+from skae._training.recording import Recorder
 
 
 class SharedNet(ObjectiveNet):
@@ -94,6 +95,9 @@ class SharedNet(ObjectiveNet):
         n_processes, which = self.accelerator.num_processes, self.accelerator.process_index
         return [batch.tensor_split(n_processes)[which] for batch in rows]
 
+    def _make_recorder(self):
+        return Recorder(self.module_, wanted=False)  # gradients wait for the other processes
+
     def _share_gradients(self, parameters, n_rows):
         """Make them those of the whole batch; a process that knows none of a parameter adds 0."""
         moving = [parameter for parameter in parameters if parameter.requires_grad]
@@ -112,7 +116,7 @@ class SharedNet(ObjectiveNet):
                     parameter.grad = None
 
     def _of_all_rows(self, sums, counts):
-        return self._sum(torch.stack([sums.double(), sums.new_tensor(counts).double()])).tolist()
+        return self._sum(torch.tensor([sums, counts], dtype=torch.float64)).tolist()
 
     def _is_over(self):
         return bool(self._sum(torch.tensor(float(self.stops_))))

@@ -272,6 +272,7 @@ def train(
             net.partial_fit(rows, epochs=n_epochs)
     finally:
         net.callbacks_, net.train_split, net.row_losses_ = users, None, None
+        net.forget_step()
         for listener in listeners:
             listener.close()
     if net.last_terms_ is None:  # skorch ends training quietly on an interruption

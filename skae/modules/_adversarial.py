@@ -1,10 +1,9 @@
 """An autoencoder whose codes a discriminator holds against a prior."""
 
 import torch
-from torch.nn import functional
 
 from skae.modules._autoencoder import Autoencoder
-from skae.modules._conditional import tell
+from skae.modules._conditional import one_hot, tell
 
 
 class AdversarialModule(Autoencoder):
@@ -107,4 +106,4 @@ class AdversarialClassifierModule(AdversarialModule):
     def draw_classes(self, n_rows):
         """One-hot codes of the classes' prior, ``(n_rows, n_classes)``."""
         drawn = torch.multinomial(self.class_shares, n_rows, replacement=True)
-        return functional.one_hot(drawn, self.n_classes).to(self.class_shares)
+        return one_hot(drawn, self.n_classes).to(self.class_shares)

@@ -61,10 +61,21 @@ class Bounded(nn.Module):
 
     def forward(self, output):
         """Elementwise, ``(batch, n_features)``."""
-        clipped = output.clamp(self.low, self.high)
         if not self.training:
-            return clipped
-        return output + (clipped - output).detach()
+            return output.clamp(self.low, self.high)
+        return _Clip.apply(output, self.low, self.high)
+
+
+class _Clip(torch.autograd.Function):
+    """`torch.clamp` with the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx, output, low, high):
+        return output.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None, None
 
 
 class Offset(nn.Module):

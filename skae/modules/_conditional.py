@@ -1,7 +1,6 @@
 """Codes with the class beside them."""
 
 import torch
-from torch.nn import functional
 
 
 def with_class(z, y, n_classes):
@@ -18,9 +17,15 @@ def with_class(z, y, n_classes):
     -------
     tensor of shape (batch, n_components + n_classes)
     """
-    # A column more, which is left out, for those without a class.
-    told = functional.one_hot(y % (n_classes + 1), n_classes + 1)
-    return torch.cat([z, told[:, :n_classes].to(z)], dim=1)
+    return torch.cat([z, one_hot(y, n_classes).to(z)], dim=1)
+
+
+def one_hot(y, n_classes):
+    """True for the class of each row, ``(batch,) -> (batch, n_classes)``; -1 is none.
+
+    Torch's own looks at the values.
+    """
+    return y.unsqueeze(1) == torch.arange(n_classes, device=y.device)
 
 
 def tell(z, y, n_classes):

@@ -19,8 +19,9 @@ class KeepLargest(nn.Module):
         self.done = 1.0
 
     def anneal(self, done):
-        """Keep a number between all, at 0, and `n_kept`, at 1, in training."""
+        """Keep a number between all, at 0, and `n_kept`, at 1, in training; returns `done`."""
         self.done = done
+        return done
 
     def forward(self, z):
         """``(batch, k)`` -> the same shape."""

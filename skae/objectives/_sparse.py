@@ -57,5 +57,5 @@ class KSparseReconstruction(Reconstruction):
         return int(self.n_annealed)
 
     def before_step(self, module, n_epochs):
-        """Say how many values are to be kept after so many epochs, such as 2.5."""
-        module.encoder[-1].anneal(min(1.0, n_epochs / self.n_annealed))
+        """Say how many values are to be kept after so many epochs, such as 2.5; returns it too."""
+        return module.encoder[-1].anneal(min(1.0, n_epochs / self.n_annealed))
