@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 DIGITS, DIGITS_EPOCHS, DIGITS_BATCH = (64, 32, 8), 20, 32
 WIDE, WIDE_EPOCHS, WIDE_BATCH = (784, 512, 128, 10), 2, 128
 CONV_ROWS, CONV_EPOCHS = 4096, 2
+PRECISION_EPOCHS = 5
 LR, CHUNK = 1e-3, 1024
 R2_ERROR = 0.0194
 
@@ -55,7 +56,7 @@ def train_by_hand(model, loss_of, x, batch_size, n_epochs, lr=LR):
 
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     for _ in range(n_epochs):
-        for indices in torch.randperm(len(x)).split(batch_size):
+        for indices in torch.randperm(len(x), device=x.device).split(batch_size):
             optimizer.zero_grad()
             loss_of(model, x[indices]).backward()
             optimizer.step()
@@ -88,6 +89,35 @@ def digits_loop(images):
 @contestant
 def mnist_loop(images):
     return loop(images(), WIDE, WIDE_BATCH, WIDE_EPOCHS)
+
+
+@contestant
+def precision_loop(images):
+    return judged_loop(images, "highest")
+
+
+@contestant
+def precision_medium(images):
+    """With torch's own switch for products in fewer bits."""
+    return judged_loop(images, "medium")
+
+
+def judged_loop(images, precision):
+    import torch
+    from torch import nn
+
+    x, x_test = (torch.from_numpy(images(part)) for part in (0, 2))
+
+    def fit():
+        model, before = mirrored(WIDE, nn.ReLU), torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision(precision)
+        try:
+            train_by_hand(model, squared_error, x, WIDE_BATCH, PRECISION_EPOCHS)
+        finally:
+            torch.set_float32_matmul_precision(before)
+        return lambda: squared_error(model, x_test).item()
+
+    return fit
 
 
 @contestant
@@ -185,6 +215,34 @@ def digits_skae(images):
 @contestant
 def mnist_skae(images):
     return fit_plain_skae(images(), WIDE, WIDE_BATCH, WIDE_EPOCHS)
+
+
+@contestant
+def precision_skae(images):
+    return fit_wide_skae(images, precision="bfloat16")
+
+
+def fit_wide_skae(images, **settings):
+    """To be judged by its test error."""
+    from skae import AutoencoderTransformer
+    from skae.metrics import reconstruction_error
+
+    X, X_test = images(), images(2)
+    settings = plain_skae(output_activation="identity", max_iter=PRECISION_EPOCHS, **settings)
+    estimator = AutoencoderTransformer(
+        WIDE[-1],
+        hidden_layer_sizes=WIDE[1:-1],
+        init="random",
+        batch_size=WIDE_BATCH,
+        device="cpu",
+        **settings,
+    ).fit(X[:256])
+
+    def fit():
+        estimator.fit(X)
+        return lambda: reconstruction_error(estimator, X_test)
+
+    return fit
 
 
 @contestant
