@@ -1,15 +1,17 @@
 """The sides of the comparisons in `speed.py`.
 
-Each takes a function that gives MNIST's rows, prepares what is not to be timed, and returns a
-function that does the work once. What a library needs is imported inside, since the peers run in
-environments without skae.
+Each takes `Images`, prepares what is not to be timed, and returns a function that does the work
+once; that may return another one, which says how good the outcome is. What a library needs is
+imported inside, since the peers run in environments without skae.
 """
 
+import functools
 import itertools
 import os
 import tempfile
 
 import numpy as np
+from sklearn import datasets
 from sklearn.datasets import load_digits
 
 # Layers from X to the code; the decoders mirror them.
@@ -20,7 +22,34 @@ PRECISION_EPOCHS = 5
 LR, CHUNK = 1e-3, 1024
 R2_ERROR = 0.0194
 
+TABLES = ("iris", "wine", "breast_cancer", "digits")
+MODELS = {
+    "default": "AutoencoderTransformer",
+    "vae": "VAETransformer",
+    "denoising": "DenoisingAutoencoder",
+    "detector": "AutoencoderOutlierDetector",
+}
+FEW_EPOCHS = 5  # a tenth of the default's
+
 CONTESTANTS = {}
+
+
+class Images:
+    """MNIST, when it is asked for: its training rows, or another part of what `load` gives.
+
+    Parameters
+    ----------
+    load : function
+        Gives training rows, their labels, and the same to test on.
+    at_most : int or None
+        How many rows of any table there are to be.
+    """
+
+    def __init__(self, load, at_most=None):
+        self.load, self.at_most = functools.cache(load), at_most
+
+    def __call__(self, part=0):
+        return self.load()[part][: self.at_most]
 
 
 def contestant(prepare):
@@ -84,6 +113,81 @@ def loop(X, sizes, batch_size, n_epochs):
 @contestant
 def digits_loop(images):
     return loop(digits(), DIGITS, DIGITS_BATCH, DIGITS_EPOCHS)
+
+
+@contestant
+def digits_jax(images):
+    fit = jax_loop(digits(), DIGITS, DIGITS_BATCH, DIGITS_EPOCHS)
+    fit()
+    return fit
+
+
+@contestant
+def digits_compiling(images):
+    """With the time that JAX takes to compile."""
+    import jax
+
+    def fit():
+        jax.clear_caches()
+        jax_loop(digits(), DIGITS, DIGITS_BATCH, DIGITS_EPOCHS)()
+
+    fit()
+    return fit
+
+
+def jax_loop(X, sizes, batch_size, n_epochs):
+    """The same steps as `loop`, an epoch compiled as a whole, on as many threads as torch has."""
+    if os.environ.get("OMP_NUM_THREADS") == "1":
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+    import jax
+    from jax import numpy as jnp
+    from jax.tree_util import tree_map
+
+    x, n_whole = jnp.asarray(X), len(X) // batch_size * batch_size
+    shapes = [*itertools.pairwise(sizes), *itertools.pairwise(sizes[::-1])]
+    linear = len(sizes) - 2, len(shapes) - 1
+
+    def loss(layers, x):
+        found = x
+        for i, (weight, bias) in enumerate(layers):
+            found = found @ weight + bias
+            found = found if i in linear else jax.nn.relu(found)
+        return jnp.mean((found - x) ** 2)
+
+    def step(state, rows):
+        layers, first, second, n = state
+        slopes, n = jax.grad(loss)(layers, x[rows]), n + 1
+        first = tree_map(lambda mean, slope: 0.9 * mean + 0.1 * slope, first, slopes)
+        second = tree_map(lambda mean, slope: 0.999 * mean + 0.001 * slope**2, second, slopes)
+
+        def moved(value, mean, square):
+            return value - LR * mean / (1 - 0.9**n) / (jnp.sqrt(square / (1 - 0.999**n)) + 1e-8)
+
+        return (tree_map(moved, layers, first, second), first, second, n), None
+
+    @jax.jit
+    def epoch(state, key):
+        order = jax.random.permutation(key, len(x))
+        state, _ = jax.lax.scan(step, state, order[:n_whole].reshape(-1, batch_size))
+        return step(state, order[n_whole:])[0] if n_whole < len(x) else state
+
+    def start(rng):
+        layers = []
+        for n_inputs, n_outputs in shapes:
+            bound = n_inputs**-0.5
+            sizes = (n_inputs, n_outputs), n_outputs
+            layers.append([rng.uniform(-bound, bound, size).astype(np.float32) for size in sizes])
+        zeros = tree_map(np.zeros_like, layers)
+        return layers, zeros, zeros, np.float32(0)
+
+    def fit():
+        state, key = start(np.random.default_rng(0)), jax.random.key(0)
+        for i in range(n_epochs):
+            state = epoch(state, jax.random.fold_in(key, i))
+        jax.block_until_ready(state)
+        return lambda: loss(state[0], x).item()
+
+    return fit
 
 
 @contestant
@@ -272,6 +376,134 @@ def conv_skae(images):
     )
     estimator.fit(X[:256])
     return lambda: estimator.fit(X[:CONV_ROWS]) is None or None
+
+
+# skae as it comes.
+
+
+def in_turns(make, rows_of, judge):
+    """Fits with the next seed in each turn: the same seeds and held-out rows on both sides."""
+    import warnings
+
+    turns = itertools.count()
+
+    def fit():
+        seed = next(turns)
+        X, X_test = rows_of(seed)
+        with warnings.catch_warnings(action="ignore"):
+            model = make(seed).fit(X)
+        return lambda: judge(model, X_test)
+
+    with warnings.catch_warnings(action="ignore"):
+        make(0).fit(rows_of(0)[0][:256])  # loads what a first fit loads
+    return fit
+
+
+def maker(name, *args, **settings):
+    import skae
+
+    return lambda seed: getattr(skae, name)(*args, random_state=seed, **settings)
+
+
+def held_out(table, images):
+    """Functions of a seed: a quarter of the rows of a small table is held out."""
+    from sklearn.model_selection import train_test_split
+
+    X = getattr(datasets, f"load_{table}")().data[: images.at_most]
+    return lambda seed: train_test_split(X, random_state=seed)
+
+
+def explained(model, X):
+    from skae.metrics import explained_variance
+
+    return explained_variance(model, X)
+
+
+def told_apart(model, X):
+    """The area under the curve of held-out rows beside rows whose values come from several."""
+    from sklearn.metrics import roc_auc_score
+
+    mixed = np.random.default_rng(0).permuted(X, axis=0)
+    is_ours = hasattr(model, "score_samples")
+    scores = -model.score_samples if is_ours else model.decision_function
+    X = np.concatenate([X, mixed])
+    return roc_auc_score(np.arange(len(X)) >= len(mixed), scores(X))
+
+
+def fit_table(model, table, images):
+    judge = told_apart if model == "detector" else explained
+    return in_turns(maker(MODELS[model]), held_out(table, images), judge)
+
+
+for _model, _table in itertools.product(MODELS, TABLES):
+    CONTESTANTS[f"{_model}_{_table}"] = functools.partial(fit_table, _model, _table)
+
+
+def pyod_table(table, images):
+    from pyod.models.auto_encoder import AutoEncoder
+
+    return in_turns(
+        lambda seed: AutoEncoder(random_state=seed, verbose=0), held_out(table, images), told_apart
+    )
+
+
+for _table in TABLES:
+    CONTESTANTS[f"pyod_{_table}"] = functools.partial(pyod_table, _table)
+
+
+def made_rows(n_rows, n_test=10_000):
+    """Twenty columns that are curved functions of five, with noise; some rows to test on."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(n_rows + n_test, 5)).astype(np.float32)
+    bent = np.tanh(hidden @ rng.normal(size=(5, 40)).astype(np.float32))
+    X = bent @ rng.normal(size=(40, 20)).astype(np.float32)
+    X += 0.1 * X.std() * rng.standard_normal(X.shape, dtype=np.float32)
+    return X[:n_rows], X[n_rows:]
+
+
+def fit_tall(n_rows, images, **settings):
+    rows = made_rows(min(n_rows, images.at_most or n_rows))
+    return in_turns(maker("AutoencoderTransformer", 5, **settings), lambda seed: rows, explained)
+
+
+@contestant
+def tall_thousands(images):
+    return fit_tall(200_000, images)
+
+
+@contestant
+def tall_million(images):
+    return fit_tall(1_000_000, images)
+
+
+@contestant
+def tall_tenth(images):
+    """A tenth of the epochs, all of them."""
+    return fit_tall(1_000_000, images, max_iter=FEW_EPOCHS, early_stopping=False)
+
+
+@contestant
+def pixels_default(images):
+    from skae.metrics import reconstruction_error
+
+    rows = images(), images(2)
+    return in_turns(maker("AutoencoderTransformer", 16), lambda seed: rows, reconstruction_error)
+
+
+@contestant
+def ladder_epoch(images):
+    from skae import LadderClassifier
+
+    X = images()
+    y = few_labels(len(X))
+    model = LadderClassifier(max_iter=1, random_state=0).fit(X[:256], y[:256])
+    return lambda: model.fit(X, y) is None or None
+
+
+def few_labels(n_rows, n_labelled=100):
+    """Labels for the ladder, of the first rows: what they are costs nothing."""
+    labelled = np.arange(n_rows) < min(n_labelled, n_rows // 2)
+    return np.where(labelled, np.arange(n_rows) % 10, -1)
 
 
 # Other libraries, in their own words for the same network.

@@ -26,7 +26,9 @@ from _contestants import (
     CONTESTANTS,
     LR,
     WIDE,
+    Images,
     conv_networks,
+    few_labels,
     mirrored,
     plain_skae,
     squared_error,
@@ -146,7 +148,7 @@ def train_by_graph(model, loss_of, x, batch_size, n_epochs):
 
 def ladder_row(images, device, n_epochs):
     X = images()
-    y = np.where(np.arange(len(X)) < min(100, len(X) // 2), np.arange(len(X)) % 10, -1)
+    y = few_labels(len(X))
 
     def ours(n_epochs):
         LadderClassifier(max_iter=n_epochs, device=device, random_state=0).fit(X, y)
@@ -274,12 +276,9 @@ def main(arguments=None):
     # Nothing may hang for longer: say where, and end.
     faulthandler.dump_traceback_later(60 * options.minutes + 30, exit=True)
 
-    @functools.cache
-    def images(part=0):
-        known = options.mnist and Path(options.mnist).exists()
-        found = (load_mnist(options.mnist) if known else like_mnist())[part]
-        return found[:500] if options.quick else found
-
+    known = options.mnist and Path(options.mnist).exists()
+    load = functools.partial(load_mnist, options.mnist) if known else like_mnist
+    images = Images(load, 500 if options.quick else None)
     place = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     print(
         f"{place}, torch {torch.__version__}, CUDA {torch.version.cuda}, {platform.machine()}, "
