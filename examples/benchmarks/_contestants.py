@@ -424,10 +424,10 @@ def told_apart(model, X):
     from sklearn.metrics import roc_auc_score
 
     mixed = np.random.default_rng(0).permuted(X, axis=0)
-    is_ours = hasattr(model, "score_samples")
-    scores = -model.score_samples if is_ours else model.decision_function
     X = np.concatenate([X, mixed])
-    return roc_auc_score(np.arange(len(X)) >= len(mixed), scores(X))
+    is_ours = hasattr(model, "score_samples")
+    strangeness = -model.score_samples(X) if is_ours else model.decision_function(X)
+    return roc_auc_score(np.arange(len(X)) >= len(mixed), strangeness)
 
 
 def fit_table(model, table, images):
