@@ -6,7 +6,7 @@ one step to the next. So the operations below it are noted once, with the tensor
 write, and are called again, in the same order and on the same tensors, with new values in them.
 """
 
-from functools import cache, partial
+from functools import partial
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -132,6 +132,7 @@ class _Recorder(TorchDispatchMode):
         call = _Call(operation, args, kwargs, result)
         if call.looks_at_values:
             return f"{operation} looks at the values"
+        call.find_form()
         self.calls.append(call)
         self.devices |= {x.device for x in tensors}
         if call.made:
@@ -178,16 +179,41 @@ class _Call:
             return partial(_DRAWS[self.operation], self.result)
         if self.operation in _COPIES:
             return partial(self.result.copy_, self.args[0])
-        results = self.result if isinstance(self.result, tuple | list) else (self.result,)
-        into = None if self.is_random or None in results else _into(self.operation)
-        if into is None:
-            return partial(_copy_all, self.operation, self.args, self.kwargs, results)
-        operation, names = into
-        kwargs = self.kwargs | dict(zip(names, results, strict=True))
-        kind = self.operation, *map(type, self.args), *self.kwargs
-        if kind not in _QUICKER and not self.changed:
-            _QUICKER[kind] = _find_quicker(operation, names, self.args, self.kwargs, results)
-        return partial(_QUICKER.get(kind) or operation._op, *self.args, **kwargs)
+        if self.form is None:
+            return partial(_copy_all, self.operation, self.args, self.kwargs, self.results)
+        function, names = self.form
+        into = dict(zip(names, self.results, strict=True))
+        return partial(function, *self.args, **self.kwargs, **into)
+
+    @property
+    def results(self):
+        return self.result if isinstance(self.result, tuple | list) else (self.result,)
+
+    def find_form(self):
+        """Find a form that writes into given tensors, as long as the arguments are what they were.
+
+        It must give the same to the last bit: some kernels are others there.
+        """
+        self.form = None
+        if self.is_random or self.operation._schema.is_mutable or self.is_nothing:
+            return
+        kind = self.operation, *self.kwargs, *map(_kind, tree_leaves(self.args))
+        if kind not in _FORMS:
+            _FORMS[kind] = None if None in self.results or self.changed else self._tried_forms()
+        self.form = _FORMS[kind]
+
+    def _tried_forms(self):
+        found = None
+        for function, names in _forms(self.operation):
+            tried = [torch.empty_like(x) for x in self.results]
+            try:
+                function(*self.args, **self.kwargs, **dict(zip(names, tried, strict=True)))
+            except (RuntimeError, TypeError):
+                continue
+            pairs = zip(tried, self.results, strict=True)
+            if all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs):
+                found = function, names
+        return found
 
 
 def _tensors(containers):
@@ -205,9 +231,21 @@ def _copy_all(operation, args, kwargs, results):
             old.copy_(new)
 
 
-@cache
-def _into(operation):
-    """The form of an operation that writes into given tensors, and the names of these."""
+# For kinds of calls the form that gives the same, or None.
+_FORMS = {}
+
+
+def _kind(value):
+    if isinstance(value, torch.Tensor):
+        return value.dtype, value.dim(), value.is_contiguous(), value.device.type
+    return type(value)
+
+
+def _forms(operation):
+    """Forms of an operation that write into given tensors, the quickest last: `(function, names)`.
+
+    Torch's own function, if there is one of this name, is called faster than the operation.
+    """
     own = {a.name: str(a.type) for a in operation._schema.arguments}
     packet = operation.overloadpacket
     for name in packet.overloads():
@@ -215,27 +253,10 @@ def _into(operation):
         arguments = other._schema.arguments
         outs = [a.name for a in arguments if a.is_out]
         if outs and {a.name: str(a.type) for a in arguments if not a.is_out} == own:
-            return other, outs
-    return None
-
-
-# For an operation and the kinds of its arguments: torch's function, which is called faster.
-_QUICKER = {}
-
-
-def _find_quicker(operation, names, args, kwargs, results):
-    """Torch's function of the same name, if it takes the same arguments and gives the same."""
-    function = getattr(torch, operation.overloadpacket.__name__, None)
-    mine, other = ([torch.empty_like(x) for x in results] for _ in range(2))
-    operation(*args, **kwargs, **dict(zip(names, mine, strict=True)))
-    try:
-        function(*args, **kwargs, out=other[0] if len(other) == 1 else other)
-    except (RuntimeError, TypeError):
-        return None
-    same = all(
-        torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(mine, other, strict=True)
-    )
-    return function if same and names == ["out"] else None
+            yield other._op, outs
+            function = getattr(torch, packet.__name__, None)
+            if function is not None and outs == ["out"]:
+                yield function, outs
 
 
 def _signature(calls, inputs):

@@ -8,6 +8,7 @@ from torch import nn
 from skae import (
     AdversarialAutoencoder,
     AdversarialAutoencoderClassifier,
+    AdversarialAutoencoderClustering,
     AutoencoderTransformer,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
@@ -40,6 +41,7 @@ MODELS = {
     "mixed": VAETransformer(3, likelihood="mixed", **SMALL),
     "told": VAETransformer(3, conditional=True, **SMALL),
     "game": AdversarialAutoencoder(3, **SMALL),
+    "clusters": AdversarialAutoencoderClustering(4, n_components=3, **SMALL),
     "classifying game": AdversarialAutoencoderClassifier(3, calibrated=False, **SMALL),
     "evidence": VAEClassifier(3, calibrated=False, **SMALL),
     "ladder": LadderClassifier(hidden_layer_sizes=(10,), **QUICK),
