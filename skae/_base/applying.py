@@ -1,6 +1,7 @@
 """A module applied to rows and to codes, chunk by chunk."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,8 +9,9 @@ from sklearn.utils import assert_all_finite
 from torch.nn import functional
 
 from skae._rows.scaling import standardized
-from skae._rows.source import as_source, chunks
+from skae._rows.source import CHUNK_ROWS, as_source, chunks
 from skae._training.device import plain_torch
+from skae._training.threads import work_of
 
 # With fewer rows matrix products are summed in another order: a row would differ in its last digit
 # from itself among others.
@@ -22,16 +24,17 @@ def device_of(module):
     return next(module.parameters()).device
 
 
-def map_rows(function, X, scaling, device, *, allow_nan, name):
+def map_rows(function, X, scaling, module, *, allow_nan, name):
     """Apply a function of standardized rows to X.
 
     Parameters
     ----------
     function : callable
-        (batch, n_features) -> (batch, ...), on `device`.
+        (batch, n_features) -> (batch, ...), on the device of the module.
     X : array or CSR matrix of shape (n_samples, n_features)
     scaling : Scaling
-    device : torch.device
+    module : nn.Module
+        What the function computes with.
     allow_nan : bool
         Whether NaN may be there.
     name : str
@@ -41,8 +44,8 @@ def map_rows(function, X, scaling, device, *, allow_nan, name):
     -------
     ndarray of shape (n_samples, ...)
     """
-    source, results = as_source(X), None
-    with plain_torch(grad=False):
+    source, results, device = as_source(X), None, device_of(module)
+    with plain_torch(grad=False, work=partial(work_of, module, min(X.shape[0], CHUNK_ROWS))):
         for chunk in chunks(X.shape[0]):
             x = standardized(source, chunk, scaling)
             if not x.sum().isfinite():
@@ -60,25 +63,26 @@ def map_rows(function, X, scaling, device, *, allow_nan, name):
         return results.numpy()
 
 
-def map_codes(decode, Z, labels, scaling, device):
+def map_codes(decode, Z, labels, scaling, module):
     """Decode codes, and what else a decoder is told of each row.
 
     Parameters
     ----------
     decode : callable
-        (batch, n_components), *(batch,) -> standardized rows, on `device`.
+        (batch, n_components), *(batch,) -> standardized rows, on the device of the module.
     Z : ndarray of shape (n_samples, n_components)
     labels : tuple of arrays of shape (n_samples,)
     scaling : Scaling
-    device : torch.device
+    module : nn.Module
+        What `decode` computes with.
 
     Returns
     -------
     ndarray of shape (n_samples, n_features), in the dtype of Z
     """
-    source = as_source(Z)
+    source, device = as_source(Z), device_of(module)
     decoded = np.empty((Z.shape[0], len(scaling.mean)), dtype=Z.dtype)
-    with plain_torch(grad=False):
+    with plain_torch(grad=False, work=partial(work_of, module, min(Z.shape[0], CHUNK_ROWS))):
         for chunk in chunks(Z.shape[0]):
             z = source.tensor(chunk).float().to(device)
             told = (torch.from_numpy(label[chunk]).to(device) for label in labels)

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base.applying import device_of, in_float64, map_codes
+from skae._base.applying import in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
 from skae._rows.checks import check_finite, float_dtype
 from skae._rows.columns import Target
@@ -249,7 +249,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
                 f"{self._n_features_out} (n_components)."
             )
         module = self.module_
-        rows = map_codes(module.decode, Z, told, self.scaling_, device_of(module))
+        rows = map_codes(module.decode, Z, told, self.scaling_, module)
         return check_finite(rows, "inverse_transform")
 
     def _tell(self, X, y):

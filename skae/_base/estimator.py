@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae._base.applying import device_of, map_rows
+from skae._base.applying import map_rows
 from skae._base.holes import Holes
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
@@ -231,7 +231,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             function,
             X,
             self.scaling_,
-            device_of(self.module_),
+            self.module_,
             allow_nan=self._as_fitted("allow_nan", False),
             name=type(self).__name__,
         )

@@ -6,7 +6,8 @@ import threading
 
 import torch
 
-_IMPORTED_IN = os.getpid()
+from skae._training.threads import threads_for
+
 # Torch's generators belong to the process: threads that seed them must wait for each other.
 _GENERATORS = threading.RLock()
 
@@ -112,28 +113,18 @@ def forked_seed(device, seed):
 
 
 @contextlib.contextmanager
-def _one_thread():
-    """What a forked process must do with: the threads of OpenMP are gone there, and waited for."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
-
-
-@contextlib.contextmanager
-def plain_torch(*, grad):
+def plain_torch(*, grad, work=None):
     """Torch as it comes, whatever the caller has set: dtype, device, autocast, gradients.
 
     Parameters
     ----------
     grad : bool
         Whether gradients are recorded.
+    work : function or None
+        Says how many threads that is worth: see `threads_for`.
     """
     with contextlib.ExitStack() as stack:
-        if os.getpid() != _IMPORTED_IN:
-            stack.enter_context(_one_thread())
+        stack.enter_context(threads_for(work))
         stack.enter_context(_FLOAT32_BY_DEFAULT)
         stack.enter_context(torch.inference_mode(not grad))
         stack.enter_context(torch.set_grad_enabled(grad))

@@ -3,6 +3,7 @@
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +20,8 @@ from skae._training.device import forked_seed
 from skae._training.listeners import Bar, FitTask, Lines, Tell, can_show_bar
 from skae._training.net import ObjectiveNet, TrainingDiverged
 from skae._training.processes import SharedNet
-from skae._training.state import take_record
+from skae._training.state import plain_module, take_record
+from skae._training.threads import threads_for, work_of
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,8 @@ def train(
     try:
         net.callbacks_ = [*first, *users, *last]
         net.train_split = None if rows_val is None else predefined_split(rows_val)
-        with _single_rows_explained():
+        work = partial(work_of, plain_module(net), net.batch_size)
+        with _single_rows_explained(), threads_for(work):
             net.partial_fit(rows, epochs=n_epochs)
     finally:
         net.callbacks_, net.train_split, net.row_losses_ = users, None, None

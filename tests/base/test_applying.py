@@ -15,7 +15,7 @@ from skae.architectures import MLP, TorchArchitecture
 
 from .estimators import QUICK, every_encoder
 
-CPU = torch.device("cpu")
+MODULE = nn.Linear(1, 1)  # which says that all is on the CPU
 
 
 @every_encoder
@@ -96,7 +96,7 @@ AS_THEY_ARE = Scaling(np.zeros(3), 1.0)
 
 
 def mapped(X, function, scaling=AS_THEY_ARE, allow_nan=False):
-    return map_rows(function, X, scaling, CPU, allow_nan=allow_nan, name="Thing")
+    return map_rows(function, X, scaling, MODULE, allow_nan=allow_nan, name="Thing")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_codes_are_decoded_in_their_dtype_and_told_their_labels(dtype):
     Z, y = np.random.default_rng(0).normal(size=(n_rows, 1)).astype(dtype), np.arange(n_rows)
     decode = Seen(lambda z, y: torch.cat([z, z + 1, y[:, None] / 1000], dim=1))
     scaling = Scaling(np.full(3, 5.0), 2.0, (np.full(3, 2.0), np.full(3, 6.5)))
-    found = map_codes(decode, Z, (y,), scaling, CPU)
+    found = map_codes(decode, Z, (y,), scaling, MODULE)
     assert decode.n_rows == [CHUNK_ROWS, 5]
     assert found.dtype == dtype
     expected = 2 * np.column_stack([Z, Z + 1, y / 1000]) + 5
