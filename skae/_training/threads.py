@@ -53,35 +53,48 @@ _LAYERS = nn.Linear, nn.LayerNorm, nn.modules.batchnorm._NormBase, nn.ParameterL
 _ELEMENTWISE = "activation", "container", "dropout", "linear"
 
 
+class _Choice(threading.local):
+    """What the outermost `threads_for` of a thread has found, and what the innermost has set."""
+
+    callers = chosen = None
+
+
+_CHOICE = _Choice()
+
+
 @contextmanager
 def threads_for(work=None):
     """As many threads as some work is worth, never more than the caller's or than cores.
 
-    The cores are those that this process may use, by its affinity and the quota of its container.
-    What other processes do with them is not asked: the same fit would not always be the same bits.
+    The caller is who calls skae: within work that is worth little there may be some that is worth
+    more. The cores are those that this process may use, by its affinity and the quota of its
+    container. What other processes do with them is not asked: the same fit would not always be the
+    same bits.
 
     Parameters
     ----------
     work : function or None
         Gives the multiplications of a step or a chunk; it is asked only where there is a choice.
-        None means a lot.
+        None means few.
     """
-    before = _get()
-    n_threads = before if before == 1 else _n_threads(work, before)
-    if n_threads == before:
-        yield
-        return
+    before, outer = _get(), (_CHOICE.callers, _CHOICE.chosen)
+    callers = outer[0] if before == outer[1] else before  # who is called back may set another
+    n_threads = 1 if callers == 1 else _n_threads(work, callers)
     try:
-        _set(n_threads)
+        _CHOICE.callers, _CHOICE.chosen = callers, n_threads
+        if n_threads != before:
+            _set(n_threads)
         yield
     finally:
-        _set(before)
+        _CHOICE.callers, _CHOICE.chosen = outer
+        if n_threads != before:
+            _set(before)
 
 
 def _n_threads(work, most):
-    if os.getpid() != _IMPORTED_IN:  # the threads of OpenMP are gone there, and waited for
+    if work is None or os.getpid() != _IMPORTED_IN:  # of a fork the threads of OpenMP are gone
         return 1
-    n_worth = most if work is None else min(most, work() // WORTH_A_THREAD)
+    n_worth = min(most, work() // WORTH_A_THREAD)
     return int(min(n_worth, cpu_count())) if n_worth > 1 else 1
 
 

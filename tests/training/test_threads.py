@@ -2,6 +2,7 @@
 
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -42,22 +43,23 @@ def four(monkeypatch):
     ],
 )
 def test_there_are_as_many_threads_as_the_work_is_worth_and_cores_allow(work, n_threads, four):
-    with threads_for(lambda: work):
-        assert torch.get_num_threads() == n_threads
-        with threads_for():
+    with threads_for():
+        assert torch.get_num_threads() == 1
+        with threads_for(lambda: work):
+            assert torch.get_num_threads() == n_threads
+            with threads_for():
+                assert torch.get_num_threads() == 1
             assert torch.get_num_threads() == n_threads
     assert torch.get_num_threads() == 4
-    with threads_for():
-        assert torch.get_num_threads() == 3
 
 
 def test_there_are_never_more_threads_than_the_callers(four):
     torch.set_num_threads(2)
     with threads_for(lambda: math.inf):
         assert torch.get_num_threads() == 2
-    torch.set_num_threads(1)
-    with threads_for(lambda: pytest.fail("there is nothing to choose")):
-        assert torch.get_num_threads() == 1
+        torch.set_num_threads(1)  # as a callback may
+        with threads_for(lambda: pytest.fail("there is nothing to choose")):
+            assert torch.get_num_threads() == 1
 
 
 class UsersLinear(nn.Linear):
@@ -86,7 +88,7 @@ class Note(Callback):
     def __init__(self, ask=lambda: None):
         self.ask, self.n_threads, self.answers = ask, set(), set()
 
-    def on_grad_computed(self, net, *args, **kwargs):
+    def on_epoch_begin(self, net, **kwargs):
         self.n_threads.add(torch.get_num_threads())
         self.answers.add(self.ask())
 
@@ -101,7 +103,7 @@ def model(note, **params):
 
 
 def test_a_fit_has_as_many_threads_as_a_step_is_worth(four, digits, monkeypatch):
-    small, large = Note(), Note(fail)  # with several threads a step may take long
+    small, large = Note(), Note(fail)  # a step with several threads may take long
     model(small).fit(digits).partial_fit(digits)
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 5000)  # of 1138 weights and 16 rows
     with pytest.raises(RuntimeError, match="on purpose"):
@@ -124,29 +126,24 @@ def test_the_setting_is_given_back_after_an_error(others, four, digits):
 
 def test_fits_in_threads_do_not_show_each_other_what_they_have_set(four, digits):
     """A thread takes what was set last, by any of them, when it first asks torch for something."""
-    first, second = Note(lambda: elsewhere(torch.get_num_threads)), Note()
+    fitted = model(Note()).fit(digits)
+    first = Note(lambda: elsewhere(torch.get_num_threads))
+    second = Note(lambda: elsewhere(lambda: verb(digits[:3])))
 
-    def fit():
-        model(second).fit(digits[:50])
+    def verb(X):
+        fitted.transform(X)  # which does not wait for fits
         return torch.get_num_threads()
 
-    class Between(Note):
-        def on_epoch_begin(self, net, **kwargs):
-            # Verbs do not wait for fits of other threads.
-            self.answers.add(elsewhere(lambda: fitted.transform(digits[:3]) is None))
-            self.answers.add(elsewhere(torch.get_num_threads))
+    def fit():
+        model(second).fit(digits)
+        return torch.get_num_threads()
 
-    fitted = model(Note()).fit(digits)
-    between = Between()
-    workers = [threading.Thread(target=model(n).fit, args=(digits,)) for n in (first, between)]
-    for worker in workers:
-        worker.start()
-    assert elsewhere(fit) == 4
-    for worker in workers:
-        worker.join()
+    with ThreadPoolExecutor(2) as pool:
+        other = pool.submit(model(first).fit, digits)
+        assert elsewhere(fit) == 4
+        other.result()
     assert first.n_threads == second.n_threads == {1}
-    assert first.answers == {4}
-    assert between.answers == {False, None, 4}
+    assert first.answers == second.answers == {4}
     assert torch.get_num_threads() == elsewhere(torch.get_num_threads) == 4
 
 
