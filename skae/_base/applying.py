@@ -1,16 +1,20 @@
 """A module applied to rows and to codes, chunk by chunk."""
 
 import copy
+import math
 from functools import partial
+from operator import is_
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from sklearn.utils import assert_all_finite
-from torch.nn import functional
+from torch import nn
 
 from skae._rows.scaling import standardized
 from skae._rows.source import CHUNK_ROWS, as_source, chunks
 from skae._training.device import plain_torch
+from skae._training.state import is_of_the_user
 from skae._training.threads import work_of
 
 # With fewer rows matrix products are summed in another order: a row would differ in its last digit
@@ -24,7 +28,12 @@ def device_of(module):
     return next(module.parameters()).device
 
 
-def map_rows(function, X, scaling, module, *, allow_nan, name):
+def padded(x):
+    """At least `MIN_ROWS` rows: some of zeros after those of x, ``(n, n_features)``."""
+    return x if len(x) >= MIN_ROWS else torch.constant_pad_nd(x, (0, 0, 0, MIN_ROWS - len(x)))
+
+
+def map_rows(function, X, scaling, module, *, allow_nan, name, pads=False):
     """Apply a function of standardized rows to X.
 
     Parameters
@@ -39,6 +48,8 @@ def map_rows(function, X, scaling, module, *, allow_nan, name):
         Whether NaN may be there.
     name : str
         Of the estimator, for messages.
+    pads : bool
+        Whether the function sees to it that products are of enough rows: see `padded`.
 
     Returns
     -------
@@ -48,14 +59,12 @@ def map_rows(function, X, scaling, module, *, allow_nan, name):
     with plain_torch(grad=False, work=partial(work_of, module, min(X.shape[0], CHUNK_ROWS))):
         for chunk in chunks(X.shape[0]):
             x = standardized(source, chunk, scaling)
-            if not x.sum().isfinite():
+            if not math.isfinite(x.sum().item()):
                 assert_all_finite(
                     source.block(chunk), allow_nan=allow_nan, estimator_name=name, input_name="X"
                 )
             n_rows = len(x)
-            if n_rows < MIN_ROWS:
-                x = functional.pad(x, (0, 0, 0, MIN_ROWS - n_rows))
-            values = function(x.to(device)).cpu()[:n_rows]
+            values = function((x if pads else padded(x)).to(device)).cpu()[:n_rows]
             # One block for all: tensors kept for each chunk would scatter the heap.
             if results is None:
                 results = values.new_empty((X.shape[0], *values.shape[1:]))
@@ -97,12 +106,73 @@ def in_float64(module, function, n_features):
     There the score of a row does not depend on the rows beside it, which in float32 it does in
     the last digits: sums are taken in another order. But some devices know no float64, and some
     modules of users are written for float32.
+
+    To copy a small module takes longer than to score a row. So the copy is kept beside the module,
+    and has the weights of the day at each call.
     """
-    try:
-        with plain_torch(grad=False):
-            double = copy.deepcopy(module).double()
-            row = torch.zeros(1, n_features, dtype=torch.float64)
-            function(double, row.to(device_of(module)))
-    except (RuntimeError, TypeError):
-        return module, torch.float32
-    return double, torch.float64
+    with plain_torch(grad=False):
+        kept = _COPIES.get(module)
+        if kept is None or not kept.is_up_to_date():
+            try:
+                kept = DoubleCopy(module)
+                row = torch.zeros(1, n_features, dtype=torch.float64)
+                function(kept.double, row.to(device_of(module)))
+            except (RuntimeError, TypeError):
+                return module, torch.float32
+            if kept.is_worth_it():
+                _COPIES[module] = kept
+        kept.take_weights()
+        return kept.double, torch.float64
+
+
+# Of modules that live. A copy knows the parts of its module, not the module.
+_COPIES = WeakKeyDictionary()
+# A copy of so many weights takes longer to fill than to make.
+MAX_KEPT_WEIGHTS = 2**20
+_PARTS = "_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"
+
+
+class DoubleCopy:
+    """A module's copy in float64, and what the module was made of when it was copied.
+
+    Whoever changes a module in place may do so past torch's counters, so that nothing tells old
+    weights from new ones: they are taken anew for each use. What else there is, such as a submodule
+    or a slope, is another object if it has changed, but for what modules of the user's own hold.
+    """
+
+    def __init__(self, module):
+        self.double = copy.deepcopy(module).double()
+        self.is_of_the_user = any(map(is_of_the_user, module.modules()))
+        self.pairs = list(zip(_tensors(self.double), _tensors(module), strict=True))
+        self.inside = [
+            inside
+            for part in module.modules()
+            for inside in (vars(part), *(vars(part)[name] for name in _PARTS))
+        ]
+        self.sizes = list(map(len, self.inside))
+        known = vars(nn.Module()).keys() - {"training"}
+        found = [(d, *item) for d in self.inside for item in d.items() if item[0] not in known]
+        self.places = list(zip(*found, strict=True))
+
+    def is_worth_it(self):
+        """Whether to keep it."""
+        n_weights = sum(weight.numel() for weight, _ in self.pairs)
+        return not self.is_of_the_user and n_weights <= MAX_KEPT_WEIGHTS
+
+    def is_up_to_date(self):
+        """Whether the module has the same parts still, whatever their weights."""
+        if list(map(len, self.inside)) != self.sizes:
+            return False
+        inside, names, values = self.places
+        return all(map(is_, map(dict.get, inside, names), values)) and all(
+            mine.shape == its.shape and mine.device == its.device for mine, its in self.pairs
+        )
+
+    def take_weights(self):
+        """Make the weights and buffers those that the module has now."""
+        for mine, its in self.pairs:
+            mine.copy_(its)
+
+
+def _tensors(module):
+    return [*module.parameters(), *module.buffers()]

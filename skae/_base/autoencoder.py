@@ -32,6 +32,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
 
     # The parameter that says what a reconstruction costs: "loss" or "likelihood".
     _cost: str
+    # Whether `_row_scores` sees to it that products are of enough rows: see `padded`.
+    _pads_scores = False
 
     @abstractmethod
     def _row_scores(self, module, x):
@@ -283,7 +285,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         """Apply a function of a module and rows in its dtype, ``(batch,)``, to X."""
         X = self._validate_target(X)
         module, dtype = in_float64(self.module_, self._row_scores, self.n_features_in_)
-        scores = self._map_rows(X, lambda x: function(module, x.to(dtype)))
+        scores = self._map_rows(X, lambda x: function(module, x.to(dtype)), pads=self._pads_scores)
         return check_finite(scores.astype(np.float64, copy=False), "score_samples")
 
     @tensors_welcome

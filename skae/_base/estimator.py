@@ -32,6 +32,8 @@ from skae._training.trainer import Trainer
 # lies in a file.
 _SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
+_FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+
 
 class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: how a torch module is trained on rows, and applied to them.
@@ -225,8 +227,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         today = getattr(self, name, default)
         return self._start.params.get(name, today) if hasattr(self, "net_") else today
 
-    def _map_rows(self, X, function):
-        """Apply a function of standardized rows to X, chunk by chunk."""
+    def _map_rows(self, X, function, **settings):
+        """Apply a function of standardized rows to X, chunk by chunk: see `map_rows`."""
         return map_rows(
             function,
             X,
@@ -234,6 +236,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             self.module_,
             allow_nan=self._as_fitted("allow_nan", False),
             name=type(self).__name__,
+            **settings,
         )
 
     def _probabilities(self, X):
@@ -248,6 +251,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         keep = isinstance(X, np.ndarray) and (
             X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
         )
+        if not reset and self._is_plain(X) and not (finite and _is_odd(X)):
+            return X
         if finite and self._as_fitted("allow_nan", False):
             finite = "allow-nan"
         if is_read_in_place(X):
@@ -269,6 +274,20 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 "with OneHotEncoder in a ColumnTransformer."
             ) from error
 
+    def _is_plain(self, X):
+        """Whether scikit-learn would give X back as it is, without a word, but for its values.
+
+        It takes longer to find that out than one row takes for all the rest.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype in _FLOATS
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+        )
+
     def _validate_target(self, X):
         """Check X where it is what a fitted decoder must reproduce."""
         check_is_fitted(self)
@@ -283,3 +302,9 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _is_odd(X):
+    """Whether some value may be NaN or infinite; large ones may seem so."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not np.isfinite(X.sum())

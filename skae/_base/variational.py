@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae._base.applying import MIN_ROWS, padded
 from skae._base.autoencoder import BaseAutoencoder
 from skae._rows.columns import detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
@@ -29,6 +30,7 @@ class VariationalBase(BaseAutoencoder):
     """Base class of the models with a likelihood, and a normal prior of the codes."""
 
     _cost = "likelihood"
+    _pads_scores = True
 
     # Which column has which likelihood.
 
@@ -137,14 +139,19 @@ class VariationalBase(BaseAutoencoder):
 
     def _log_likelihoods(self, noise, module, x):
         """Estimates of log p(x) in units of X; where there are classes, of all of them together."""
-        noise = noise.to(x)
+        noise, n_rows = noise.to(x), len(x)
+        if n_rows < MIN_ROWS:
+            x = padded(x)
+            if n_rows * len(noise) < MIN_ROWS:  # else the decoder has enough rows with these alone
+                n_rows = MIN_ROWS
+        estimate = partial(importance_log_likelihood, module, x, noise, n_rows=n_rows)
         if module.log_shares is None:
-            scores = importance_log_likelihood(module, x, noise)
+            scores = estimate()
         else:
             told = (torch.full((len(x),), k, device=x.device) for k in range(module.n_classes))
-            scores = torch.stack([importance_log_likelihood(module, x, noise, y) for y in told])
+            scores = torch.stack([estimate(y) for y in told])
             scores = (scores + module.log_shares[:, None]).logsumexp(dim=0)
-        return scores - self._log_volume(x).to(scores)
+        return scores - self._log_volume(x)[:n_rows].to(scores)
 
     def _log_volume(self, x):
         """Logarithm of the volume that scaling divides by: densities are per unit of X.

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.utils import assert_all_finite, gen_batches
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
 CHUNK_ROWS = 1024
@@ -18,7 +18,8 @@ GAP_BYTES = 2**16
 
 def chunks(n_rows, chunk_rows=CHUNK_ROWS):
     """Slices that cover `n_rows` rows."""
-    return gen_batches(n_rows, chunk_rows)
+    # scikit-learn's `gen_batches` looks at its arguments for longer than a row takes.
+    return (slice(i, min(i + chunk_rows, n_rows)) for i in range(0, n_rows, chunk_rows))
 
 
 def extremes(values):

@@ -22,7 +22,7 @@ class _Float32ByDefault:
         with self.lock:
             if self.n_inside == 0:
                 self.dtype = torch.get_default_dtype()
-                torch.set_default_dtype(torch.float32)
+                self._set(torch.float32)
             self.n_inside += 1
         self.thread.n_inside = getattr(self.thread, "n_inside", 0) + 1
 
@@ -31,7 +31,12 @@ class _Float32ByDefault:
         with self.lock:
             self.n_inside -= 1
             if self.n_inside == 0:
-                torch.set_default_dtype(self.dtype)
+                self._set(self.dtype)
+
+    @staticmethod
+    def _set(dtype):
+        if dtype != torch.get_default_dtype():  # which takes next to no time
+            torch.set_default_dtype(dtype)
 
     def after_fork(self):
         """Only the thread that forked is left."""
@@ -123,15 +128,32 @@ def plain_torch(*, grad, work=None):
     work : function or None
         Says how many threads that is worth: see `threads_for`.
     """
+    with (
+        threads_for(work),
+        _FLOAT32_BY_DEFAULT,
+        torch.inference_mode(not grad),
+        torch.set_grad_enabled(grad),
+        _without_contexts(),
+    ):
+        yield
+
+
+def _without_contexts():
+    """Outside of the contexts of torch that the caller is in: each slows every call down."""
+    contexts = [
+        torch.autocast(device_type, enabled=False)
+        for device_type in ("cpu", "cuda")
+        if torch.is_autocast_enabled(device_type)
+    ]
+    # In torch 2.4 `get_default_device` does not see a context.
+    if torch.empty(0).device.type != "cpu":
+        contexts.append(torch.device("cpu"))
+    return _all_of(contexts) if contexts else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _all_of(contexts):
     with contextlib.ExitStack() as stack:
-        stack.enter_context(threads_for(work))
-        stack.enter_context(_FLOAT32_BY_DEFAULT)
-        stack.enter_context(torch.inference_mode(not grad))
-        stack.enter_context(torch.set_grad_enabled(grad))
-        for device_type in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device_type):
-                stack.enter_context(torch.autocast(device_type, enabled=False))
-        # The context slows every call down. In torch 2.4 `get_default_device` does not see one.
-        if torch.empty(0).device.type != "cpu":
-            stack.enter_context(torch.device("cpu"))
+        for context in contexts:
+            stack.enter_context(context)
         yield

@@ -77,7 +77,7 @@ def _load(module, weights):
     """Load weights, among which may be buffers that modules of the user's own made in training."""
     for name in weights.keys() - module.state_dict().keys():
         part, last = _owner(module, name)
-        if _is_of_the_user(part) and not hasattr(part, last):
+        if is_of_the_user(part) and not hasattr(part, last):
             part.register_buffer(last, torch.empty_like(weights[name], device=_device_of(module)))
     module.load_state_dict(weights)
 
@@ -91,7 +91,7 @@ def _device_of(module):
     return next(module.parameters()).device
 
 
-def _is_of_the_user(module):
+def is_of_the_user(module):
     """Whether a module is not what its constructor is given, as those of torch and skae are."""
     roots = {cls.__module__.partition(".")[0] for cls in type(module).__mro__}
     return not roots <= {"builtins", "skae", "torch"}
@@ -143,7 +143,7 @@ def values_beside(module):
     """
     found = {}
     for path, part in module.named_modules():
-        if not _is_of_the_user(part):
+        if not is_of_the_user(part):
             continue
         values = {k: _encode(v) for k, v in vars(part).items() if k not in _OF_TORCH}
         values = {name: value for name, value in values.items() if value is not _NOT_PLAIN}
