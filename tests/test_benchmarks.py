@@ -81,6 +81,18 @@ def test_speed_is_measured_in_pairs(small_mnist):
     assert "should not be: []" in table
 
 
+def test_one_row_is_timed():
+    table = run("one_row.py", "--calls", 3, "--epochs", 1)
+    assert [float(line.split(" | ")[3].strip(" |")) > 0 for line in table.splitlines()[4:]] == [
+        True
+    ] * 6
+
+
+def test_threads_are_compared():
+    fits = run("threads.py", "--pairs", 1, "--epochs", 1)
+    assert [float(line.split(" | ")[4]) > 0 for line in fits.splitlines()[4:]] == [True] * 3
+
+
 def test_a_peer_runs_in_a_process_of_its_own(small_mnist):
     table = run(
         "speed.py",

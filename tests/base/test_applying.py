@@ -1,5 +1,10 @@
 """Modules applied to rows and to codes, chunk by chunk."""
 
+import copy
+import gc
+import pickle
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +13,7 @@ from scipy import sparse
 from torch import nn
 
 from skae import AutoencoderTransformer
-from skae._base.applying import MIN_ROWS, in_float64, map_codes, map_rows
+from skae._base.applying import _COPIES, MIN_ROWS, in_float64, map_codes, map_rows
 from skae._rows.scaling import Scaling
 from skae._rows.source import CHUNK_ROWS
 from skae.architectures import MLP, TorchArchitecture
@@ -185,3 +190,95 @@ def test_what_works_in_float32_only_is_scored_there():
 def test_an_error_that_is_no_matter_of_precision_is_told():
     with pytest.raises(AttributeError, match="absent"):
         in_float64(nn.Linear(3, 2), lambda module, x: module.absent(x), 3)
+
+
+@torch.inference_mode()
+def negative_squares(module, x):
+    return -module(x).square().sum(dim=1)
+
+
+def set_past_torch(module):
+    module[0].weight.data.mul_(2)
+
+
+def replace_part(module):
+    module[1] = nn.Tanh()
+
+
+def change_attribute(module):
+    module[1].negative_slope = 0.5
+
+
+def add_hook(module):
+    module[1].register_forward_hook(lambda part, args, output: output + 1)
+
+
+def let_learn(module):
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    module(torch.ones(2, 3)).sum().backward()
+    optimizer.step()
+
+
+def normalize(module):
+    module[2].train()(torch.randn(9, 4))
+    module[2].eval()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [set_past_torch, replace_part, change_attribute, add_hook, let_learn, normalize],
+    ids=lambda change: change.__name__,
+)
+def test_the_copy_that_is_kept_is_never_older_than_the_module(change):
+    module = nn.Sequential(nn.Linear(3, 4), nn.LeakyReLU(), nn.BatchNorm1d(4)).eval()
+    x = torch.randn(20, 3)
+    before, _ = in_float64(module, negative_squares, 3)
+    assert in_float64(module, negative_squares, 3)[0] is before
+    old = negative_squares(before, x.double())
+    change(module)
+    found = negative_squares(in_float64(module, negative_squares, 3)[0], x.double())
+    assert not torch.allclose(found, old, rtol=1e-3)
+    torch.testing.assert_close(found.float(), negative_squares(module, x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_copy_of_a_users_module_is_made_anew():
+    """Nothing tells what it holds beside its weights."""
+
+    class Shifted(nn.Linear):
+        shifts = [0.0]
+
+        def forward(self, x):
+            return super().forward(x) + self.shifts[0]
+
+    module = Shifted(3, 2)
+    copies = [in_float64(module, negative_squares, 3)[0] for _ in range(2)]
+    assert copies[0] is not copies[1]
+
+
+def test_copies_go_with_their_modules_and_stay_out_of_pickles(digits):
+    model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    size = len(pickle.dumps(model))
+    expected = model.score_samples(digits)
+    assert len(pickle.dumps(model)) == size
+    again = copy.deepcopy(model)
+    assert (again.partial_fit(digits).score_samples(digits) != expected).any()
+    np.testing.assert_array_equal(model.score_samples(digits), expected)
+    kept = weakref.ref(_COPIES[model.module_].double)
+    del model, again
+    gc.collect()
+    assert kept() is None
+
+
+def test_arrays_that_need_no_look_are_looked_at_all_the_same(digits):
+    model = AutoencoderTransformer(2, **QUICK).fit(digits)
+    expected = model.transform(digits)
+    for X in (digits.astype(">f8"), digits.tolist(), np.asfortranarray(digits)):
+        np.testing.assert_array_equal(model.transform(X), expected)
+    for X, message in ((digits[:, :9], "expecting 64 features"), (digits[:0], "0 sample")):
+        with pytest.raises(ValueError, match=message):
+            model.transform(X)
+    large = np.full((2, 64), 1e38, dtype=np.float32)  # their sum is infinite
+    assert model._validate(large, reset=False) is large
+    model.fit(pd.DataFrame(digits).add_prefix("pixel"))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.transform(digits)
