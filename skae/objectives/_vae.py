@@ -109,6 +109,7 @@ def importance_log_likelihood(module, x, noise, *told, n_rows=None):
     .. [1] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     """
     mean, log_var = (part[:n_rows] for part in module.posterior(x, *told))
+    n_spare = len(x) - len(mean)
     x, told = x[:n_rows], [label[:n_rows] for label in told]
     log_weights = []
     for some in noise.split(max(1, ROWS_AT_ONCE // len(x))):  # few rows at a time take longer
@@ -119,4 +120,6 @@ def importance_log_likelihood(module, x, noise, *told, n_rows=None):
         log_p_z = -0.5 * z.square().sum(dim=2)
         log_q_z = -0.5 * (some.square()[:, None] + log_var).sum(dim=2)
         log_weights.append(log_p_x + log_p_z - log_q_z)
-    return torch.cat(log_weights).logsumexp(dim=0) - math.log(len(noise))
+    # Few columns would be summed in another order.
+    log_weights = torch.constant_pad_nd(torch.cat(log_weights), (0, n_spare))
+    return log_weights.logsumexp(dim=0)[:n_rows] - math.log(len(noise))

@@ -135,3 +135,15 @@ def test_columns_may_have_names():
     X = pandas.DataFrame(make_table(), columns=list("abcdef"))
     pairs = [("laplace", ["a", "f"]), ("bernoulli", ["e"]), ("categorical", ["b", "c", "d"])]
     assert np.isfinite(VAETransformer(2, likelihood=pairs, **QUICK).fit(X).score_samples(X)).all()
+
+
+@pytest.mark.parametrize("n_draws", [1, 8, 64])
+def test_few_rows_have_the_scores_that_they_have_among_others(n_draws, unit_digits):
+    """Their draws are decoded together, and summed in the same order."""
+    params = {"likelihood": "bernoulli", "n_score_samples": n_draws, **QUICK}
+    model = VAETransformer(8, **params).fit(unit_digits)
+    expected = model.score_samples(unit_digits)
+    for n_rows in (1, 2, 15, 16):
+        for first in range(0, 80, 16):
+            some = slice(first, first + n_rows)
+            np.testing.assert_array_equal(model.score_samples(unit_digits[some]), expected[some])
