@@ -69,6 +69,8 @@ class ObjectiveNet(NeuralNet):
     is_part_ = False
     # Whether it is favoured where it is the floor of another net: see `KeepBest`.
     is_favoured_ = True
+    # What replays steps, and what replays validation.
+    recorder_ = judge_ = Recorder(None, wanted=False)
     # Of the noise in validation.
     validation_seed_ = 0
 
@@ -93,7 +95,7 @@ class ObjectiveNet(NeuralNet):
         # else `before_step` returns it, so that steps of another are not taken for the same.
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
         self.reports_batches_ = not all(_is_own(callback) for _, callback in self.callbacks_)
-        self.recorder_ = self._make_recorder()
+        self.recorder_, self.judge_ = self._make_recorder(), self._make_recorder()
 
     def fit_loop(self, *args, **kwargs):
         """All epochs, or those until somebody asks for the end or presses Ctrl-C."""
@@ -271,7 +273,8 @@ class ObjectiveNet(NeuralNet):
 
     def forget_step(self):
         """Give back what only a step needs: gradients and what is recorded."""
-        self.recorder_ = None
+        for name in ("recorder_", "judge_"):
+            vars(self).pop(name, None)
         for parameter in self.module_.parameters():
             parameter.grad = None
 
@@ -286,11 +289,16 @@ class ObjectiveNet(NeuralNet):
         """The loss on one batch, without learning from it."""
         if self.module_.training:
             self._set_training(False)
+        x, (y, weight) = batch
         with torch.no_grad():
-            x, (y, weight) = batch
-            values, losses, shares = self._evaluate(x, y, weight)
-            self.row_losses_.append(len(losses) * shares * losses)
-            return self._outputs(self._means(values, shares))
+            losses, terms = self.judge_(None, self._judge, x, y, weight)
+            self.row_losses_.append(losses.clone())  # the next batch may take their place
+            return self._outputs(terms)
+
+    def _judge(self, _, x, y, weight):
+        """The weighted loss of each row, and the mean terms."""
+        values, losses, shares = self._evaluate(x, y, weight)
+        return len(losses) * shares * losses, self._means(values, shares)
 
     def _run_batch(self, batch, training, prefix, step_fn):
         if not self.reports_batches_:

@@ -1,5 +1,7 @@
 """Recorded steps: the same numbers as plain ones, or no recording."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,7 @@ from skae._training import recording
 from skae._training.recording import Recorder, Recording
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 
-QUICK = {"max_iter": 2, "batch_size": 32, "random_state": 0, "early_stopping": False}
+QUICK = {"max_iter": 2, "batch_size": 20, "random_state": 0}
 SMALL = {"hidden_layer_sizes": (10,), **QUICK}
 DROPOUT = {"architecture": MLP((10,), dropout=0.3), **QUICK}
 IMAGES = {"architecture": ConvNet((8, 8), channels=(4,)), **QUICK}
@@ -65,12 +67,13 @@ def replays(monkeypatch):
 def _learned(model, X, **given):
     model.fit(X, **given)
     weights = {name: value.numpy() for name, value in model.module_.state_dict().items()}
-    return {"losses": np.array(model.loss_curve_), **weights}
+    scores = np.array(model.validation_scores_)
+    return {"losses": np.array(model.loss_curve_), "scores": scores, **weights}
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_numbers_are_those_of_plain_steps(name, digits, replays, monkeypatch):
-    X, model = digits[:205], MODELS[name]
+    X, model = digits[:125], MODELS[name]
     y = np.where(np.arange(len(X)) < 60, np.arange(len(X)) % 3, -1)
     given = {"sample_weight": np.linspace(1, 3, len(X))} if name == "plain" else {}
     if name in ("told", "classifying game", "evidence", "ladder"):
@@ -170,5 +173,7 @@ def test_a_recorder_forgets_what_is_long_past(monkeypatch):
 
 def test_nothing_is_left_of_it(digits):
     model = AutoencoderTransformer(3, **SMALL).fit(digits[:100])
-    assert model.net_.recorder_ is None
+    assert not model.net_.recorder_.is_on
+    assert not model.net_.judge_.is_on
+    assert pickle.loads(pickle.dumps(model)).transform(digits[:2]).shape == (2, 3)
     assert all(parameter.grad is None for parameter in model.module_.parameters())
