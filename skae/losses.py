@@ -148,32 +148,97 @@ def _negative_binomial(x, log_mean, log_dispersion):
     """The mean is ``exp(log_mean)``, the variance ``mean + mean ** 2 / exp(log_dispersion)``."""
     # Beyond these bounds nothing changes that a float32 could show, or it is not finite.
     log_dispersion = log_dispersion.clamp(-MAX_LOG_DISPERSION, MAX_LOG_DISPERSION)
-    size, log_ratio = log_dispersion.exp(), log_mean - log_dispersion
-    odds = size * functional.softplus(log_ratio) + x * functional.softplus(-log_ratio)
-    spread = odds + torch.lgamma(size) - _log_rising(x, size)
-    # Of a narrow one by what differs from the Poisson distribution: nothing large cancels there.
-    is_narrow = size > (x / 10).clamp_min(MIN_STIRLING)
-    size = size.clamp_min(MIN_STIRLING)
-    total, excess = size + x, log_mean.exp() - x
-    share = excess / total
-    narrow = total * (torch.log1p(share) - share) + 0.5 * torch.log1p(x / size)
-    narrow = narrow + _stirling_error(size) - _stirling_error(total)
-    return torch.where(is_narrow, _poisson(x, log_mean) + narrow, spread)
+    return _NegativeBinomial.apply(x, log_mean, log_dispersion)
+
+
+class _NegativeBinomial(torch.autograd.Function):
+    """The value and its gradient, written out: autograd's takes half as long again, or twice."""
+
+    @staticmethod
+    def forward(ctx, x, log_mean, log_dispersion):
+        ctx.save_for_backward(x, log_mean, log_dispersion)
+        size, log_ratio = log_dispersion.exp(), log_mean - log_dispersion
+
+        def spread():
+            odds = size * functional.softplus(log_ratio) + x * functional.softplus(-log_ratio)
+            return odds + torch.lgamma(size) - _log_rising(x, size)
+
+        def narrow():
+            # By what differs from the Poisson distribution: nothing large cancels there.
+            total, large = size + x, size.clamp_min(MIN_STIRLING)
+            share = (log_mean.exp() - x) / total
+            gap = total * (torch.log1p(share) - share) + 0.5 * torch.log1p(x / size)
+            gap = gap + _stirling_error(large) - _stirling_error(total.clamp_min(MIN_STIRLING))
+            return _poisson(x, log_mean) + gap
+
+        return _choose(size, _least_narrow(x), narrow, spread)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, log_mean, log_dispersion = ctx.saved_tensors
+        size, log_ratio = log_dispersion.exp(), log_mean - log_dispersion
+        total, excess = size + x, log_mean.exp() - x
+        of_mean = excess * torch.sigmoid(-log_ratio)
+
+        def spread():
+            rise = functional.softplus(log_ratio) + torch.digamma(size) - torch.digamma(total)
+            return size * rise - of_mean
+
+        def narrow():
+            share = excess / total
+            rise = torch.log1p(share) - share / (1 + share)
+            return size * (rise + _digamma_error(size) - _digamma_error(total))
+
+        of_dispersion = _choose(size, _least_narrow(x), narrow, spread)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = functional.softplus(-log_ratio) + torch.digamma(x + 1) - torch.digamma(total)
+            of_x = gradient * of_x
+        parts = gradient * of_mean, gradient * of_dispersion
+        of_mean, of_dispersion = (
+            part.sum_to_size(given.shape)
+            for part, given in zip(parts, (log_mean, log_dispersion), strict=True)
+        )
+        return of_x, of_mean, of_dispersion
+
+
+def _least_narrow(x):
+    """The size from which on it is nearly a Poisson distribution."""
+    return (x / 10).clamp_min(MIN_STIRLING)
+
+
+def _choose(value, limit, above, below):
+    """``torch.where(value > limit, above(), below())``; what is needed nowhere is not computed."""
+    (least, most), (lowest, highest) = value.aminmax(), limit.aminmax()
+    if most <= lowest:
+        return below()
+    return above() if least > highest else torch.where(value > limit, above(), below())
 
 
 def _log_rising(x, size):
     """``lgamma(x + size) - lgamma(x + 1)``, for a size that is not large."""
-    many = x.clamp_min(MIN_STIRLING)
-    series = (size - 1) * many.log() + (many + size - 0.5) * torch.log1p(size / many) - size
-    series = series + _stirling_error(many + size) - _stirling_error(many)
-    few = torch.lgamma(x + size) - torch.lgamma(x + 1)
-    return torch.where(x < MIN_STIRLING, few, series)
+
+    def few():
+        return torch.lgamma(x + size) - torch.lgamma(x + 1)
+
+    def series():
+        many = x.clamp_min(MIN_STIRLING)
+        steps = (size - 1) * many.log() + (many + size - 0.5) * torch.log1p(size / many) - size
+        return steps + _stirling_error(many + size) - _stirling_error(many)
+
+    return _choose(x.new_tensor(MIN_STIRLING), x, few, series)
 
 
 def _stirling_error(t):
     """``lgamma(t)`` less ``(t - 1/2) log t - t + log(2 pi) / 2``, for t of 9 or more."""
     inverse = 1 / t.square()
     return (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / t
+
+
+def _digamma_error(t):
+    """``digamma(t) - log(t)``, for t of 9 or more."""
+    inverse = 1 / t.square()
+    return -0.5 / t - inverse * (1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse / 240)))
 
 
 def _categorical_of_rows(x, logits, parameter=None):

@@ -98,6 +98,16 @@ def test_the_gradient_of_counts_is_finite_at_any_dispersion():
     assert log_mean.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("log_size", [[[-3.0], [1.0], [2.25], [2.5], [6.0]], [[0.5]], [[7.0]]])
+def test_the_gradient_of_counts_is_that_of_the_value(log_size):
+    """Where few, many or all of them are nearly of a Poisson distribution."""
+    x = torch.tensor([0.0, 1, 5, 9.5, 14, 200], dtype=torch.float64)
+    given = [x.repeat(len(log_size), 1), draw(len(log_size), 6), torch.tensor(log_size).double()]
+    given = [values.requires_grad_() for values in given]
+    assert torch.autograd.gradcheck(COSTS["negative_binomial"].elements, given)
+    assert torch.autograd.gradgradcheck(COSTS["negative_binomial"].elements, given)
+
+
 def test_categorical_nll_is_the_cross_entropy():
     logits, y = draw(4, 3), torch.tensor([0, 2, 1, 2])
     x = torch.nn.functional.one_hot(y, 3).double()
