@@ -25,7 +25,6 @@ from skae import (
     VAEClassifier,
     VAETransformer,
 )
-from skae._base.calibration import fit_calibration
 from skae.architectures import TorchArchitecture
 
 
@@ -176,27 +175,6 @@ def test_uneven_classes_of_clean_rows_are_found_as_often_as_they_are():
     probabilities = model.predict_proba(X_test)
     assert log_loss(y_test, probabilities) < log_loss(y_test, right.predict_proba(X_test)) + 0.1
     np.testing.assert_allclose(probabilities.mean(axis=0), [0.6, 0.3, 0.1], atol=0.05)
-
-
-def test_a_calibration_finds_what_was_done_to_the_logits():
-    rng = np.random.default_rng(0)
-    right = rng.standard_normal((20_000, 3)) * 2
-    labels = (right + rng.gumbel(size=right.shape)).argmax(axis=1)
-    logits = np.stack([5 * (right - [0.5, 0, -0.5]), rng.standard_normal(right.shape)])
-    weights, offset = fit_calibration(logits, labels, np.ones(len(labels)))
-    found = (weights @ logits.swapaxes(1, 2)).sum(axis=0).T + offset
-    difference = found - right
-    difference -= difference.mean(axis=1, keepdims=True)
-    assert np.abs(difference).mean() < 0.1
-    # Weights count as copies, whatever their unit, and of few rows little is believed.
-    logits, labels, weight = logits[:, :3000], labels[:3000], rng.integers(1, 4, 3000)
-    copies = np.repeat(logits, weight, axis=1), np.repeat(labels, weight), np.ones(weight.sum())
-    for unit in (1, 10):
-        weighted = fit_calibration(logits, labels, unit * weight)
-        for part, of_copies in zip(weighted, fit_calibration(*copies), strict=True):
-            np.testing.assert_allclose(part, of_copies, atol=0.03)
-    few, _ = fit_calibration(logits[:, :20], labels[:20], np.ones(20))
-    np.testing.assert_array_equal(few[0] == 0, ~np.eye(3, dtype=bool))
 
 
 # Of weights.

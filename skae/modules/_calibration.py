@@ -7,7 +7,8 @@ from torch import nn
 class Calibration(nn.Module):
     """A linear map of logits from several sources, plus a constant of each class.
 
-    Until `set` says more it is the first of them as it is.
+    Until `set` says more it is the first of them as it is, and `is_set` False: the others need not
+    be computed.
 
     Parameters
     ----------
@@ -25,11 +26,13 @@ class Calibration(nn.Module):
         self.weights.zero_()
         self.weights[0].fill_diagonal_(1)
         self.offset.zero_()
+        self.is_set = False
 
     def set(self, weights, offset):
         """Set the maps ``(n_sources, n_classes, n_classes)`` and the constants ``(n_classes,)``."""
         self.weights.copy_(weights)
         self.offset.copy_(offset)
+        self.is_set = True
 
     def forward(self, *logits):
         """``(batch, n_classes)`` each -> ``(batch, n_classes)``."""
@@ -42,3 +45,4 @@ class Calibration(nn.Module):
         for name, value in fresh.state_dict().items():
             state_dict.setdefault(f"{prefix}{name}", value)
         super()._load_from_state_dict(state_dict, prefix, *others)
+        self.is_set = any((self.get_buffer(n).cpu() != v).any() for n, v in fresh.named_buffers())

@@ -30,7 +30,7 @@ class VariationalClassifier(VariationalAutoencoder):
 
     def classify(self, x):
         """Logits, ``(batch, n_features) -> (batch, n_classes)``."""
-        if self.training or self.calibration is None:
+        if self.training or self.calibration is None or not self.calibration.is_set:
             return self.classifier(x)
         return self.calibration(*self.sources(x))
 
