@@ -154,13 +154,13 @@ def test_parts_of_a_stream_may_lack_labels(digits):
         model.partial_fit(digits, TARGET + 5)
 
 
-def test_one_label_and_a_batch_normalization_say_what_to_do(digits):
-    def encoder(n_features, n_outputs):
-        return nn.Sequential(nn.Linear(n_features, 8), nn.BatchNorm1d(8), nn.Linear(8, n_outputs))
+def test_one_label_may_stand_beside_rows_that_a_batch_normalization_needs(digits):
+    def network(n_inputs, n_outputs):
+        return nn.Sequential(nn.Linear(n_inputs, 8), nn.BatchNorm1d(8), nn.Linear(8, n_outputs))
 
-    architecture = TorchArchitecture(encoder, nn.Linear)
+    architecture = TorchArchitecture(network, network)
     model = AdversarialAutoencoderClassifier(2, architecture=architecture, **QUICK)
     y = np.where(np.arange(400) < 50, TARGET, -1)
-    with pytest.raises(ValueError, match="labelled_batch_size be 2 or more"):
-        model.set_params(labelled_batch_size=1).fit(digits, y)
-    assert model.set_params(labelled_batch_size=2).fit(digits, y).score(digits, TARGET) > 0
+    assert model.set_params(labelled_batch_size=1).fit(digits, y).score(digits, TARGET) > 0
+    with pytest.raises(ValueError, match="Let batch_size be 2 or more"):
+        model.set_params(batch_size=1).fit(digits, y)

@@ -177,6 +177,44 @@ def test_uneven_classes_of_clean_rows_are_found_as_often_as_they_are():
     np.testing.assert_allclose(probabilities.mean(axis=0), [0.6, 0.3, 0.1], atol=0.05)
 
 
+def with_norm(seen):
+    """An architecture of the user's, which normalizes batches; `seen` gets the rows of each."""
+
+    def see(norm, inputs, _):
+        if norm.training:
+            seen.append(len(inputs[0]))
+
+    def network(n_inputs, n_outputs):
+        norm = nn.BatchNorm1d(16)
+        norm.register_forward_hook(see)
+        return nn.Sequential(nn.Linear(n_inputs, 16), norm, nn.ReLU(), nn.Linear(16, n_outputs))
+
+    return TorchArchitecture(network, nn.Linear)
+
+
+@pytest.mark.parametrize("cls", [VAEClassifier, AdversarialAutoencoderClassifier])
+def test_batches_are_normalized_as_one_mix_of_rows(cls):
+    """Labelled rows in passes of their own would be normalized otherwise than at inference."""
+    y, seen = np.where(np.arange(60) < 20, np.arange(60) % 2, -1), []
+    settings = {"batch_size": 30, "labelled_batch_size": 5, "max_iter": 1, "calibrated": False}
+    cls(2, architecture=with_norm(seen), **settings).fit(np.eye(60, 4), y)
+    assert len(seen) >= 4
+    assert set(seen) == {35}
+
+
+def test_labelled_rows_may_be_of_other_groups_than_the_others():
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat([0, 1, 2], [960, 120, 120]))
+    X = np.array([[0, 0], [3, 0], [0, 3]])[y] + 0.75 * rng.standard_normal((1200, 2))
+    known = np.concatenate([np.flatnonzero(y[:600] == group)[:20] for group in range(3)])
+    some = np.full(600, -1)
+    some[known] = y[known]
+    settings = {"batch_size": 32, "max_iter": 10, "calibrated": False, "random_state": 0}
+    model = VAEClassifier(2, architecture=with_norm([]), **settings).fit(X[:600], some)
+    right = LogisticRegression().fit(X[known], y[known]).score(X[600:], y[600:])
+    assert model.score(X[600:], y[600:]) > right - 0.05
+
+
 # Of weights.
 
 

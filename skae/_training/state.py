@@ -18,6 +18,11 @@ def plain_module(net):
     return getattr(net.module_, "_orig_mod", net.module_)
 
 
+def normalizes_batches(module):
+    """Whether a layer has statistics of batches, which depend on what rows are in one."""
+    return any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in module.modules())
+
+
 def snapshot(net):
     """What `restore` needs to take a net back to where it is now."""
     optimizers = [optimizer.state_dict() for optimizer in net.optimizers_.values()]

@@ -10,7 +10,6 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
-from torch import nn
 
 from skae._rows.checks import warn_user
 from skae._training.best import KeepBest
@@ -20,7 +19,7 @@ from skae._training.device import forked_seed
 from skae._training.listeners import Bar, FitTask, Lines, Tell, can_show_bar
 from skae._training.net import ObjectiveNet, TrainingDiverged
 from skae._training.processes import SharedNet
-from skae._training.state import plain_module, take_record
+from skae._training.state import normalizes_batches, plain_module, take_record
 from skae._training.threads import threads_for, work_of
 
 
@@ -91,7 +90,8 @@ class Trainer:
             Labelled rows that are added to each batch: see `BatchIterator`.
         """
         of_batches = {} if n_labelled is None else _of_batches(n_labelled)
-        if _normalizes_batches(module) and "iterator_train" not in (self.net_params or {}):
+        # Such a layer knows nothing of weights.
+        if normalizes_batches(module) and "iterator_train" not in (self.net_params or {}):
             of_batches["iterator_train__by_weight"] = True
         net = make_net(
             module,
@@ -196,11 +196,6 @@ class Trainer:
 def _of_batches(n_labelled):
     """The settings of a net whose batches have so many labelled rows: see `BatchIterator`."""
     return {f"iterator_{part}__n_labelled": n_labelled for part in ("train", "valid")}
-
-
-def _normalizes_batches(module):
-    """Whether a layer has statistics of batches, which knows nothing of weights."""
-    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
 
 
 def _check_schedule(net):
@@ -309,7 +304,7 @@ def _single_rows_explained():
         if "more than 1 value per channel" not in str(error):
             raise
         raise ValueError(
-            "A batch normalization was given a single row, which has no spread. Let batch_size and "
-            "any labelled_batch_size be 2 or more, give two labelled rows or more, or normalize by "
-            "LayerNorm in the architecture."
+            "A batch normalization was given a single row, which has no spread. Let batch_size be "
+            "2 or more, give two labelled rows or more, or normalize by LayerNorm in the "
+            "architecture."
         ) from error

@@ -2,6 +2,7 @@
 
 import torch
 
+from skae._training.state import normalizes_batches
 from skae.modules._autoencoder import Autoencoder
 from skae.modules._conditional import one_hot, tell
 
@@ -75,6 +76,7 @@ class AdversarialClassifierModule(AdversarialModule):
     ):
         super().__init__(encoder, *others)
         self.norm, self.calibration = norm, calibration
+        self.normalizes_batches = normalizes_batches(encoder)
         self.class_discriminator, self.noise_level = class_discriminator, noise_level
         self.register_buffer("class_shares", class_shares)
 
@@ -88,6 +90,15 @@ class AdversarialClassifierModule(AdversarialModule):
             x = torch.add(x, torch.randn_like(x), alpha=self.noise_level)
         codes = self.encoder(x)
         return codes[:, : -self.n_classes], self.norm(codes[:, -self.n_classes :])
+
+    def codes_of(self, part, x):
+        """Those of a part of a batch; an encoder that normalizes batches sees all of it each time.
+
+        So its statistics are of one mix of rows, whoever asks. Others have no need to.
+        """
+        if self.training and self.normalizes_batches:
+            return tuple(code[part] for code in self.codes(x))
+        return self.codes(x[part])
 
     def encode(self, x):
         """Styles, ``(batch, n_features) -> (batch, n_components)``."""

@@ -55,7 +55,22 @@ class VariationalClassifier(VariationalAutoencoder):
         y = self.classify(x).argmax(dim=1) if y is None else y
         return self._split(self.encoder(x) + self.shift(y))
 
-    def posteriors(self, x):
-        """Those of each class in turn, ``(n_classes * batch, n_components)`` each."""
-        codes = self.encoder(x) + self.shift.weight[:, None]
-        return self._split(codes.flatten(0, 1))
+    def posteriors(self, x, y):
+        """Those of all classes of rows without labels, and those of the last rows, which have some.
+
+        Parameters
+        ----------
+        x : tensor of shape (n_plain + n_labelled, n_features)
+        y : tensor of shape (n_labelled,)
+
+        Returns
+        -------
+        labels : tensor of shape (n_classes * n_plain + n_labelled,)
+            Each class in turn, then y.
+        mean, log_var : tensor of shape (n_classes * n_plain + n_labelled, n_components)
+        """
+        plain, known = self.encoder(x).tensor_split([len(x) - len(y)])
+        each = torch.arange(self.n_classes, device=x.device).repeat_interleave(len(plain))
+        labels = torch.cat([each, y])
+        codes = torch.cat([plain.repeat(self.n_classes, 1), known]) + self.shift(labels)
+        return labels, *self._split(codes)

@@ -92,13 +92,13 @@ class AdversarialClustering(Adversarial):
     def reconstruct(self, module, x, y=None):
         """``loss(x, decoder(style, class probabilities))``."""
         plain = _plain(x, y)
-        style, logits = module.codes(plain)
+        style, logits = module.codes_of(plain, x)
         output = module.decoder(torch.cat([style, logits.softmax(dim=1)], dim=1))
-        return {"reconstruction": of_plain(LOSSES[self.loss](plain, output), len(x))}
+        return {"reconstruction": of_plain(LOSSES[self.loss](x[plain], output), len(x))}
 
     def discriminate(self, module, x, y=None):
         """Cross-entropy of both discriminators, which do not move the encoder."""
-        style, logits = (code.detach() for code in module.codes(_plain(x, y)))
+        style, logits = (code.detach() for code in module.codes_of(_plain(x, y), x))
         drawn = module.prior.draw(*style.shape).to(style)
         classes = module.draw_classes(len(style))
         loss = game_loss(module.discriminator, drawn, style)
@@ -107,7 +107,7 @@ class AdversarialClustering(Adversarial):
 
     def fool(self, module, x, y=None):
         """Cross-entropy of codes that pass for draws of the priors."""
-        style, logits = module.codes(_plain(x, y))
+        style, logits = module.codes_of(_plain(x, y), x)
         loss = functional.softplus(-module.discriminator(style))
         loss = loss + functional.softplus(-module.class_discriminator(logits.softmax(dim=1)))
         return {"fooling": of_plain(loss.squeeze(1), len(x))}
@@ -122,14 +122,15 @@ class AdversarialClassification(AdversarialClustering):
 
     def classify(self, module, x, y):
         """Cross-entropy of the labelled rows."""
-        logits = module.classify(x[len(x) - len(y) :])
+        known = slice(len(x) - len(y), None)
+        logits = module.codes_of(known, x)[1] if module.training else module.classify(x[known])
         entropy = functional.cross_entropy(logits, y, reduction="none")
         return {"classification": of_labelled(entropy, len(x))}
 
 
 def _plain(x, y):
     """The rows of a batch that are taken as unlabelled: all but the last, see `BatchIterator`."""
-    return x if y is None else x[: len(x) - len(y)]
+    return slice(len(x) if y is None else len(x) - len(y))
 
 
 def game_loss(discriminator, drawn, made):

@@ -35,28 +35,29 @@ class SemiSupervisedELBO:
 
     def __call__(self, module, x, y):
         n_rows, n_plain = len(x), len(x) - len(y)
-        plain, known = x[:n_plain], x[n_plain:]
-        log_q = module.classify(plain).log_softmax(dim=1)
-        q = log_q.exp()
-        nll, kl = self._costs(module, plain, *module.posteriors(plain))
-        class_kl = log_q - module.log_shares
-        logits = module.classify(known)
-        entropy = functional.cross_entropy(logits, y, reduction="none")
-        mean, log_var = module.posterior(known, y)
-        output = module.output(draw(mean, log_var), y)
-        bound = module.nll(known, output) + gaussian_kl(mean, log_var) - module.log_shares[y]
+        # Each network sees all rows at once: one that normalizes batches has one mix of them.
+        logits, known_logits = module.classify(x).tensor_split([n_plain])
+        log_q = logits.log_softmax(dim=1)
+        q, class_kl = log_q.exp(), log_q - module.log_shares
+        (nll, kl), bound = self._costs(module, x, y)
+        entropy = functional.cross_entropy(known_logits, y, reduction="none")
         weight = self.weight if module.training else 1.0
         return {
             "reconstruction": of_plain((q * nll).sum(dim=1), n_rows),
             "kl": of_plain((q * (kl + class_kl)).sum(dim=1), n_rows),
             "classification": of_labelled(weight * entropy, n_rows),
-            "labelled": of_labelled(self.share * bound, n_rows),
+            "labelled": of_labelled(self.share * (bound - module.log_shares[y]), n_rows),
         }
 
-    def _costs(self, module, x, mean, log_var):
-        """Both parts of L(x, y) but for the last, ``(batch, n_classes)`` each."""
-        n_classes = module.n_classes
-        y = torch.arange(n_classes, device=x.device).repeat_interleave(len(x))
-        output = module.output(draw(mean, log_var), y)
-        nll = module.nll(x.repeat(n_classes, 1), output)
-        return nll.view(n_classes, -1).T, gaussian_kl(mean, log_var).view(n_classes, -1).T
+    def _costs(self, module, x, y):
+        """Both parts of L(x, y) but for the last, ``(n_plain, n_classes)`` each.
+
+        And their sum, of rows with a label, ``(n_labelled,)``.
+        """
+        n_plain, n_classes = len(x) - len(y), module.n_classes
+        labels, mean, log_var = module.posteriors(x, y)
+        rows = torch.cat([x[:n_plain].repeat(n_classes, 1), x[n_plain:]])
+        nll = module.nll(rows, module.output(draw(mean, log_var), labels))
+        parts, n_pairs = torch.stack([nll, gaussian_kl(mean, log_var)]), n_classes * n_plain
+        plain, known = parts.tensor_split([n_pairs], dim=1)
+        return plain.view(2, n_classes, -1).mT, known.sum(dim=0)

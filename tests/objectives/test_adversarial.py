@@ -44,7 +44,7 @@ def test_draws_of_the_prior_are_as_precise_as_the_codes():
     module = SimpleNamespace(
         training=True,
         encode=lambda x: x,
-        codes=lambda x: (x, x),
+        codes_of=lambda part, x: (x[part], x[part]),
         prior=SimpleNamespace(draw=torch.zeros),
         draw_classes=lambda n_rows: torch.zeros(n_rows, 2).double(),
         judge=judge,
