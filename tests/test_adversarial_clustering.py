@@ -118,7 +118,7 @@ def test_each_phase_moves_its_own_submodules_only(fitted, digits):
         moved[phase] = {n.split(".")[0] for n, p in after if not torch.equal(before[n], p)}
 
     for phase, optimizer in fitted.net_.optimizers_.items():
-        optimizer.step = lambda phase=phase, step=optimizer.step: watch(phase, step)
+        optimizer.update = lambda phase=phase, step=optimizer.update: watch(phase, step)
     fitted.partial_fit(digits[:16])
     assert moved == {
         "reconstruct": {"encoder", "norm", "decoder"},

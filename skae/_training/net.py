@@ -240,7 +240,7 @@ class ObjectiveNet(NeuralNet):
             n_epochs = self.epochs_before_ + self.steps_done_ / self.steps_per_epoch_
             state = self.module_.objective.before_step(self.module_.model, n_epochs)
         self.steps_done_ += 1
-        x, (y, weight) = batch
+        x, y, weight = _aligned(batch)
         terms = {}
         for phase, optimizer in self.optimizers_.items():
             if self.recorder_.is_on:
@@ -289,7 +289,7 @@ class ObjectiveNet(NeuralNet):
         """The loss on one batch, without learning from it."""
         if self.module_.training:
             self._set_training(False)
-        x, (y, weight) = batch
+        x, y, weight = _aligned(batch)
         with torch.no_grad():
             losses, terms = self.judge_(None, self._judge, x, y, weight)
             self.row_losses_.append(losses.clone())  # the next batch may take their place
@@ -363,6 +363,16 @@ class ObjectiveNet(NeuralNet):
             terms = self.mean_terms(iterator, False, "valid", self.validation_step)
         self.row_losses_ = torch.cat(self.row_losses_).cpu()
         return terms
+
+
+def _aligned(batch):
+    """Rows, labels and weights, in memory as new tensors are.
+
+    The last digits of a product depend on that, but what a batch does to a model must not depend on
+    its place among others, nor on whether the step is replayed.
+    """
+    x, (y, weight) = batch
+    return [v if v is None or v.data_ptr() % 64 == 0 else v.clone() for v in (x, y, weight)]
 
 
 def _add_number(total, value, n):

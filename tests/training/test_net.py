@@ -204,11 +204,9 @@ def test_phases_take_their_steps_in_turn():
         with torch.no_grad():
             for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 p -= 0.1 * gradient
-                p.grad = gradient
         losses.append(loss.item())
     for name, value in expected.named_parameters():
         torch.testing.assert_close(model.get_parameter(name), value)
-        torch.testing.assert_close(model.get_parameter(name).grad, value.grad)
     assert terms == pytest.approx({"loss": sum(losses), "one": losses[0], "two": losses[1]})
 
 
@@ -351,7 +349,7 @@ def test_terms_are_means_over_the_rows_that_they_are_of(n_labelled, weight):
 
 def test_weights_are_as_precise_as_losses():
     net = net_of(make_model().double())
-    batch = rows().held.double(), (None, torch.linspace(0.5, 1.5, 50))
-    _, losses, shares = net._evaluate(batch)
+    batch = rows().held.double(), None, torch.linspace(0.5, 1.5, 50)
+    _, losses, shares = net._evaluate(*batch)
     assert losses.dtype == shares.dtype == torch.float64
     torch.testing.assert_close(shares, torch.linspace(0.5, 1.5, 50).double() / 50)

@@ -74,6 +74,8 @@ def _learned(model, X, **given):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_numbers_are_those_of_plain_steps(name, digits, replays, monkeypatch):
     X, model = digits[:125], MODELS[name]
+    if name != "convolutions":
+        X = X[:, 3:]  # so that rows do not begin where numbers for a processor's vectors do
     y = np.where(np.arange(len(X)) < 60, np.arange(len(X)) % 3, -1)
     given = {"sample_weight": np.linspace(1, 3, len(X))} if name == "plain" else {}
     if name in ("told", "classifying game", "evidence", "ladder"):
