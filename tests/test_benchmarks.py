@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 
 from skae import AutoencoderTransformer
@@ -253,3 +254,14 @@ def test_numbers_are_held_against_references():
     assert constant == ["nan, nan", "nan, nan |"]
     right, found = ([float(cell.strip("| ")) for cell in part.split(", ")] for part in losses)
     assert right == pytest.approx(found, rel=1e-3)
+
+
+def test_what_is_timed_of_a_sparse_matrix_is_done():
+    script = runpy.run_path(BENCHMARKS / "sparse.py")
+    X = csr_matrix(np.random.RandomState(0).binomial(1, 0.05, size=(60, 40)).astype(np.float32))
+    timed, quality = script["contestants"](X[:50], X[50:], n_components=2)
+    assert timed.keys() == script["WANTED"].keys()
+    assert timed["four epochs"]().n_iter_ == 4
+    assert timed["transform"]().shape == (50, 2)
+    assert timed["score_samples"]().shape == (50,)
+    assert quality(timed["fit"]()) < 1

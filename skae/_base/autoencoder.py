@@ -19,10 +19,12 @@ from skae._rows.tensors import tensors_welcome
 from skae._training.build import check_network
 from skae.architectures import MLP
 from skae.losses import LINKS
-from skae.modules import Bounded, logistic_offset
+from skae.modules import Bounded, logistic_offset, skip_zeros
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
+# Rows of so many features of which so many are zero are multiplied faster without the zeros.
+MIN_FEATURES_OF_ZEROS, MIN_ZERO_SHARE = 1000, 0.96
 
 
 class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -129,17 +131,22 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
                 "MLP() or ConvNet(image_shape=(28, 28))."
             )
         n_features = self.n_features_in_
-        return (
-            check_network(
-                architecture.make_encoder(n_features, n_outputs),
-                n_features,
-                n_outputs,
-                f"encoder (n_components={self.n_components})",
-            ),
-            check_network(
-                architecture.make_decoder(n_inputs, n_features), n_inputs, n_features, "decoder"
-            ),
+        encoder = check_network(
+            architecture.make_encoder(n_features, n_outputs),
+            n_features,
+            n_outputs,
+            f"encoder (n_components={self.n_components})",
         )
+        decoder = architecture.make_decoder(n_inputs, n_features)
+        return self._skip_zeros(encoder), check_network(decoder, n_inputs, n_features, "decoder")
+
+    def _skip_zeros(self, encoder):
+        """Let its first layer pass over zeros, where nearly all of the values that it sees are."""
+        n_zeros = self._start.statistics.zero_share().sum()
+        n_features = self.n_features_in_
+        if n_features < MIN_FEATURES_OF_ZEROS or n_zeros < MIN_ZERO_SHARE * n_features:
+            return encoder
+        return skip_zeros(encoder, self.scaling_(torch.zeros(1, n_features))[0])
 
     def _make_target(self, columns):
         return Target(self._needs_unit_interval(), columns)

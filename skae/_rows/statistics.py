@@ -126,6 +126,10 @@ class ColumnStatistics:
             return Scaling(self.mean, 1.0)
         return Scaling(self.mean, largest * np.sqrt(np.mean((self.deviation / largest) ** 2)))
 
+    def zero_share(self):
+        """How much of the weight of each column lies on zero, if that is one of its ends."""
+        return np.maximum(self.low_share * (self.low == 0), self.high_share * (self.high == 0))
+
     def bounds(self, min_share, min_rows):
         """Bounds that the data show: infinite where too few rows lie on them."""
         enough = max(min_share, min_rows / self.n_rows)

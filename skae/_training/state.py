@@ -267,6 +267,11 @@ def _pack_training(net):
 def _load_optimizers(net, states):
     for optimizer, state in zip(net.optimizers_.values(), states, strict=True):
         optimizer.load_state_dict(state)
+        # Kernels of optimizers take averages as they lie in memory, beside their parameter.
+        for parameter, known in optimizer.state.items():
+            for name, value in known.items():
+                if torch.is_tensor(value) and value.shape == parameter.shape:
+                    known[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _without_batches(row):

@@ -22,6 +22,7 @@ from skae.modules._stacked import LayerAutoencoder, split_layers
 from skae.modules._tied import TiedLinear, tie_weights
 from skae.modules._vae import VariationalAutoencoder
 from skae.modules._variational_classifier import VariationalClassifier
+from skae.modules._zeros import SkipZeros, skip_zeros
 
 __all__ = [
     "COUNTS",
@@ -45,12 +46,14 @@ __all__ = [
     "MixedLikelihood",
     "NoisyBits",
     "Offset",
+    "SkipZeros",
     "TiedLinear",
     "UnitAtoms",
     "Unobserved",
     "VariationalAutoencoder",
     "VariationalClassifier",
     "logistic_offset",
+    "skip_zeros",
     "split_layers",
     "tie_weights",
 ]
