@@ -3,8 +3,8 @@
 python examples/benchmarks/sparse.py                             # seconds and quality
 python examples/benchmarks/sparse.py --before ENV/bin/python     # and those of that environment
 
-X is the TF-IDF of 3000 words in 3000 docstrings of the installed numpy, scipy, scikit-learn and
-torch; 1000 more are held out. The two sides take turns, each in a process of its own; a ratio is
+X is the TF-IDF of 3000 words in 3000 docstrings of the installed numpy, scipy and scikit-learn;
+1000 more are held out. The two sides take turns, each in a process of its own; a ratio is
 the median of the pairs'. "Four epochs" shows what a pass costs, whatever ends a training.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-PACKAGES = "numpy", "scipy", "sklearn", "torch"
+PACKAGES = "numpy", "scipy", "sklearn"
 N_TRAIN, N_TEST, N_WORDS, MIN_WORDS = 3000, 1000, 3000, 50
 
 

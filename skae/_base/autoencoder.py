@@ -24,7 +24,7 @@ from skae.modules import Bounded, logistic_offset, skip_zeros
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
 # Rows of so many features of which so many are zero are multiplied faster without the zeros.
-MIN_FEATURES_OF_ZEROS, MIN_ZERO_SHARE = 1000, 0.96
+MIN_FEATURES_OF_ZEROS, MIN_ZERO_SHARE = 500, 0.97
 
 
 class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):

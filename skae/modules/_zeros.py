@@ -5,8 +5,8 @@ import torch
 from scipy import sparse
 from torch import nn
 
-# With more values that are not zero a dense product is faster.
-MAX_FILLED = 0.05
+# With more values that are not zero, or of smaller layers and batches, a dense product is faster.
+MAX_FILLED, MIN_PRODUCTS = 0.03, 2**24
 
 
 class SkipZeros(nn.Linear):
@@ -44,16 +44,17 @@ class SkipZeros(nn.Linear):
         return _SparseProduct.apply(rest, self.weight, self.bias, zero)
 
     def _may_look_at(self, x):
-        """Whether the values are there, and are those of one batch of rows."""
+        """Whether the values are there, are rows of a batch, and are worth a look."""
         return (
-            type(x) is torch.Tensor
+            not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+            and type(x) is torch.Tensor
             and x.ndim == 2
             and x.device.type == "cpu"
             and x.dtype == self.weight.dtype
             and x.dtype in (torch.float32, torch.float64)
             and not (x.requires_grad and torch.is_grad_enabled())
-            and not torch.compiler.is_compiling()
-            and not torch.jit.is_tracing()
+            # Without training what becomes of a row does not depend on how many there are.
+            and (x.numel() * self.out_features >= MIN_PRODUCTS or not self.training)
         )
 
 

@@ -9,16 +9,21 @@ from scipy import sparse
 from skae import AutoencoderTransformer, ContractiveAutoencoder, VAETransformer
 from skae._base import autoencoder
 from skae.architectures import MLP
-from skae.modules import SkipZeros
+from skae.modules import SkipZeros, _zeros
 
 QUICK = {"hidden_layer_sizes": (16, 8), "max_iter": 3, "random_state": 0}
 
 
+@pytest.fixture(autouse=True)
+def _small_products_count(monkeypatch):
+    monkeypatch.setattr(_zeros, "MIN_PRODUCTS", 0)
+
+
 @pytest.fixture(scope="module")
 def texts():
-    """120 rows, some empty, of 1000 columns, some of which nobody has."""
+    """120 rows, some empty, of 500 columns, some of which nobody has."""
     rng = np.random.RandomState(0)
-    X = sparse.random(120, 1000, 0.02, "csr", np.float32, rng).toarray()
+    X = sparse.random(120, 500, 0.02, "csr", np.float32, rng).toarray()
     X[::40] = 0
     X[:, ::100] = 0
     return X

@@ -4,10 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from skae.modules import SkipZeros, skip_zeros
+from skae.modules import SkipZeros, _zeros, skip_zeros
 
 
-def rows(n_filled=60, dtype=torch.float64, shape=(20, 100)):
+@pytest.fixture(autouse=True)
+def _small_products_count(monkeypatch):
+    monkeypatch.setattr(_zeros, "MIN_PRODUCTS", 0)
+
+
+def rows(n_filled=50, dtype=torch.float64, shape=(20, 100)):
     """Standardized rows, the last of which and the last columns were all zero, and their zero."""
     generator = torch.Generator().manual_seed(0)
     zero = torch.randn(shape[1], generator=generator)
@@ -48,7 +53,7 @@ def test_a_row_has_the_same_code_whatever_is_beside_it():
 
 @pytest.mark.parametrize("case", ["filled", "differentiated", "another zero"])
 def test_otherwise_it_is_a_linear_layer(case):
-    x, zero = rows(1000 if case == "filled" else 60)
+    x, zero = rows(1000 if case == "filled" else 50)
     linear, sparse = layers(zero)
     x.requires_grad_(case == "differentiated")
     if case == "another zero":
@@ -84,3 +89,13 @@ def test_only_a_first_linear_layer_with_a_bias_is_replaced():
     skip_zeros(network, zero)
     assert [type(layer) for layer in network] == [SkipZeros, nn.Linear]
     assert list(network.state_dict()) == names
+
+
+def test_small_products_are_dense_in_training_alone(monkeypatch):
+    """A row has the same code among few rows and among many."""
+    x, zero = rows()
+    _, sparse = layers(zero)
+    monkeypatch.setattr(_zeros, "MIN_PRODUCTS", x.numel() * 7)
+    assert skips(sparse(x))
+    assert not skips(sparse(x[:-1]))
+    assert skips(sparse.eval()(x[:-1]))
