@@ -90,7 +90,7 @@ class SemanticHashing(DensityAutoencoder):
         learning_rate="annealed",
         learning_rate_init=0.003,
         batch_size="auto",
-        max_iter=50,
+        max_iter="auto",
         early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,

@@ -118,7 +118,7 @@ class SparseAutoencoder(DensityAutoencoder):
         learning_rate="annealed",
         learning_rate_init=0.003,
         batch_size="auto",
-        max_iter=50,
+        max_iter="auto",
         early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -172,7 +172,7 @@ class SparseAutoencoder(DensityAutoencoder):
 
     def _make_objective(self):
         if self.penalty == "k":
-            return KSparseReconstruction(self.loss, n_annealed=self.max_iter / 2)
+            return KSparseReconstruction(self.loss, n_annealed=self._max_epochs / 2)
         alpha = DEFAULT_ALPHA[self.penalty] if self.alpha is None else self.alpha
         return SparseReconstruction(
             self.loss, penalty=self.penalty, alpha=alpha, target=self.target_activation

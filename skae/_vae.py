@@ -145,7 +145,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         learning_rate="annealed",
         learning_rate_init=0.003,
         batch_size="auto",
-        max_iter=50,
+        max_iter="auto",
         early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -177,7 +177,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         warmup, n_draws = self.kl_warmup, self.n_importance_samples
         if warmup == "auto":  # nobody knows how long a stream is
             streams = self._start.statistics.is_of_a_stream
-            warmup = 0 if streams else min(WARMUP_EPOCHS, self.max_iter // WARMUP_SHARE)
+            warmup = 0 if streams else min(WARMUP_EPOCHS, self._max_epochs // WARMUP_SHARE)
         if n_draws == "auto":
             n_draws = N_DRAWS if self._start.statistics.n_rows <= MAX_ROWS_TO_TRY_BOTH else 1
         return NegativeELBO(self.beta, warmup, n_draws)

@@ -26,7 +26,7 @@ from skae._training.checkpoint import open_checkpoint
 from skae._training.device import plain_torch, resolve_device
 from skae._training.listeners import HAS_CALLBACKS, CallbackSupportMixin, FitTask, curves
 from skae._training.state import pack, restore, rests, snapshot
-from skae._training.trainer import Trainer
+from skae._training.trainer import Trainer, epochs_worth
 
 # These fit into float32 without loss and may be large: they are cast batch by batch, as is all that
 # lies in a file.
@@ -174,11 +174,18 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 self._rng.set_state(state[1])
             raise
 
+    @property
+    def _max_epochs(self):
+        """Epochs of a training, at most."""
+        if self.max_iter != "auto":
+            return self.max_iter
+        return epochs_worth(self._start.statistics.n_rows, self.batch_size)
+
     def _make_task(self, table, n_starts):
         if not HAS_CALLBACKS:
             return None
         n_before = self._n_epochs_before()
-        n_epochs = None if n_before is None else n_before + n_starts * self.max_iter
+        n_epochs = None if n_before is None else n_before + n_starts * self._max_epochs
         return FitTask(self, n_epochs, table.X.X, table.labels)
 
     def _make_trainer(self, task=None, checkpoint=None, stream=False):
@@ -188,7 +195,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             batch_size=self.batch_size,
             lr=self.learning_rate_init,
             learning_rate="constant" if stream else self.learning_rate,
-            max_epochs=1 if stream else self.max_iter,
+            max_epochs=1 if stream else self._max_epochs,
             patience=self.n_iter_no_change if self.early_stopping and not stream else None,
             tol=self.tol,
             callbacks=self.callbacks,

@@ -12,6 +12,7 @@ import torch
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from skae._priors import PRIORS
+from skae._training.trainer import EPOCHS, MIN_EPOCHS, WORTH_STEPS
 from skae.architectures._activations import ACTIVATIONS
 from skae.losses import LIKELIHOODS, LOSSES
 
@@ -238,7 +239,12 @@ TRAINING = {
             "epoch, of 16 to 128 rows.",
         },
     ),
-    "max_iter": Parameter("int", [COUNT], "Epochs, at most."),
+    "max_iter": Parameter(
+        'int or "auto"',
+        [AUTO, COUNT],
+        f'Epochs, at most. "auto" is {EPOCHS}, and fewer where rows are many: as many as make '
+        f"about {WORTH_STEPS} batches, but {MIN_EPOCHS} at least.",
+    ),
     "early_stopping": Parameter(
         "bool",
         ["boolean"],

@@ -16,6 +16,7 @@ from skorch.callbacks import Callback
 from skae._files import Decoder, import_safetensors, read, write
 from skae._rows.checks import warn_user
 from skae._rows.source import as_source, chunks
+from skae._training.device import generators
 from skae._training.state import pack, to_arrays, to_tensors, unpack
 
 # Rows are told apart by so many bytes of them, spread evenly.
@@ -80,7 +81,7 @@ class Checkpoint:
         net.last_terms_ = state["last_terms"]
         if keep_best is not None:
             vars(keep_best).update(to_tensors(state["keep_best"]))
-        for name, generator in _generators(net).items():
+        for name, generator in generators(net.device).items():
             generator.set_state(torch.from_numpy(state["generators"][name]))
         if net.reports_batches_:
             warn_user(
@@ -99,7 +100,7 @@ class Checkpoint:
                 "keep_best": keep_best and to_arrays(keep_best.known()),
                 "generators": {
                     name: generator.get_state().numpy()
-                    for name, generator in _generators(net).items()
+                    for name, generator in generators(net.device).items()
                 },
             }
         ]
@@ -119,17 +120,6 @@ class Checkpoint:
         for path in (self.path, *self.path.parent.glob(f".{self.path.name[:100]}-*")):
             with suppress(OSError):
                 path.unlink()
-
-
-def _generators(net):
-    """Torch's generators that training draws from."""
-    generators = {"cpu": torch.default_generator}
-    device = torch.device(net.device)
-    if device.type == "cuda":
-        generators["device"] = torch.cuda.default_generators[
-            torch.cuda.current_device() if device.index is None else device.index
-        ]
-    return generators
 
 
 def open_checkpoint(folder, name, params, net, random_state, tables):

@@ -117,6 +117,38 @@ def forked_seed(device, seed):
         yield
 
 
+def generators(device):
+    """Torch's generators that a training on a device draws from, by name."""
+    device, found = torch.device(device), {"cpu": torch.default_generator}
+    if device.type == "cuda":
+        number = torch.cuda.current_device() if device.index is None else device.index
+        found["device"] = torch.cuda.default_generators[number]
+    return found
+
+
+class RandomStream:
+    """Torch's random numbers from a seed, taken up where they were left: a context when called.
+
+    Parameters
+    ----------
+    device : torch.device
+    seed : int
+    """
+
+    def __init__(self, device, seed):
+        self.device, self.seed, self.states = device, seed, None
+
+    @contextlib.contextmanager
+    def __call__(self):
+        """Draw from it."""
+        with forked_seed(self.device, self.seed):
+            if self.states is not None:
+                for name, generator in generators(self.device).items():
+                    generator.set_state(self.states[name])
+            yield
+            self.states = {name: g.get_state() for name, g in generators(self.device).items()}
+
+
 @contextlib.contextmanager
 def plain_torch(*, grad, work=None):
     """Torch as it comes, whatever the caller has set: dtype, device, autocast, gradients.

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skae
-from skae._training.trainer import train
+from skae._training.training import train
 from skae.model_selection import SemiSupervisedSplit
 
 from .estimators import every_classifier

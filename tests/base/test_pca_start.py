@@ -4,7 +4,7 @@ import numpy as np
 
 import skae
 from skae import AutoencoderTransformer
-from skae._training.trainer import train
+from skae._training.trainer import Trainer
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
@@ -16,11 +16,12 @@ def test_rows_that_pca_knows_by_heart_are_found_wherever_they_are(monkeypatch):
     X[::10, 6:] = 100 * np.eye(40)
     judged = []
 
-    def noted(net, rows, *, rows_val, **kwargs):
+    def noted(self, net, rows, rows_val, *others):
         judged.append(len(rows_val))
-        return train(net, rows, rows_val=rows_val, **kwargs)
+        return training(self, net, rows, rows_val, *others)
 
-    monkeypatch.setattr(skae._training.trainer, "train", noted)
+    training = Trainer._training
+    monkeypatch.setattr(Trainer, "_training", noted)
     model = AutoencoderTransformer(40, init="pca", validation_fraction=0.5, **QUICK)
     model.fit(X)
     lone = 200 - judged[0]

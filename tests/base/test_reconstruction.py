@@ -13,7 +13,7 @@ from skorch.callbacks import Callback
 import skae
 from skae import AutoencoderTransformer
 from skae._training.best import KeepBest
-from skae._training.trainer import train
+from skae._training.training import train
 from skae.architectures import MLP, ConvNet
 from skae.metrics import explained_variance, reconstruction_error
 

@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 
 from skae._training.best import KeepBest
 from skae._training.build import make_net
-from skae._training.trainer import train
+from skae._training.training import train
 from skae.objectives import Reconstruction
 
 from .nets import Scripted, X, make_model, net_of, rows

@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from skae import AutoencoderTransformer
 from skae._training.interrupts import watch_for_interrupts
-from skae._training.trainer import train
+from skae._training.training import train
 
 from .nets import make_model, net_of, rows
 

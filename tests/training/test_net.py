@@ -13,7 +13,7 @@ from torch import nn
 from skae._rows.batches import BatchIterator
 from skae._training.build import make_net
 from skae._training.net import COOL_DOWN, WARM_UP
-from skae._training.trainer import train
+from skae._training.training import train
 from skae.modules import Autoencoder
 from skae.objectives import Reconstruction
 from skae.objectives._semi_supervised import of_labelled, of_plain

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from skae._training.state import _encode, pack, put_values, restore, rests, snapshot, unpack
-from skae._training.trainer import train
+from skae._training.training import train
 from skae.modules import Autoencoder
 
 from .nets import make_model, net_of, rows

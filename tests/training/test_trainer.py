@@ -8,8 +8,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, LRScheduler
 
-import skae._training.checkpoint
-from skae._training.trainer import Trainer, train
+from skae._training.checkpoint import Checkpoint
+from skae._training.device import RandomStream
+from skae._training.trainer import Trainer, epochs_worth
+from skae._training.training import Training, train
 from skae.objectives import Reconstruction
 
 from .nets import CPU, Scripted, Watch, X, accelerator, make_model, net_of, rows
@@ -156,7 +158,7 @@ def fit_killed(n_epochs, folder, max_epochs=40):
                 patience=8,
                 tol=1e-3,
                 listeners=[listener],
-                checkpoint=skae._training.checkpoint.Checkpoint(folder, "key"),
+                checkpoint=Checkpoint(folder, "key"),
             )
         except Stop:
             continue
@@ -185,7 +187,7 @@ def test_what_has_ended_is_not_trained_again(tmp_path):
             max_epochs=5,
             learning_rate="constant",
             listeners=[listener],
-            checkpoint=skae._training.checkpoint.Checkpoint(tmp_path, "key"),
+            checkpoint=Checkpoint(tmp_path, "key"),
         )
         assert terms["loss"] == net.history[1, "train_loss"]
     assert listener.heard == ["closed"]
@@ -200,7 +202,7 @@ def test_a_shared_training_has_no_checkpoint(tmp_path):
             lr=0.01,
             max_epochs=1,
             learning_rate="constant",
-            checkpoint=skae._training.checkpoint.Checkpoint(tmp_path, "key"),
+            checkpoint=Checkpoint(tmp_path, "key"),
         )
 
 
@@ -319,6 +321,54 @@ def test_of_several_starts_the_best_is_kept(starts, best, loss):
     assert outcome.interrupted is False
 
 
+@pytest.mark.parametrize(
+    ("second", "n_epochs", "best"),
+    [
+        (8 * [5.3] + 4 * [1], (12, 8), 0),  # behind when it is judged: given up
+        (8 * [5.2] + 4 * [1], (12, 12), 1),  # close enough
+        (7 * [6] + 5 * [4.7], (8, 12), 1),  # ahead: the first is given up
+        ([4, *11 * [9]], (8, 12), 1),  # the lowest counts
+    ],
+)
+@pytest.mark.parametrize("has_checkpoint", [False, True])
+def test_a_start_that_is_behind_ends_early(second, n_epochs, best, has_checkpoint, tmp_path):
+    checkpoint = Checkpoint(tmp_path, "key") if has_checkpoint else None
+    trainer = trainer_of(max_epochs=12, patience=12, checkpoint=checkpoint)
+    outcome, nets = kept_of(trainer, (9, *12 * [5]), (9, *second))
+    assert outcome.net is nets[best]
+    if not has_checkpoint:
+        assert tuple(len(net.history) for net in nets) == n_epochs
+
+
+def test_a_pause_changes_nothing():
+    def trained(*segments):
+        model = make_model()
+        model.encoder.insert(2, torch.nn.Dropout(0.5))
+        trainer = trainer_of(max_epochs=6, learning_rate="annealed", patience=2)
+        net, stream = trainer.net(model, Reconstruction(), batch_size=8), RandomStream(CPU, 3)
+        training = trainer._training(net, rows(), rows(), None, stream)
+        for n_epochs in segments:
+            training.go_on(n_epochs)
+            torch.rand(7)
+        return training.end(), net.history[:, ("train_loss", "valid_loss")]
+
+    assert trained(1, 2, 9) == trained(6)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "expected"),
+    [
+        (10, "auto", 50),
+        (38_000, "auto", 50),
+        (96_000, "auto", 20),
+        (10**7, "auto", 6),
+        (9600, 8, 12),
+    ],
+)
+def test_tall_tables_are_worth_fewer_epochs(n_rows, batch_size, expected):
+    assert epochs_worth(n_rows, batch_size) == expected
+
+
 def test_where_all_starts_diverge_it_says_so():
     with pytest.raises(ValueError, match="valid loss became nan"):
         kept_of(trainer_of(), (9, np.nan), (9, np.nan))
@@ -395,7 +445,11 @@ def test_a_trainer_hands_on_how_it_is_set(title, can_show_bar, monkeypatch):
     monkeypatch.setattr("skae._training.trainer.can_show_bar", lambda: can_show_bar)
     for name in ("Bar", "Lines"):
         monkeypatch.setattr(f"skae._training.trainer.{name}", lambda *a, name=name: (name, *a))
-    monkeypatch.setattr("skae._training.trainer.train", lambda *a, **k: handed.update(k, args=a))
+    monkeypatch.setattr(
+        "skae._training.trainer.Training", lambda *a, **k: handed.update(k, args=a) or Training
+    )
+    monkeypatch.setattr(Training, "go_on", lambda: None)
+    monkeypatch.setattr(Training, "end", lambda: None)
     given = {"lr": 0.5, "learning_rate": "annealed", "max_epochs": 7, "patience": 3, "tol": 0.25}
     task, checkpoint, floor = object(), object(), object()
     trainer = trainer_of(**given, task=task, checkpoint=checkpoint, title=title)
@@ -403,7 +457,7 @@ def test_a_trainer_hands_on_how_it_is_set(title, can_show_bar, monkeypatch):
     shown = [("Bar" if can_show_bar else "Lines", title, 7)] if title else []
     assert handed.pop("listeners") == [task, *shown]
     expected = {"args": ("net", "rows"), "rows_val": "rows_val", "floor": floor}
-    assert handed == {**expected, **given, "checkpoint": checkpoint}
+    assert handed == {**expected, **given, "checkpoint": checkpoint, "seeded": None}
 
 
 @pytest.mark.parametrize(
