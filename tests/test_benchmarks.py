@@ -82,6 +82,13 @@ def test_speed_is_measured_in_pairs(small_mnist):
     assert "should not be: []" in table
 
 
+def test_what_a_fit_costs_is_measured():
+    table = run("costs.py", "--rows", 40, 60, "--columns", 6, 60, "--values", 2500)
+    rows = [[float(cell) for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [[40, 6], [40, 60], [60, 6]]
+    assert all(ours >= linear - 0.01 for *_, linear, ours in rows)
+
+
 def test_one_row_is_timed():
     table = run("one_row.py", "--calls", 3, "--epochs", 1)
     assert [float(line.split(" | ")[3].strip(" |")) > 0 for line in table.splitlines()[4:]] == [

@@ -197,9 +197,11 @@ class _Call:
         self.form = None
         if self.is_random or self.operation._schema.is_mutable or self.is_nothing:
             return
+        if self.changed or any(x is None for x in self.results):  # there is no place for that
+            return
         kind = self.operation, *self.kwargs, *map(_kind, _leaves(self.args))
         if kind not in _FORMS:
-            _FORMS[kind] = None if None in self.results or self.changed else self._tried_forms()
+            _FORMS[kind] = self._tried_forms()
         self.form = _FORMS[kind]
 
     def _tried_forms(self):
