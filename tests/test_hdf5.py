@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import skae._rows.source
-import skae._training.trainer
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae._rows import batches
 from skae._rows.scaling import Scaling
+from skae._training.training import Training
 
 h5py = pytest.importorskip("h5py")
 
@@ -144,13 +144,13 @@ def test_a_file_in_place_of_its_dataset_is_refused(dataset):
 def test_a_file_that_is_closed_in_training_ends_it(dataset, digits, monkeypatch):
     monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
     rows = dataset(digits)
-    train = skae._training.trainer.train
+    go_on = Training.go_on
 
-    def close_and_train(*args, **settings):
+    def close_and_go_on(self, *args):
         rows.file.close()
-        return train(*args, **settings)
+        return go_on(self, *args)
 
-    monkeypatch.setattr(skae._training.trainer, "train", close_and_train)
+    monkeypatch.setattr(Training, "go_on", close_and_go_on)
     model = AutoencoderTransformer(3, **QUICK, init="random")
     with pytest.raises(OSError, match="The file must stay open"):
         model.fit(rows)

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skae
-from skae._training.training import train
+from skae._training.training import Training
 from skae.model_selection import SemiSupervisedSplit
 
 from .estimators import every_classifier
@@ -191,11 +191,12 @@ def test_weights_choose_what_is_learned(cls, digits):
 def test_early_stopping_holds_out_of_each_class(cls, digits, monkeypatch):
     parts = []
 
-    def noted(net, rows, *, rows_val, **kwargs):
-        parts.extend([rows, rows_val])
-        return train(net, rows, rows_val=rows_val, **kwargs)
+    class Noted(Training):
+        def __init__(self, net, rows, *, rows_val, **kwargs):
+            parts.extend([rows, rows_val])
+            super().__init__(net, rows, rows_val=rows_val, **kwargs)
 
-    monkeypatch.setattr(skae._training.trainer, "train", noted)
+    monkeypatch.setattr(skae._training.trainer, "Training", Noted)
     # More batches than rows with a label, so that some have none.
     settings = {**SHORT, "batch_size": 2}
     if "calibrated" in cls().get_params():

@@ -13,7 +13,7 @@ from skorch.callbacks import Callback
 import skae
 from skae import AutoencoderTransformer
 from skae._training.best import KeepBest
-from skae._training.training import train
+from skae._training.training import Training
 from skae.architectures import MLP, ConvNet
 from skae.metrics import explained_variance, reconstruction_error
 
@@ -283,12 +283,13 @@ def trainings(monkeypatch):
     """The nets that are trained; `after` says what then happens to net and terms."""
     nets = []
 
-    def recorded(net, *args, **kwargs):
-        nets.append(net)
-        return nets_after[0](net, train(net, *args, **kwargs))
+    class Recorded(Training):
+        def end(self):
+            nets.append(self.net)
+            return nets_after[0](self.net, super().end())
 
     nets_after = [lambda net, terms: terms]
-    monkeypatch.setattr(skae._training.trainer, "train", recorded)
+    monkeypatch.setattr(skae._training.trainer, "Training", Recorded)
     return nets, nets_after
 
 
