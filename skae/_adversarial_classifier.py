@@ -97,6 +97,7 @@ class AdversarialAutoencoderClassifier(
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

@@ -102,6 +102,7 @@ class AdversarialAutoencoderClustering(ClusteringMixin, AdversarialClassesBase):
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

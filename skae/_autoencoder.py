@@ -83,6 +83,7 @@ class AutoencoderTransformer(MissingValuesMixin, PCAStartAutoencoder):
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

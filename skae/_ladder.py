@@ -98,6 +98,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

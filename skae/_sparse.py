@@ -125,6 +125,7 @@ class SparseAutoencoder(DensityAutoencoder):
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

@@ -110,6 +110,7 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

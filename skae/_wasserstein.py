@@ -91,6 +91,7 @@ class WassersteinAutoencoder(PriorMixin, ReconstructionAutoencoder):
         tol=1e-4,
         warm_start=False,
         device="auto",
+        precision="float32",
         callbacks=None,
         checkpoint=None,
         net_params=None,

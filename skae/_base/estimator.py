@@ -25,6 +25,7 @@ from skae._rows.table import Table
 from skae._training.checkpoint import open_checkpoint
 from skae._training.device import plain_torch, resolve_device
 from skae._training.listeners import HAS_CALLBACKS, CallbackSupportMixin, FitTask, curves
+from skae._training.precision import warn_of_missing
 from skae._training.state import pack, restore, rests, snapshot
 from skae._training.trainer import Trainer, epochs_worth
 
@@ -136,7 +137,9 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         Returns whether it was interrupted.
         """
         self._goes_on = stream or self.warm_start
-        all_rows, rows, rows_val = table.rows(self.scaling_, resolve_device(self.device))
+        device = resolve_device(self.device)
+        warn_of_missing(self.precision, device)
+        all_rows, rows, rows_val = table.rows(self.scaling_, device)
         self._check_rows(rows)
         self._note(rows, stream)
         judged = rows_val is not None and self.early_stopping
@@ -195,6 +198,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             batch_size=self.batch_size,
             lr=self.learning_rate_init,
             learning_rate="constant" if stream else self.learning_rate,
+            precision=self.precision,
             max_epochs=1 if stream else self._max_epochs,
             patience=self.n_iter_no_change if self.early_stopping and not stream else None,
             tol=self.tol,

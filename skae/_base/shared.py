@@ -290,6 +290,14 @@ TRAINING = {
         [str, torch.device],
         '"cpu", "cuda", "cuda:1", "mps", ... "auto" takes a GPU if there is one.',
     ),
+    "precision": Parameter(
+        '{"float32", "bfloat16"}',
+        [StrOptions({"float32", "bfloat16"})],
+        'What dense and convolutional layers multiply in while they are trained. "bfloat16" is '
+        "faster where networks are large and the processor or GPU has units for it, at three "
+        "digits instead of seven; where there are none it is float32, with a warning. Weights, "
+        "their updates, losses, statistics and all verbs are in float32.",
+    ),
     "callbacks": Parameter(
         "list of skorch callbacks", [list, tuple, None], "Called during training."
     ),

@@ -26,6 +26,7 @@ MAY_CHANGE = {
     "max_iter",
     "n_score_samples",
     "n_iter_no_change",
+    "precision",
     "random_state",
     "tol",
     "validation_fraction",
@@ -150,6 +151,9 @@ def _without(state, *names):
 
 class PicklingMixin:
     """How an estimator that trains a net is packed, and unpacked."""
+
+    # Of models from before it was a parameter.
+    precision = "float32"
 
     def __getstate__(self):
         state = dict(super().__getstate__())

@@ -1,5 +1,6 @@
 """The skorch net that trains every model: a step, and an epoch."""
 
+import contextlib
 import functools
 import math
 import operator
@@ -12,6 +13,7 @@ from torch import nn
 from skae._training.device import forked_seed
 from skae._training.interrupts import watch_for_interrupts
 from skae._training.optimizer import FusedAdam
+from skae._training.precision import products
 from skae._training.recording import Recorder
 
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
@@ -71,6 +73,8 @@ class ObjectiveNet(NeuralNet):
     is_favoured_ = True
     # What replays steps, and what replays validation.
     recorder_ = judge_ = Recorder(None, wanted=False)
+    # Of products in layers, and the context of a training step that makes them so.
+    precision, products_ = "float32", contextlib.nullcontext()
     # Of the noise in validation.
     validation_seed_ = 0
 
@@ -96,6 +100,7 @@ class ObjectiveNet(NeuralNet):
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
         self.reports_batches_ = not all(_is_own(callback) for _, callback in self.callbacks_)
         self.recorder_, self.judge_ = self._make_recorder(), self._make_recorder()
+        self.products_ = products(self.precision, torch.device(self.device))
 
     def fit_loop(self, *args, **kwargs):
         """All epochs, or those until somebody asks for the end or presses Ctrl-C."""
@@ -218,7 +223,8 @@ class ObjectiveNet(NeuralNet):
     @torch.enable_grad()
     def _differentiate(self, phase, parameters, x, y, weight):
         """The mean terms; the gradients of the loss are left with the parameters."""
-        values, losses, shares = self._evaluate(x, y, weight, phase)
+        with self.products_:
+            values, losses, shares = self._evaluate(x, y, weight, phase)
         moving = [parameter for parameter in parameters if parameter.requires_grad]
         # As of the mean, without its part of the graph; and for no submodule in vain.
         gradients = torch.autograd.grad(losses, moving, shares, allow_unused=True)
@@ -273,7 +279,7 @@ class ObjectiveNet(NeuralNet):
 
     def forget_step(self):
         """Give back what only a step needs: gradients and what is recorded."""
-        for name in ("recorder_", "judge_"):
+        for name in ("recorder_", "judge_", "products_"):
             vars(self).pop(name, None)
         for parameter in self.module_.parameters():
             parameter.grad = None

@@ -47,7 +47,7 @@ class Trainer:
         Seeds each net and each training, in this order.
     device : torch.device
     batch_size : int or "auto"
-    lr, learning_rate, max_epochs, patience, tol
+    lr, learning_rate, precision, max_epochs, patience, tol
         See `train`.
     callbacks, net_params
         See `make_net`.
@@ -63,6 +63,7 @@ class Trainer:
     lr: float
     learning_rate: str
     max_epochs: int
+    precision: str = "float32"
     patience: float | None = None
     tol: float = 0.0
     callbacks: list | None = None
@@ -136,6 +137,7 @@ class Trainer:
             lr=self.lr,
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,
+            precision=self.precision,
             rows_val=rows_val,
             patience=self.patience,
             tol=self.tol,

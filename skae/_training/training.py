@@ -32,6 +32,8 @@ class Training:
         The learning rate, or its peak.
     learning_rate : {"constant", "annealed"}
     max_epochs : int
+    precision : {"float32", "bfloat16"}
+        Of the products in layers.
     patience : int or None
         If given, the best epoch on `rows_val` is kept and training stops after this many epochs
         without progress.
@@ -56,6 +58,7 @@ class Training:
         lr,
         learning_rate,
         max_epochs,
+        precision="float32",
         rows_val=None,
         patience=None,
         tol=0.0,
@@ -65,6 +68,7 @@ class Training:
         seeded=None,
     ):
         net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
+        net.precision = precision
         _check_schedule(net)
         self.net, self.rows, self.rows_val, self.listeners = net, rows, rows_val, listeners
         self.seeded = contextlib.nullcontext if seeded is None else seeded
