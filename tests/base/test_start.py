@@ -121,6 +121,7 @@ OTHERS = {
     "noise_variance": 3.0,
     "output_activation": "logistic",
     "penalty": "k",
+    "precision": "bfloat16",
     "prior": "swiss_roll",
     "tied_weights": True,
     "transform_n_nonzero_coefs": 1,
