@@ -84,7 +84,7 @@ def warn_of_missing(precision, device):
     missing = what_is_missing(device) if precision == "bfloat16" else None
     if missing is not None:
         warn_user(
-            f"precision='bfloat16' trains in float32 here, as it is not slower: {str(device)!r} "
-            f"has no units for products in bfloat16 ({missing}). Set precision='float32', or a "
-            "device that has them."
+            f"precision='bfloat16' trains in float32 here: {str(device)!r} has no units for "
+            f"products in bfloat16 ({missing}), which would take longer. Set precision='float32', "
+            "or a device that has them."
         )

@@ -55,6 +55,7 @@ LIMITS = {
     "tol": ([0, 0.0, 1], [-1e-12, None]),
     "warm_start": ([True, False], ["yes", None, 2]),
     "device": (["auto", "abacus", torch.device("cpu")], [0, None]),
+    "precision": (["float32", "bfloat16"], ["float16", torch.bfloat16, None]),
     "callbacks": ([None, [], ()], ["early", {}, 3]),
     "checkpoint": ([None, "folder", Path("folder")], [3, True, b"folder"]),
     "net_params": ([None, {}], [[], "compile"]),

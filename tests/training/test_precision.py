@@ -101,10 +101,10 @@ def test_units_are_looked_for(monkeypatch):
 
 
 def test_the_flags_are_those_of_the_processor(tmp_path, monkeypatch):
+    file = tmp_path / "cpuinfo"
+    monkeypatch.setattr(precision, "Path", lambda path: file)
     for line in ("flags\t\t: fpu avx512_bf16", "Features\t: fp asimd bf16"):
-        file = tmp_path / "cpuinfo"
         file.write_text(f"processor\t: 0\nmodel name\t: of bf16\n{line}\nbugs\t\t: none\n")
-        monkeypatch.setattr(precision, "Path", lambda path: file)
         assert precision._flags.__wrapped__() == {*line.split()}
     file.unlink()
     assert precision._flags.__wrapped__() == set()

@@ -451,6 +451,7 @@ def test_a_trainer_hands_on_how_it_is_set(title, can_show_bar, monkeypatch):
     monkeypatch.setattr(Training, "go_on", lambda: None)
     monkeypatch.setattr(Training, "end", lambda: None)
     given = {"lr": 0.5, "learning_rate": "annealed", "max_epochs": 7, "patience": 3, "tol": 0.25}
+    given["precision"] = "bfloat16"
     task, checkpoint, floor = object(), object(), object()
     trainer = trainer_of(**given, task=task, checkpoint=checkpoint, title=title)
     trainer.train("net", "rows", "rows_val", floor)
