@@ -155,7 +155,9 @@ class _Call:
         if operation._schema.is_mutable:
             arguments = operation._schema.arguments
             given = {**{a.name: v for a, v in zip(arguments, args, strict=False)}, **kwargs}
-            changed = [given.get(a.name) for a in arguments if a.is_write]
+            # Not `a.is_write`, which torch 2.4 does not have.
+            written = [a.name for a in arguments if a.alias_info and a.alias_info.is_write]
+            changed = [given.get(name) for name in written]
         self.changed, self.made = _places(changed), _places(result) - self.read
 
     @property
