@@ -92,6 +92,7 @@ class CalibratedMixin(Holes):
         weight = None if table.weight is None else table.weight[drawn[order]]
         try:
             with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+                warnings.filterwarnings("ignore", "precision=")  # said of the first training
                 model.fit(_rows_of(table, drawn[order]), labels[order], weight)
         except KeyboardInterrupt:
             model = None

@@ -1,5 +1,7 @@
 """Products in bf16: of layers, in training, where there are units for them; all else in float32."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,12 @@ def test_without_units_it_is_float32_with_a_word(digits, monkeypatch):
         found = fitted(X, precision="bfloat16", init="auto")  # from two starts
     assert [one.filename for one in said] == [__file__]
     np.testing.assert_array_equal(found.transform(X), fitted(X, init="auto").transform(X))
+
+
+def test_models_from_before_it_was_a_parameter_have_float32(digits):
+    model = fitted(digits[:50], max_iter=1)
+    del vars(model)["precision"]
+    assert pickle.loads(pickle.dumps(model)).get_params()["precision"] == "float32"
 
 
 LAYERS = {

@@ -52,7 +52,7 @@ MODELS = {
 }
 MODELS |= {
     f"{name} in bf16": clone(MODELS[name]).set_params(precision="bfloat16")
-    for name in ("plain", "convolutions", "game")
+    for name in ("plain", "convolutions", "variational")
 }
 
 
