@@ -32,6 +32,8 @@ ROWS_OF_PAIRS = 10
 class CalibratedMixin(Holes):
     """Adds `calibrated` to a classifier, whose module has a `Calibration` and `sources`."""
 
+    # Of models from before it was a parameter.
+    calibrated = False
     # Of how many labels some are not learned from; then there is no second training, which may end
     # elsewhere. Where there are fewer, all are precious.
     _many_labels = np.inf

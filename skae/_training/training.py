@@ -172,8 +172,11 @@ class Race:
         for make in self.makers:
             if self.running and self._is_over():
                 break
-            self.running.append(make())
-            self._train(self.running[-1], n_epochs)
+            n_before = len(self.running)
+            with self._surviving():
+                self.running.append(make())
+            for training in self.running[n_before:]:  # none if it has failed
+                self._train(training, n_epochs)
         if not self.running:
             raise self.failure
 
@@ -193,15 +196,15 @@ class Race:
             self.interrupted = training.net.interrupted_
 
     @contextmanager
-    def _surviving(self, training):
+    def _surviving(self, training=None):
         """Go on without a training that fails, as long as there is another."""
         try:
             yield
         except TrainingDiverged as error:
             self.failure = error
-            self.running.remove(training)
+            self._forget(training)
         except KeyboardInterrupt:
-            self.running.remove(training)
+            self._forget(training)
             if not self.running:
                 raise
             self.interrupted = True
@@ -209,6 +212,9 @@ class Race:
                 "Training was interrupted in the second start; the model is the first's.",
                 ConvergenceWarning,
             )
+
+    def _forget(self, training):
+        self.running = [one for one in self.running if one is not training]
 
     def drop_those_behind(self, n_epochs, margin):
         """Give up what after so many epochs is worse than the best by more than a share of it."""
@@ -219,7 +225,7 @@ class Race:
         for training, loss in zip([*self.running], lowest, strict=True):
             if loss > bound:
                 training.give_up()
-                self.running.remove(training)
+                self._forget(training)
 
     def outcome(self):
         """The best `Outcome`, of the last one of those that are as good."""
