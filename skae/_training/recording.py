@@ -6,6 +6,7 @@ one step to the next. So the operations below it are noted once, with the tensor
 write, and are called again, in the same order and on the same tensors, with new values in them.
 """
 
+from contextlib import suppress
 from functools import partial
 
 import torch
@@ -80,7 +81,8 @@ class Recording:
         """Make a program of what was recorded."""
         self.program, self.calls = _program(self.calls, self.outputs), None
         if self.is_graph:
-            self.program = [_captured(self.program).replay]
+            with suppress(RuntimeError):  # not all that a GPU does can be captured
+                self.program = [_captured(self.program).replay]
 
     def replay(self, inputs):
         """The outputs for inputs of the same shapes; the next ones take their place.
@@ -373,6 +375,8 @@ def _may_change(module):
     """Whether a module may do something else in its next call: those of others may."""
     hooks = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
     parts = [*module.modules(), getattr(module, "objective", module)]
+    if any(parameter._backward_hooks for parameter in module.parameters()):
+        return True
     return not all(
         type(part).__module__.startswith(("skae.", "torch.nn.modules."))
         and not any(getattr(part, name, None) for name in hooks)
