@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 import torch
+from torch.nn.modules import module as modules
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _ATEN = torch.ops.aten
@@ -112,7 +113,7 @@ class _Recorder(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.calls, self.refusal = [], None
-        self.devices, self.n_bytes = set(), 0
+        self.devices, self.constants, self.n_bytes = set(), set(), 0
 
     @classmethod
     def _should_skip_dynamo(cls):
@@ -133,6 +134,10 @@ class _Recorder(TorchDispatchMode):
         call = _Call(operation, args, kwargs, result)
         if call.looks_at_values:
             return f"{operation} looks at the values"
+        if operation is _ATEN.lift_fresh.default:  # of numbers in the code: see `_signature`
+            self.constants |= _places(args)
+        if call.changed & self.constants:
+            return f"{operation} changes numbers of the code"
         call.find_form()
         self.calls.append(call)
         self.devices |= {x.device for x in tensors}
@@ -177,7 +182,7 @@ class _Call:
 
     def again(self):
         """A function without arguments that does the same, into the same tensors."""
-        if self.operation._schema.is_mutable:
+        if self.operation._schema.is_mutable and not self.made:
             return partial(self.operation._op, *self.args, **self.kwargs)
         if self.operation in _DRAWS and self.result.is_contiguous():
             return partial(_DRAWS[self.operation], self.result)
@@ -355,7 +360,8 @@ class Recorder:
         if key not in self.known:  # it may have to make what others find, or be the only one
             self.known[key] = None
             return function(name, *inputs)
-        recording, before = Recording(partial(function, name), inputs), self.known[key]
+        before = self.known[key]  # what is called may stop this
+        recording = Recording(partial(function, name), inputs)
         if recording.refusal or (before is not None and not recording.is_like(before)):
             self.stop()
         elif before is None:
@@ -371,14 +377,23 @@ class Recorder:
         self.recordings[key], self.known[key] = recording, None
 
 
+_HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
+
+
 def _may_change(module):
     """Whether a module may do something else in its next call: those of others may."""
-    hooks = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
     parts = [*module.modules(), getattr(module, "objective", module)]
-    if any(parameter._backward_hooks for parameter in module.parameters()):
-        return True
-    return not all(
-        type(part).__module__.startswith(("skae.", "torch.nn.modules."))
-        and not any(getattr(part, name, None) for name in hooks)
-        for part in parts
+    is_watched = any(parameter._backward_hooks for parameter in module.parameters())
+    is_watched |= any(getattr(modules, f"_global{name}") for name in _HOOKS)
+    return is_watched or any(map(_is_of_others, parts))
+
+
+def _is_of_others(part):
+    """Whether its class is, or something that it calls."""
+    called = filter(callable, vars(part).values())
+    where = [getattr(one, "__module__", None) or type(one).__module__ for one in called]
+    return (
+        any(getattr(part, name, None) for name in _HOOKS)
+        or not type(part).__module__.startswith(("skae.", "torch.nn.modules."))
+        or not all(place.startswith(("skae.", "torch.")) or place == "builtins" for place in where)
     )

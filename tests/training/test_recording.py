@@ -29,11 +29,13 @@ from skae.architectures import MLP, ConvNet, TorchArchitecture
 QUICK = {"max_iter": 2, "batch_size": 20, "random_state": 0}
 SMALL = {"hidden_layer_sizes": (10,), **QUICK}
 DROPOUT = {"architecture": MLP((10,), dropout=0.3), **QUICK}
+SLOPES = TorchArchitecture(lambda n, k: nn.Sequential(nn.Linear(n, k), nn.RReLU()), nn.Linear)
 IMAGES = {"architecture": ConvNet((8, 8), channels=(4,)), **QUICK}
 MODELS = {
     "plain": AutoencoderTransformer(3, **SMALL),
     "dropout": AutoencoderTransformer(3, **DROPOUT),
     "convolutions": AutoencoderTransformer(3, **IMAGES),
+    "slopes at random": AutoencoderTransformer(3, architecture=SLOPES, **QUICK),
     "pictures": ContractiveAutoencoder(3, **IMAGES),
     "masked": DenoisingAutoencoder(3, noise="masking", **SMALL),
     "contractive": ContractiveAutoencoder(3, **SMALL),
@@ -113,7 +115,19 @@ def _hooked(n_inputs, n_outputs):
     return layer
 
 
-@pytest.mark.parametrize("layer", [Doubling, _hooked], ids=["own", "hooked"])
+def _watched(n_inputs, n_outputs):
+    layer = nn.Linear(n_inputs, n_outputs)
+    layer.weight.register_hook(lambda gradient: 2 * gradient)
+    return layer
+
+
+def _patched(n_inputs, n_outputs):
+    layer = nn.Linear(n_inputs, n_outputs)
+    layer.forward = lambda x: 2 * (x @ layer.weight.T)
+    return layer
+
+
+@pytest.mark.parametrize("layer", [Doubling, _hooked, _watched, _patched])
 def test_what_may_change_is_not_replayed(layer, digits, replays):
     architecture = TorchArchitecture(layer, nn.Linear)
     AutoencoderTransformer(3, architecture=architecture, **QUICK).fit(digits[:100])
@@ -137,6 +151,25 @@ def test_what_was_not_the_same_twice_is_not_replayed():
 
     found = [recorder("noisy", add_noise, torch.zeros(3)).tolist() for _ in range(5)]
     np.testing.assert_array_equal(found, np.random.RandomState(0).normal(size=(5, 3)))
+
+
+def test_a_function_may_end_all_replays():
+    recorder, found = Recorder(nn.Identity(), wanted=True), []
+
+    def count(name, x):
+        found.append(x)
+        if len(found) == 2:
+            recorder.stop()
+        return x + len(found)
+
+    assert [recorder("count", count, torch.zeros(1)).item() for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_numbers_in_the_code_that_are_changed_are_refused():
+    def fill(x):
+        return x + torch.tensor([1.0, 2.0]).mul_(2)
+
+    assert "numbers of the code" in Recording(fill, [torch.zeros(2)]).refusal
 
 
 def _step(x, weight):
