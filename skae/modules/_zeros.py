@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import nn
+from torch.autograd import forward_ad
 
 # With more values that are not zero, or of smaller layers and batches, a dense product is faster.
 MAX_FILLED, MIN_PRODUCTS = 0.03, 2**24
@@ -46,7 +47,7 @@ class SkipZeros(nn.Linear):
     def _may_look_at(self, x):
         """Whether the values are there, are rows of a batch, and are worth a look."""
         return (
-            not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+            not (torch.compiler.is_compiling() or torch.jit.is_tracing() or _is_transformed())
             and type(x) is torch.Tensor
             and x.ndim == 2
             and x.device.type == "cpu"
@@ -56,6 +57,11 @@ class SkipZeros(nn.Linear):
             # Without training what becomes of a row does not depend on how many there are.
             and (x.numel() * self.out_features >= MIN_PRODUCTS or not self.training)
         )
+
+
+def _is_transformed():
+    """Whether `torch.func` or forward-mode differentiation looks on."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 class _SparseProduct(torch.autograd.Function):

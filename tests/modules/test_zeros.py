@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from skae.modules import SkipZeros, _zeros, skip_zeros
 
@@ -68,6 +69,20 @@ def test_a_trace_does_not_depend_on_the_rows_it_was_made_with():
     x, zero = rows()
     linear, sparse = layers(zero)
     torch.testing.assert_close(torch.jit.trace(sparse, x)(x + 1), linear(x + 1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_transforms_of_torch_see_a_linear_layer():
+    x, zero = rows()
+    linear, sparse = layers(zero)
+    for transformed in (
+        lambda layer: torch.func.jvp(layer, (x,), (x,))[1],
+        lambda layer: torch.func.vmap(layer)(x[:, None]),
+    ):
+        torch.testing.assert_close(transformed(sparse), transformed(linear))
+    with forward_ad.dual_level():
+        twin = sparse(forward_ad.make_dual(x, x))
+        torch.testing.assert_close(forward_ad.unpack_dual(twin).tangent, x @ linear.weight.T)
 
 
 def test_weights_that_are_frozen_have_no_gradient():
