@@ -145,8 +145,9 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         judged = rows_val is not None and self.early_stopping
         is_new = not hasattr(self, "net_")
         starts = self._starts(len(rows), judged) if is_new else []
-        task = None if stream else self._make_task(table, max(1, len(starts)))
-        trainer = self._make_trainer(task, checkpoint, stream)
+        n_epochs = 1 if stream else self._epochs_for(len(all_rows))
+        task = None if stream else self._make_task(table, n_epochs * max(1, len(starts)))
+        trainer = self._make_trainer(n_epochs, task, checkpoint, stream)
         floor = self._make_floor(starts, all_rows, rows, trainer) if judged else None
         if floor is not None and table.X_val is None:
             rows_val = floor.fair(all_rows, rows_val)
@@ -177,21 +178,23 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 self._rng.set_state(state[1])
             raise
 
+    def _epochs_for(self, n_rows):
+        """Epochs of a training on so many rows, at most."""
+        return epochs_worth(n_rows, self.batch_size) if self.max_iter == "auto" else self.max_iter
+
     @property
     def _max_epochs(self):
-        """Epochs of a training, at most."""
-        if self.max_iter != "auto":
-            return self.max_iter
-        return epochs_worth(self._start.statistics.n_rows, self.batch_size)
+        """Epochs of the first training, at most: what changes in its course is a share of them."""
+        return self._epochs_for(self._start.statistics.n_rows)
 
-    def _make_task(self, table, n_starts):
+    def _make_task(self, table, n_epochs):
         if not HAS_CALLBACKS:
             return None
         n_before = self._n_epochs_before()
-        n_epochs = None if n_before is None else n_before + n_starts * self._max_epochs
+        n_epochs = None if n_before is None else n_before + n_epochs
         return FitTask(self, n_epochs, table.X.X, table.labels)
 
-    def _make_trainer(self, task=None, checkpoint=None, stream=False):
+    def _make_trainer(self, n_epochs=1, task=None, checkpoint=None, stream=False):
         return Trainer(
             random_state=self._rng,
             device=resolve_device(self.device),
@@ -199,7 +202,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             lr=self.learning_rate_init,
             learning_rate="constant" if stream else self.learning_rate,
             precision=self.precision,
-            max_epochs=1 if stream else self._max_epochs,
+            max_epochs=n_epochs,
             patience=self.n_iter_no_change if self.early_stopping and not stream else None,
             tol=self.tol,
             callbacks=self.callbacks,

@@ -18,6 +18,8 @@ from skae._training.recording import Recorder
 
 # The share of the steps in which the learning rate rises to its peak, and in which it falls to 0.
 WARM_UP, COOL_DOWN = 0.05, 0.7
+# To record a step takes as long as some twenty of them, and batches have two sizes.
+MIN_RECORDED_STEPS = 100
 
 
 class TrainingDiverged(ValueError):
@@ -286,7 +288,8 @@ class ObjectiveNet(NeuralNet):
 
     def _make_recorder(self):
         quick = all(isinstance(one, FusedAdam) for one in self.optimizers_.values())
-        return Recorder(self.module_, quick and not self.reports_batches_)
+        is_long = self.max_epochs * self.steps_per_epoch_ >= MIN_RECORDED_STEPS
+        return Recorder(self.module_, quick and is_long and not self.reports_batches_)
 
     def _share_gradients(self, parameters, n_rows):
         """Nothing to share: there is one process."""

@@ -166,6 +166,7 @@ class Race:
     def __init__(self, makers, task=None):
         self.makers, self.task = makers, task
         self.running, self.failure, self.interrupted = [], None, False
+        self.behind = []
 
     def begin(self, n_epochs):
         """Train each for so many epochs; none begins any more where somebody asks for the end."""
@@ -226,17 +227,22 @@ class Race:
             if loss > bound:
                 training.give_up()
                 self._forget(training)
+                self.behind.append(training)
 
     def outcome(self):
         """The best `Outcome`, of the last one of those that are as good."""
+        best = self._best_of(self.running) or self._best_of(self.behind)
+        if best is None:
+            raise self.failure
+        return best
+
+    def _best_of(self, trainings):
         best = None
-        for training in [*self.running]:
+        for training in trainings:
             with self._surviving(training):
                 terms = training.end()
                 if best is None or not terms["loss"] >= best.terms["loss"]:  # of NaN and a number
                     best = Outcome(training.net, terms, self.interrupted)
-        if best is None:
-            raise self.failure
         return best
 
 

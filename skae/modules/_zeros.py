@@ -14,9 +14,9 @@ class SkipZeros(nn.Linear):
     """A linear layer for standardized rows of which most values were zero before.
 
     Of ``W x + b`` what zeros give is the same for all rows: ``W (x - zero) + (W zero + b)``, where
-    most of ``x - zero`` is zero. On the CPU the product and the gradient of W are computed of the
-    rest, if that is small enough; what is traced, compiled, on another device or differentiated by
-    its input is `torch.nn.Linear`.
+    most of ``x - zero`` is zero. In training on the CPU the product and the gradient of W are
+    computed of the rest, if that is small enough; what is traced, compiled, on another device or
+    differentiated by its input is `torch.nn.Linear`.
 
     Parameters
     ----------
@@ -54,8 +54,9 @@ class SkipZeros(nn.Linear):
             and x.dtype == self.weight.dtype
             and x.dtype in (torch.float32, torch.float64)
             and not (x.requires_grad and torch.is_grad_enabled())
-            # Without training what becomes of a row does not depend on how many there are.
-            and (x.numel() * self.out_features >= MIN_PRODUCTS or not self.training)
+            # Without training the last digits of a code must not depend on the rows beside it.
+            and self.training
+            and x.numel() * self.out_features >= MIN_PRODUCTS
         )
 
 

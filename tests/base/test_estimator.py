@@ -370,3 +370,13 @@ def test_a_gpu_learns_the_same(cls, digits):
     assert on_gpu.score(digits) == pytest.approx(on_cpu.score(digits), rel=0.1)
     again = clone(on_gpu).fit(digits)
     np.testing.assert_allclose(again.transform(digits), on_gpu.transform(digits), rtol=1e-3)
+
+
+def test_each_fit_has_the_epochs_that_its_own_rows_are_worth(monkeypatch):
+    monkeypatch.setattr(skae._training.trainer, "WORTH_STEPS", 20)
+    monkeypatch.setattr(skae._training.trainer, "MIN_EPOCHS", 1)
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    settings = {"hidden_layer_sizes": (4,), "batch_size": 10, "early_stopping": False}
+    model = AutoencoderTransformer(2, warm_start=True, **settings)
+    n_epochs = [model.fit(X[:n]).n_iter_ for n in (100, 40, 20)]
+    assert np.diff([0, *n_epochs]).tolist() == [2, 5, 10]

@@ -22,7 +22,7 @@ from skae import (
     VAETransformer,
     WassersteinAutoencoder,
 )
-from skae._training import precision, recording
+from skae._training import net, precision, recording
 from skae._training.recording import Recorder, Recording
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 
@@ -69,6 +69,7 @@ def replays(monkeypatch):
         return replay(self, inputs)
 
     monkeypatch.setattr(Recording, "replay", noted)
+    monkeypatch.setattr(net, "MIN_RECORDED_STEPS", 0)
     return found
 
 

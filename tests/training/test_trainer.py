@@ -340,6 +340,13 @@ def test_a_start_that_is_behind_ends_early(second, n_epochs, best, has_checkpoin
         assert tuple(len(net.history) for net in nets) == n_epochs
 
 
+def test_a_start_that_was_given_up_stands_in_for_one_that_diverges():
+    trainer = trainer_of(max_epochs=12, patience=12)
+    outcome, nets = kept_of(trainer, (9, *12 * [6]), (9, *9 * [5], np.nan))
+    assert outcome.net is nets[0]
+    assert outcome.terms["loss"] == pytest.approx(6)
+
+
 def test_a_pause_changes_nothing():
     def trained(*segments):
         model = make_model()
