@@ -451,12 +451,12 @@ for _table in TABLES:
     CONTESTANTS[f"pyod_{_table}"] = functools.partial(pyod_table, _table)
 
 
-def made_rows(n_rows, n_test=10_000):
-    """Twenty columns that are curved functions of five, with noise; some rows to test on."""
+def made_rows(n_rows, n_columns=20, n_test=10_000):
+    """Columns that are curved functions of five hidden ones, with noise; some rows to test on."""
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(n_rows + n_test, 5)).astype(np.float32)
     bent = np.tanh(hidden @ rng.normal(size=(5, 40)).astype(np.float32))
-    X = bent @ rng.normal(size=(40, 20)).astype(np.float32)
+    X = bent @ rng.normal(size=(40, n_columns)).astype(np.float32)
     X += 0.1 * X.std() * rng.standard_normal(X.shape, dtype=np.float32)
     return X[:n_rows], X[n_rows:]
 

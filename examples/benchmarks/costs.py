@@ -11,24 +11,14 @@ import argparse
 import sys
 import time
 
-import numpy as np
 import torch
+from _contestants import made_rows
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
 from skae.metrics import explained_variance
 
 N_TEST, N_HIDDEN = 2000, 5
-
-
-def made_rows(n_rows, n_columns, seed=0):
-    """Rows to learn from, and others."""
-    rng = np.random.default_rng(seed)
-    hidden = rng.normal(size=(n_rows + N_TEST, N_HIDDEN)).astype(np.float32)
-    bent = np.tanh(hidden @ rng.normal(size=(N_HIDDEN, 40)).astype(np.float32))
-    X = bent @ rng.normal(size=(40, n_columns)).astype(np.float32)
-    X += 0.1 * X.std() * rng.standard_normal(X.shape, dtype=np.float32)
-    return X[:n_rows], X[n_rows:]
 
 
 def cost(model, X, X_test):
@@ -46,14 +36,14 @@ def main(arguments=None):
     parser.add_argument("--values", type=int, default=2 * 10**7, help="of a table, at most")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    AutoencoderTransformer(2, max_iter=1).fit(made_rows(50, 4)[0])  # loads libraries
+    AutoencoderTransformer(2, max_iter=1).fit(made_rows(50, 4, N_TEST)[0])  # loads libraries
     print("| rows | columns | PCA, seconds | skae, seconds | PCA explains | skae explains |")
     print("| --- " * 6 + "|")
     for n_rows in options.rows:
         for n_columns in options.columns:
             if n_rows * n_columns > options.values:
                 continue
-            tables = made_rows(n_rows, n_columns)
+            tables = made_rows(n_rows, n_columns, N_TEST)
             linear = cost(PCA(N_HIDDEN, random_state=0), *tables)
             ours = cost(AutoencoderTransformer(N_HIDDEN, random_state=0), *tables)
             print(
