@@ -60,3 +60,40 @@ class Scripted(Reconstruction):
         if module.training:
             return terms
         return {"reconstruction": torch.tensor(self.losses.pop(0)).expand(len(x))}
+
+
+class Interrupt(Callback):
+    """Press Ctrl-C in an epoch."""
+
+    def __init__(self, epoch, when):
+        self.epoch, self.when = epoch, when
+
+    def press(self, net, when):
+        if when == self.when and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.press(net, "begin")
+
+    def on_batch_end(self, net, **kwargs):
+        self.press(net, "batch")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.press(net, "end")
+
+
+class Listener:
+    """Hear of epochs, and ask for the end after some."""
+
+    def __init__(self, n_epochs=99):
+        self.n_epochs, self.heard = n_epochs, []
+
+    def epoch_begins(self, net):
+        self.heard.append(("begins", len(net.history)))
+
+    def epoch_ends(self, net):
+        self.heard.append(("ends", len(net.history)))
+        return len(net.history) >= self.n_epochs
+
+    def close(self):
+        self.heard.append("closed")
