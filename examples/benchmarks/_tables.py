@@ -109,3 +109,14 @@ def all_tables(mnist=None):
         "MNIST-5k": lambda: load_mnist(mnist)[0][:5000],
     }
     return tables
+
+
+def student_tables(n_draws=20, degrees_of_freedom=1.5):
+    """Draws of Student's t with an infinite variance: a few rows lie far from all others."""
+    size = 400, 8
+    return {
+        f"student {seed}": lambda seed=seed: np.random.default_rng(seed).standard_t(
+            degrees_of_freedom, size
+        )
+        for seed in range(n_draws)
+    }
