@@ -1,5 +1,7 @@
 """Moving a fitted encoder so that its codes tell the classes apart."""
 
+from dataclasses import replace
+
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skae._base.classifier import SemiSupervisedClassifier
@@ -55,6 +57,7 @@ class FineTuner(SemiSupervisedClassifier):
     def _begin(self, table, stream=False):
         # The encoder knows no other rows than those.
         self.scaling_, self._start = self.transformer.scaling_, self.transformer._start
+        return replace(table, limits=self._start.limits)
 
     def _n_labelled(self, rows):
         return None  # all rows have labels

@@ -18,7 +18,7 @@ class MissingValuesMixin(Holes):
     def _learn_to_fill(self, table, statistics, span):
         if not self.allow_nan:
             return None
-        X, subset, weight = table.X, table.subset, table.weight
+        X, subset, weight = table.learned, table.subset, table.weight
         return learn_to_fill(X, subset, weight, self.scaling_, statistics, span)
 
     def _make_fill(self):

@@ -82,6 +82,8 @@ class Start(Record):
         What the decoder is to reproduce.
     fill : list of arrays or None
         The arguments of `FillMissing`, where values may be missing.
+    limits : pair of arrays of shape (n_features,) or None
+        What the columns are clipped to before anything is learned from them.
     """
 
     params: dict
@@ -91,6 +93,7 @@ class Start(Record):
     dtype: type
     target: Target = field(default_factory=Target)
     fill: list | None = None
+    limits: tuple | None = None
 
     PLACE = "_start"
     NAMES = {
@@ -101,6 +104,7 @@ class Start(Record):
         "dtype": "_dtype",
         "target": "_parts",
         "fill": "_fill",
+        "limits": "_limits",
     }
 
     @classmethod

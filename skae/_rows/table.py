@@ -7,6 +7,7 @@ import numpy as np
 from skae._rows.batches import Rows
 from skae._rows.columns import Target
 from skae._rows.labels import hold_out_of_each
+from skae._rows.sentinels import ClippedSource
 from skae._rows.source import Source
 
 
@@ -32,6 +33,8 @@ class Table:
         Those that are hidden included, if some are.
     hidden : integer array or None
         The rows whose labels are hidden.
+    limits : pair of arrays of shape (n_features,) or None
+        What values are clipped to before anything is learned from them.
     """
 
     X: Source
@@ -43,6 +46,15 @@ class Table:
     n_train: int | None = None
     all_labels: np.ndarray | None = None
     hidden: np.ndarray | None = None
+    limits: tuple | None = None
+
+    @property
+    def learned(self):
+        """X as it is learned from."""
+        return self._within_limits(self.X)
+
+    def _within_limits(self, X):
+        return X if self.limits is None else ClippedSource(X, *self.limits)
 
     def hiding(self, rows):
         """The same table without the labels of some rows."""
@@ -77,7 +89,7 @@ class Table:
     def rows(self, scaling, device):
         """All rows, those to learn from, and those to validate on or None, as `Rows`."""
         all_rows = Rows(
-            self.X,
+            self.learned,
             scaling,
             subset=self.subset,
             weight=self.weight,
@@ -85,7 +97,7 @@ class Table:
             device=device,
         )
         if self.X_val is not None:
-            return all_rows, all_rows, Rows(self.X_val, scaling, device=device)
+            return all_rows, all_rows, Rows(self._within_limits(self.X_val), scaling, device=device)
         if self.n_train in (None, len(self.subset)):
             return all_rows, all_rows, None
         parts = slice(self.n_train), slice(self.n_train, None)
