@@ -12,6 +12,7 @@ from torch import nn
 
 from skae._base.applying import in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
+from skae._base.holding import hold
 from skae._rows.checks import check_finite, float_dtype
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
@@ -19,7 +20,7 @@ from skae._rows.tensors import tensors_welcome
 from skae._training.build import check_network
 from skae.architectures import MLP
 from skae.losses import LINKS
-from skae.modules import Bounded, logistic_offset, skip_zeros
+from skae.modules import Bounded, held, logistic_offset, skip_zeros
 
 # A value that so many of the rows share at the end of a feature's range is taken for its bound.
 MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
@@ -121,7 +122,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         return self._start.params.get("n_components", self.n_components)
 
     def _make_networks(self, n_outputs, n_inputs):
-        """An encoder with `n_outputs` and a decoder with `n_inputs`, their widths checked."""
+        """An encoder with `n_outputs` and a decoder with `n_inputs`, held where no row has been."""
+        encoder, decoder = self._make_free_networks(n_outputs, n_inputs)
+        encoder = held(encoder, self.n_features_in_, n_outputs)
+        return encoder, held(decoder, self.n_components, self.n_features_in_)
+
+    def _make_free_networks(self, n_outputs, n_inputs):
+        """The same as the architecture makes them, their widths checked."""
         architecture = self.architecture
         if architecture is None:
             architecture = MLP(self.hidden_layer_sizes, self.activation)
@@ -190,6 +197,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         encoder, decoder = self._make_networks(n_outputs, n_inputs)
         output, link = self._make_outputs()
         return encoder, decoder if output is None else nn.Sequential(decoder, output), link
+
+    _has_normal_prior = False
+
+    def _after_training(self, table, rows, terms, stream):
+        super()._after_training(table, rows, terms, stream)
+        hold(self.module_, [part for part in rows if part is not None], self._has_normal_prior)
 
     # Inference.
 

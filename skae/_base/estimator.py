@@ -1,6 +1,7 @@
 """The estimator that trains a torch module: `fit` and `partial_fit`, written once."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from skae._base.holes import Holes
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
+from skae._rows.sentinels import Sentinels
 from skae._rows.source import (
     as_source,
     is_memory_mapped,
@@ -53,7 +55,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 table = table.held_out(self.validation_fraction, self._rng, self._judged_by_labels)
             table = self._hide_labels(table)
             if not hasattr(self, "net_"):
-                self._begin(table)
+                table = self._begin(table)
             interrupted = self._train(table, checkpoint)
         if checkpoint is not None and not interrupted:
             checkpoint.is_over()
@@ -64,7 +66,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         table = self._receive(X, y, sample_weight, classes)
         with plain_torch(grad=True), self._undone_if_it_fails():
             if not hasattr(self, "net_"):
-                self._begin(table, stream=True)
+                table = self._begin(table, stream=True)
             self._train(table, stream=True)
         return self
 
@@ -102,7 +104,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 )
             X_val = as_source(self._validate(X_val, reset=False))
             target.check(X_val)
-        return Table(X, target, subset, weight, labels, X_val)
+        limits = None if is_new else self._start.limits
+        return Table(X, target, subset, weight, labels, X_val, limits=limits)
 
     def _open_checkpoint(self, table):
         net, params = getattr(self, "net_", None), self.get_params(deep=False)
@@ -111,10 +114,19 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         return open_checkpoint(self.checkpoint, name, params, net, self._rng, tables)
 
     def _begin(self, table, stream=False):
-        """Begin a new model: measure the columns, and note how it begins."""
+        """Begin a new model: measure the columns, and note how it begins.
+
+        Returns the table as it is learned from.
+        """
         allow_nan = self._as_fitted("allow_nan", False)
         measure = ColumnStatistics.measure_observed if allow_nan else ColumnStatistics.measure
-        statistics = measure(table.X, np.sort(table.subset), table.weight)
+        subset = np.sort(table.subset)
+        statistics = measure(table.X, subset, table.weight)
+        found = Sentinels.find(table.X, subset, statistics)
+        if found is not None:
+            found.warn(len(subset), getattr(self, "feature_names_in_", None))
+            table = replace(table, limits=found.limits())
+            statistics = measure(table.learned, subset, table.weight)
         span = statistics.low, statistics.high
         if stream:
             statistics = statistics.of_a_stream()
@@ -129,7 +141,9 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             span=span,
             target=table.target,
             fill=self._learn_to_fill(table, statistics, span),
+            limits=table.limits,
         )
+        return table
 
     def _train(self, table, checkpoint=None, stream=False):
         """Train a model that begins, from each of its starts, or the one that there is.
@@ -156,6 +170,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             trainer.go_on(self.net_, self._n_labelled(rows))
             nets = [lambda: self.net_]
         outcome = trainer.best_of(nets, rows, rows_val, floor and floor.net)
+        if floor is not None and table.X_val is None:
+            outcome = self._judge_again(outcome, trainer, all_rows, floor.net)
         self.net_, self.best_loss_ = outcome.net, outcome.terms["loss"]
         vars(self).update(curves(self.net_.history))
         self._after_training(table, (rows, rows_val), outcome.terms, stream)

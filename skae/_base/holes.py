@@ -58,6 +58,10 @@ class Holes(metaclass=ABCMeta):
         """A net that is kept, untrained, where no start is surely better; or None."""
         return None
 
+    def _judge_again(self, outcome, trainer, all_rows, floor):
+        """The outcome of a training that was judged against a floor, or another one."""
+        return outcome
+
     def _n_labelled(self, rows):
         """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
         return None

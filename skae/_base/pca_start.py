@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
+from skae._base import folds
 from skae._base.holes import Holes
 from skae._base.reconstruction import DensityAutoencoder
 from skae._rows.source import chunks
@@ -90,10 +92,11 @@ class LinearMapsMixin(Holes):
 
     def _make_linear_networks(self, n_outputs, n_inputs):
         """An encoder and a decoder that are linear maps plus networks, which start at zero."""
-        encoder, decoder = self._make_networks(n_outputs, n_inputs)
+        encoder, decoder = self._make_free_networks(n_outputs, n_inputs)
         self._check_pca_start(encoder, decoder)
         encoder = LinearPlusNetwork(self.n_features_in_, n_outputs, encoder)
-        decoder = LinearPlusNetwork(n_inputs, self.n_features_in_, decoder)
+        n_held = self.n_components
+        decoder = LinearPlusNetwork(n_inputs, self.n_features_in_, decoder, n_held)
         # Moved by single rows of many features, this map would fit those rows and no others.
         encoder.linear.requires_grad_(False)
         return encoder, decoder
@@ -175,6 +178,12 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
 
     def _has_floor(self, starts):
         return "pca" in starts
+
+    def _judge_again(self, outcome, trainer, all_rows, floor):
+        if len(all_rows) > folds.MAX_ROWS or trainer.checkpoint is not None or self.callbacks:
+            return outcome
+        make = partial(self._new_net, trainer)
+        return folds.Folds(make, trainer, all_rows).choose(outcome, floor)
 
 
 def principal_components(rows, fill, n_components, random_state, n_values):

@@ -31,6 +31,7 @@ class VariationalBase(BaseAutoencoder):
 
     _cost = "likelihood"
     _pads_scores = True
+    _has_normal_prior = True
 
     # Which column has which likelihood.
 

@@ -1,5 +1,8 @@
 """Early stopping: what is kept of a training, and when it ends."""
 
+from dataclasses import dataclass
+
+import torch
 from skorch.callbacks import Callback
 
 from skae._training.state import put_weights, take_weights
@@ -7,6 +10,27 @@ from skae._training.state import put_weights, take_weights
 # By how many standard errors training must be better than the floor, and how many more it takes
 # divided by the number of rows, for the spread of a few rows is known badly.
 SURE, SURE_OF_FEW = 0.5, 5
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What a training came to at best, for others to judge.
+
+    Parameters
+    ----------
+    net : ObjectiveNet
+    n_epochs : int
+        After how many.
+    gains : tensor or None
+        By how much the loss of each held-out row was less than the floor's, if there is one.
+    terms : dict or None
+        The mean terms on these rows.
+    """
+
+    net: object
+    n_epochs: int
+    gains: torch.Tensor | None
+    terms: dict | None
 
 
 class KeepBest(Callback):
@@ -34,6 +58,7 @@ class KeepBest(Callback):
     def on_train_begin(self, net, **kwargs):
         """Forget the last training."""
         self.best_terms_, self.best_weights_, self.floor_terms_ = None, None, None
+        self.lowest_ = None
 
     def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
         """Judge the start before the first epoch: training must not end worse."""
@@ -62,6 +87,8 @@ class KeepBest(Callback):
             return
         row = net.history[-1]
         loss = row["valid_loss"]
+        if self.floor is not None and (self.lowest_ is None or loss < self.lowest_[0]):
+            self.lowest_ = loss, len(net.history), self.floor.row_losses_ - net.row_losses_
         # Written so that a start of NaN is worse than anything.
         if not loss >= self.best_terms_["loss"] and (
             self.floor is None
@@ -76,6 +103,15 @@ class KeepBest(Callback):
             self.waited_ += 1
         if self.waited_ >= self.patience:
             net.stop()
+
+    def contender(self, net):
+        """The epoch with the lowest loss, whether or not it is kept: a `Contender`."""
+        if self.lowest_ is None:
+            return Contender(net, 0, None, None)
+        _, n_epochs, gains = self.lowest_
+        row = net.history[n_epochs - 1]
+        terms = {name: row[f"valid_{name}"] for name in self.floor_terms_}
+        return Contender(net, n_epochs, gains, terms)
 
     def known(self):
         """What it knows after an epoch, as a dictionary of attributes."""

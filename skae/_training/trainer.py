@@ -162,6 +162,21 @@ class Trainer:
             raise KeyboardInterrupt("Interrupted before all layers were trained.")
         return [row["train_loss"] for row in net.history]
 
+    def train_alone(self, net, rows, n_epochs):
+        """Train a net of which only the end is wanted, and nobody else hears.
+
+        An interruption is passed on.
+        """
+        changes = {"max_epochs": n_epochs, "patience": None, "title": None}
+        trainer = replace(self, **changes, callbacks=None, task=None, checkpoint=None)
+        seeded = RandomStream(self.device, self._seed())
+        training = trainer._training(net, rows, seeded=seeded)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            training.go_on()
+            training.end()
+        if net.interrupted_:
+            raise KeyboardInterrupt("Interrupted before all trainings were over.")
+
     def best_of(self, makers, rows, rows_val=None, floor=None):
         """Train what each of `makers` makes and keep the best.
 

@@ -13,6 +13,7 @@ from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._hashing import NoisyBits
+from skae.modules._held import Held, HeldSequential, held
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
 from skae.modules._missing import FillMissing, Unobserved
@@ -37,6 +38,8 @@ __all__ = [
     "Corruption",
     "EncoderClassifier",
     "FillMissing",
+    "Held",
+    "HeldSequential",
     "KeepLargest",
     "Ladder",
     "LayerAutoencoder",
@@ -52,6 +55,7 @@ __all__ = [
     "Unobserved",
     "VariationalAutoencoder",
     "VariationalClassifier",
+    "held",
     "logistic_offset",
     "skip_zeros",
     "split_layers",

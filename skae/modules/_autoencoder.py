@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from skae.modules._held import Held
+
 
 class Autoencoder(nn.Module):
     """An encoder, a decoder and a link.
@@ -111,7 +113,14 @@ def logistic_offset(mean):
     return Offset(torch.as_tensor(mean).float().clamp(1e-3, 1 - 1e-3).logit())
 
 
-class LinearPlusNetwork(nn.Module):
+class _Sum(nn.Module):
+    """A linear map and a network of the same rows."""
+
+    def forward(self, x):
+        return self.linear(x) + self.network(x)
+
+
+class LinearPlusNetwork(Held, _Sum):
     """``x -> weight x + bias + network(x)``, where the network starts at zero.
 
     Parameters
@@ -120,10 +129,12 @@ class LinearPlusNetwork(nn.Module):
         Widths. The linear map is zero until `begin_at` says what it is.
     network : nn.Module
         (batch, n_inputs) -> (batch, n_outputs), which ends in a `torch.nn.Linear`.
+    n_held : int or None
+        How many of the inputs are held where no row has been; None means all.
     """
 
-    def __init__(self, n_inputs, n_outputs, network):
-        super().__init__()
+    def __init__(self, n_inputs, n_outputs, network, n_held=None):
+        super().__init__(n_inputs if n_held is None else n_held, n_outputs)
         # It draws no random weights that nobody would see.
         self.linear = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
         self.network = network
@@ -138,6 +149,7 @@ class LinearPlusNetwork(nn.Module):
         self.linear.weight.copy_(weight)
         self.linear.bias.copy_(bias)
 
-    def forward(self, x):
-        """``(batch, n_inputs) -> (batch, n_outputs)``."""
-        return self.linear(x) + self.network(x)
+    @property
+    def is_linear(self):
+        """Whether the network adds nothing yet."""
+        return not any(part.any() for part in self.network[-1].parameters())

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from skae.modules._autoencoder import Autoencoder
+from skae.modules._held import HeldSequential
 from skae.modules._zeros import SkipZeros
 from skae.penalties import squared_jacobian_norm
 
@@ -28,7 +29,7 @@ class ContractiveModule(Autoencoder):
     def __init__(self, encoder, code, decoder, link=None):
         super().__init__(nn.Sequential(encoder, code), decoder, link)
         # What else a module of one's own does to its layer can not be seen.
-        layers = list(encoder) if type(encoder) is nn.Sequential else [encoder]
+        layers = list(encoder) if type(encoder) in (nn.Sequential, HeldSequential) else [encoder]
         self.is_one_layer = len(layers) == 1 and type(layers[0]) in (nn.Linear, SkipZeros)
 
     def sensitivity(self, x):

@@ -1,0 +1,105 @@
+"""Networks that go on as straight lines where no row has been."""
+
+import torch
+from torch import nn
+
+# How much further than the farthest row of training a row may be for the network to see it. On
+# tables whose held-out rows lie far beyond, half of this loses what networks add a little further
+# out, and half as much again follows them where they are wrong.
+REACH = 2.0
+# A radius that no row reaches.
+NOT_HELD = 1e30
+# What is added to the variances of a regression, as a share of their mean: far away, directions in
+# which rows hardly vary would else be followed by what is chance in them.
+RIDGE = 1e-3
+
+
+class Held(nn.Module):
+    r"""A network that sees no row beyond those that it was trained on, and a line that goes on.
+
+    What is derived from it comes before the class of the network, f. Without training the two are,
+    with the rows' norm held to a radius,
+
+    .. math:: f(r x) + (1 - r) A x, \quad r = R / \max(R, \lVert x \rVert),
+
+    which within the radius R is f, to the last bit. A network knows nothing of where no row has
+    been, and what it gives there is an accident of its activation; A is what the rows that there
+    are lead to expect, as principal components do, or zero.
+
+    Parameters
+    ----------
+    n_held, n_outputs : int
+        How many of the inputs, the first, are held: others, such as the class, are told.
+    """
+
+    def __init__(self, n_held, n_outputs):
+        super().__init__()
+        self.is_held = False
+        self.register_buffer("radius", torch.tensor(NOT_HELD))
+        self.register_buffer("slope", torch.zeros(n_outputs, n_held))
+
+    def forward(self, x):
+        """``(batch, n_inputs) -> (batch, n_outputs)``."""
+        if self.training or not self.is_held:
+            return super().forward(x)
+        n_held = self.slope.shape[1]
+        held, share = x[:, :n_held], self.radius / torch.maximum(self.radius, self.norms(x))
+        near = held * share
+        if n_held < x.shape[1]:
+            near = torch.cat([near, x[:, n_held:]], dim=1)
+        return super().forward(near) + (1 - share) * nn.functional.linear(held, self.slope)
+
+    def norms(self, x):
+        """Of what is held of each row, ``(batch, 1)``."""
+        return torch.linalg.vector_norm(x[:, : self.slope.shape[1]], dim=1, keepdim=True)
+
+    @torch.no_grad()
+    def reach(self, norm):
+        """Let it see rows of at most such a norm, and what it saw before."""
+        before = self.radius if self.is_held else torch.zeros_like(self.radius)
+        self.radius.copy_(before.clamp_min(norm))
+        self.is_held = True
+
+    @torch.no_grad()
+    def follow(self, x, y):
+        """Go on along the regression of the first outputs, y, on x."""
+        self.slope[: y.shape[1]] = regression(x, y)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        # A file of before does not know of these.
+        for name in ("radius", "slope"):
+            state_dict.setdefault(prefix + name, getattr(self, name))
+        self.is_held = bool(state_dict[prefix + "radius"] < NOT_HELD)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class HeldSequential(Held, nn.Sequential):
+    """A sequence of layers, (batch, n_inputs) -> (batch, n_outputs), that is held."""
+
+    def __init__(self, network, n_held, n_outputs):
+        super().__init__(n_held, n_outputs)
+        self._modules.update(network._modules)  # under their names
+
+
+def regression(x, y):
+    """Slopes of y on x, ``(n_outputs, n_inputs)``, by a little of ridge."""
+    x, y = (part.double() - part.double().mean(dim=0) for part in (x, y))
+    if len(x) < x.shape[1]:
+        gram = x @ x.T
+        _add_ridge(gram, x.shape[1])
+        return (x.T @ torch.linalg.solve(gram, y)).T.float()
+    gram = x.T @ x
+    _add_ridge(gram, x.shape[1])
+    return torch.linalg.solve(gram, x.T @ y).T.float()
+
+
+def _add_ridge(gram, n_inputs):
+    share = gram.diagonal().sum() / n_inputs
+    gram.diagonal().add_((RIDGE * share).clamp_min(torch.finfo(gram.dtype).tiny))
+
+
+def held(network, n_held, n_outputs):
+    """A sequence of layers that can be held; a module of another kind as it is."""
+    hooks = (value for name, value in vars(network).items() if name.endswith("_hooks"))
+    plain = type(network) is nn.Sequential and not any(hooks)
+    return HeldSequential(network, n_held, n_outputs) if plain else network
