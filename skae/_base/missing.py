@@ -6,7 +6,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._base.applying import device_of
 from skae._base.holes import Holes
-from skae._rows.filling import MAX_FILL_VALUES, MIN_TRIED, TRIED_SHARE, learn_to_fill
+from skae._rows.filling import (
+    MAX_FILL_CELLS,
+    MAX_FILL_VALUES,
+    MIN_TRIED,
+    TRIED_SHARE,
+    learn_to_fill,
+    n_rows_worth,
+)
 from skae._rows.source import CHUNK_ROWS, as_source
 from skae._rows.tensors import tensors_welcome
 from skae.modules import FillMissing
@@ -33,10 +40,13 @@ class MissingValuesMixin(Holes):
 
     def _share_of_reconstructions(self, rows):
         """How far to go from linear estimates to reconstructions to come nearest to hidden ones."""
-        generator = torch.Generator().manual_seed(0)
-        n_rows = max(1, MAX_FILL_VALUES // rows.n_features)
-        kept = rows.fair_sample(n_rows, generator)
-        n_times = 1 + int(MIN_TRIED / (TRIED_SHARE * len(kept) * rows.n_features))
+        n_full = max(1, MAX_FILL_VALUES // rows.n_features)
+        kept, _ = _fair_sample(rows, n_full)
+        seen = rows[kept.to(rows.device)][0].isfinite().cpu().numpy()
+        kept, generator = _fair_sample(rows, n_rows_worth(n_full, seen))
+        n_cells = len(kept) * rows.n_features
+        n_times = 1 + int(MIN_TRIED / (TRIED_SHARE * max(1, seen.mean() * n_cells)))
+        n_times = min(n_times, 1 + MAX_FILL_CELLS // n_cells)  # of rows of hardly anything
         product = square = 0.0
         with torch.inference_mode():
             for part in kept.repeat(n_times).split(CHUNK_ROWS):
@@ -112,6 +122,12 @@ class MissingValuesMixin(Holes):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = bool(self.allow_nan)
         return tags
+
+
+def _fair_sample(rows, n_rows):
+    """Some of the `Rows`, the same at each call, and a generator for what is drawn next."""
+    generator = torch.Generator().manual_seed(0)
+    return rows.fair_sample(n_rows, generator), generator
 
 
 def _one_category(expected, given):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import torch
+from scipy.linalg import eigh
 
 from skae._rows.scaling import standardized
-from skae._rows.source import as_source
+from skae._rows.source import as_source, chunks
 
-# What holes are filled by is learned from so many values, or rows if they have more values.
-MAX_FILL_VALUES, MIN_FILL_ROWS = 2**16, 1000
+# What holes are filled by is learned from so many observed values, or so many of each feature if
+# they are more; and from so many cells, observed or not, which is what takes time and memory.
+MAX_FILL_VALUES, FILL_VALUES_EACH, MAX_FILL_CELLS = 2**16, 1000, 2**22
 # Numbers of factors to try, the share of the values to try them on, and how often at least.
 FACTORS, TRIED_SHARE, MIN_TRIED = (1, 2, 4, 8, 16, 32), 0.1, 1000
 # More steps hardly change what is expected of holes, and begin to fit the noise. A few tell how
@@ -20,9 +22,7 @@ MIN_NOISE = 0.01
 def learn_to_fill(X, subset, weight, scaling, statistics, bounds):
     """The arguments of `FillMissing`: as many factors as fill hidden values best."""
     source, rng = as_source(X), np.random.default_rng(0)
-    n_rows = max(MIN_FILL_ROWS, MAX_FILL_VALUES // source.shape[1])
-    rows = np.sort(rng.permutation(subset)[:n_rows])
-    x = standardized(source, rows, scaling).numpy().astype(np.float64)
+    rows, x = _enough_rows(source, rng.permutation(subset), scaling)
     weight = np.ones(len(x)) if weight is None else np.asarray(weight, np.float64)[rows]
     seen = np.isfinite(x)
     if not seen.any():
@@ -49,6 +49,25 @@ def learn_to_fill(X, subset, weight, scaling, statistics, bounds):
     return [value.astype(np.float32) for value in (mean + offset, loadings, 1 / noise, low, high)]
 
 
+def _enough_rows(source, drawn, scaling):
+    """The first of the rows that were drawn, in order: their numbers, and what they are."""
+
+    def read(n_rows):
+        rows = np.sort(drawn[:n_rows])
+        return rows, standardized(source, rows, scaling).numpy().astype(np.float64)
+
+    n_full = max(FILL_VALUES_EACH, MAX_FILL_VALUES // source.shape[1])
+    rows, x = read(n_full)
+    n_rows = min(len(drawn), n_rows_worth(n_full, np.isfinite(x)))
+    return read(n_rows) if n_rows > len(rows) else (rows, x)
+
+
+def n_rows_worth(n_full, seen):
+    """How many rows show as much as so many full ones, if they have holes as these have."""
+    n_rows, most = n_full / max(seen.mean(), 1 / seen.size), MAX_FILL_CELLS // seen.shape[1]
+    return max(n_full, int(min(n_rows, most)))
+
+
 def factor_analysis(x, seen, weight, n_factors, n_steps):
     """Maximum likelihood of ``x = offset + loadings z + noise`` where x was seen, by EM.
 
@@ -61,35 +80,49 @@ def factor_analysis(x, seen, weight, n_factors, n_steps):
     expected : array of shape (n_samples, n_features)
         x, given what was seen of it.
     """
-    n_rows, n_features = x.shape
-    seen = seen.astype(np.float64)
-    x, counted = seen * x, weight[:, None] * seen
-    total = np.maximum(counted.sum(axis=0), 1e-9 * weight.sum())
-    variance = (weight @ x**2) / total
+    n_features, seen = x.shape[1], seen.astype(np.float64)
+    x = seen * x
+    total = np.maximum(weight @ seen, 1e-9 * weight.sum())
+    squares = weight @ x**2
+    variance = squares / total
     floor = MIN_NOISE * variance + 1e-6 * variance.mean() + 1e-12
-    _, deviations, components = np.linalg.svd(
-        np.sqrt(weight / weight.sum())[:, None] * x, full_matrices=False
-    )
-    loadings = (deviations[:n_factors, None] * components[:n_factors]).T
+    loadings = _principal_loadings(np.sqrt(weight / weight.sum())[:, None] * x, n_factors)
     noise, offset = np.maximum(variance - (loadings**2).sum(axis=1), floor), np.zeros(n_features)
-    ones = np.ones((n_rows, 1))
-    for step in range(n_steps + 1):
-        scaled = loadings / noise[:, None]
-        pairs = (loadings[:, :, None] * scaled[:, None, :]).reshape(n_features, -1)
-        precision = (seen @ pairs).reshape(n_rows, n_factors, n_factors) + np.eye(n_factors)
-        covariance = np.linalg.inv(precision)
-        factors = np.einsum("nkl,nl->nk", covariance, (seen * (x - offset)) @ scaled)
-        if step == n_steps:
-            break
-        # Each feature is regressed on the factors and a constant, over the rows where it was seen.
-        regressors = np.concatenate([factors, ones], axis=1)
-        moments = regressors[:, :, None] * regressors[:, None, :]
-        moments[:, :n_factors, :n_factors] += covariance
-        products = (counted * x).T @ regressors
-        gram = (counted.T @ moments.reshape(n_rows, -1)).reshape(n_features, *moments.shape[1:])
-        gram += 1e-6 * weight.sum() * np.eye(n_factors + 1)
+    for _ in range(n_steps):
+        products, gram = 0, 1e-6 * weight.sum() * np.eye(n_factors + 1)
+        for part in chunks(len(x)):
+            factors, covariance = _factors(x[part], seen[part], offset, loadings, noise)
+            # Each feature is regressed on the factors and a constant, where it was seen.
+            regressors = np.concatenate([factors, np.ones((len(factors), 1))], axis=1)
+            moments = regressors[:, :, None] * regressors[:, None, :]
+            moments[:, :n_factors, :n_factors] += covariance
+            counted, size = weight[part, None] * seen[part], moments.shape[1:]
+            products = products + (counted * x[part]).T @ regressors
+            gram = gram + (counted.T @ moments.reshape(len(counted), -1)).reshape(-1, *size)
         found = np.linalg.solve(gram, products[:, :, None])[:, :, 0]
         loadings, offset = found[:, :-1], found[:, -1]
-        unexplained = (weight @ x**2 - (found * products).sum(axis=1)) / total
+        unexplained = (squares - (found * products).sum(axis=1)) / total
         noise = np.maximum(unexplained, floor)
-    return offset, loadings, noise, factors @ loadings.T + offset
+    expected = np.empty_like(x)
+    for part in chunks(len(x)):
+        factors, _ = _factors(x[part], seen[part], offset, loadings, noise)
+        expected[part] = factors @ loadings.T + offset
+    return offset, loadings, noise, expected
+
+
+def _principal_loadings(x, n_factors):
+    """Principal axes of rows that are scaled by the roots of their shares, as long as x varies."""
+    wide = x.shape[0] < x.shape[1]
+    size = min(x.shape)
+    squares, axes = eigh(x @ x.T if wide else x.T @ x, subset_by_index=(size - n_factors, size - 1))
+    return x.T @ axes if wide else axes * np.sqrt(np.maximum(squares, 0))
+
+
+def _factors(x, seen, offset, loadings, noise):
+    """Means ``(n_samples, n_factors)`` and covariances of the factors, given what was seen."""
+    n_features, n_factors = loadings.shape
+    scaled = loadings / noise[:, None]
+    pairs = (loadings[:, :, None] * scaled[:, None, :]).reshape(n_features, -1)
+    precision = (seen @ pairs).reshape(-1, n_factors, n_factors) + np.eye(n_factors)
+    covariance = np.linalg.inv(precision)
+    return np.einsum("nkl,nl->nk", covariance, (seen * (x - offset)) @ scaled), covariance
