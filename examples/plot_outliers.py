@@ -87,9 +87,10 @@ for task, (train, clean, outliers) in tasks.items():
 #
 # From scores to a decision
 # -------------------------
-# `contamination` says what share of the training rows to call outliers. The autoencoder knows those
-# rows too well, so new clean rows fall below the threshold far more often. Take the threshold from
-# clean rows that were held out, of the scores themselves.
+# `contamination` says what share of rows to call outliers. An autoencoder knows its training rows
+# too well to take the threshold from their scores: skae takes it from rows that were held out. That
+# is what the first column shows, of new clean rows. Detectors that judge by the training rows may
+# call too many outliers; then take the threshold from clean rows that were held out.
 (_, clean, outliers), detectors = next(iter(tasks.values())), next(iter(fitted.values()))
 held_out, new = train_test_split(clean, test_size=0.5, random_state=0)
 print("called outliers                clean   clean, held-out threshold   exchanged, the same")

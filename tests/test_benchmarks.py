@@ -273,6 +273,15 @@ def test_outlier_detectors_are_compared(small_mnist):
     assert all(len(row) == 4 and all(0.3 < float(area) <= 1 for area in row) for row in rows)
 
 
+def test_thresholds_are_held_against_what_was_asked():
+    settings = "--contamination", 0.1, "auto", "--seeds", 0, "--outliers", 0.05
+    rows = run("thresholds.py", "curved-150", *settings).splitlines()[-4:]
+    rates = [float(line.split(" | ")[3].split()[0]) for line in rows]
+    found = [float(line.split(" | ")[4]) for line in rows]
+    assert all(rate < 0.3 for rate in rates)
+    assert all(share > 0.8 for share in found)
+
+
 def test_drawn_tables_are_learned_from():
     pytest.importorskip("statsmodels")
     table = run("tabular.py", "anes96", "--seeds", 0, "--set", "max_iter=5")

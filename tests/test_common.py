@@ -44,8 +44,11 @@ TRANSFORMER_CHECKS = [
 ]
 
 
-# Settings that change what X may be, or how the model starts.
-WITH_SETTINGS = [skae.AutoencoderTransformer(**QUICK, allow_nan=True)]
+# Settings that change what X may be, how the model starts, or which verbs there are.
+WITH_SETTINGS = [
+    skae.AutoencoderTransformer(**QUICK, allow_nan=True),
+    skae.AutoencoderOutlierDetector(novelty=False),
+]
 
 
 def all_estimators():

@@ -1,11 +1,18 @@
 """The outlier detector: scikit-learn's contract, and outliers that a plane can not tell."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import coo_array
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -39,7 +46,7 @@ def bow():
 )
 def test_rows_off_the_surface_are_outliers(autoencoder, bow):
     train, inside, outside = bow
-    detector = AutoencoderOutlierDetector(autoencoder).fit(train)
+    detector = AutoencoderOutlierDetector(autoencoder, novelty=False).fit(train)
     scores = detector.score_samples(np.concatenate([inside, outside]))
     assert roc_auc_score(np.repeat([1, 0], 100), scores) > 0.9
     np.testing.assert_allclose(scores[:100], detector.score_samples(inside), rtol=1e-12)
@@ -50,7 +57,8 @@ def test_rows_off_the_surface_are_outliers(autoencoder, bow):
 def test_the_default_sees_a_broken_relation_of_ordinary_values():
     rng = np.random.default_rng(0)
     alike = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 2))
-    detector = AutoencoderOutlierDetector(contamination=0.01, random_state=0).fit(alike)
+    settings = {"contamination": 0.01, "novelty": False, "random_state": 0}
+    detector = AutoencoderOutlierDetector(**settings).fit(alike)
     np.testing.assert_array_equal(detector.predict([[1, 1], [1, -1], [-1, 1]]), [1, -1, -1])
 
 
@@ -62,7 +70,9 @@ def test_a_frozen_autoencoder_is_used_as_it_is(in_pipeline, bow):
     expected = fitted.fit(train).score_samples(inside)
     detector = AutoencoderOutlierDetector(FrozenEstimator(fitted)).fit(5 * train)
     np.testing.assert_array_equal(detector.score_samples(inside), expected)
-    assert detector.offset_ == np.percentile(fitted.score_samples(5 * train), 10)
+    scores = fitted.score_samples(5 * train)
+    assert detector.offset_ == np.quantile(scores, 0.1, method="weibull")
+    np.testing.assert_array_equal(detector.held_out_scores_, np.sort(scores))
     # It learns no more, so there is nothing to weigh; but what is no weight is refused.
     assert detector.fit(train, sample_weight=np.ones(len(train))).n_features_in_ == train.shape[1]
     with pytest.raises(ValueError, match="Negative"):
@@ -99,7 +109,7 @@ def test_a_refit_that_is_interrupted_leaves_nothing(bow, monkeypatch):
 def test_so_many_training_rows_are_outliers_as_asked(contamination, bow):
     train, inside, _ = bow
     detector = AutoencoderOutlierDetector(
-        AutoencoderTransformer(1, **QUICK), contamination=contamination
+        AutoencoderTransformer(1, **QUICK), contamination=contamination, novelty=False
     )
     assert (detector.fit_predict(train) == -1).mean() == pytest.approx(contamination, abs=0.003)
     decisions = detector.decision_function(inside)
@@ -127,6 +137,8 @@ def test_weights_reach_the_autoencoder(bow):
     [
         ({"contamination": 0.6}, "'contamination' parameter"),
         ({"contamination": 0.0}, "'contamination' parameter"),
+        ({"contamination": "half"}, "'contamination' parameter"),
+        ({"novelty": "auto"}, "'novelty' parameter"),
         ({"autoencoder": LinearRegression()}, "'autoencoder' parameter"),
     ],
     ids=str,
@@ -134,3 +146,85 @@ def test_weights_reach_the_autoencoder(bow):
 def test_settings_that_make_no_sense_are_named(params, message, bow):
     with pytest.raises(ValueError, match=message):
         AutoencoderOutlierDetector(**params).fit(bow[0])
+
+
+class Nearest(BaseEstimator):
+    """Knows the rows that it was fitted to by heart: each scores zero."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        X = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+        kept = slice(None) if sample_weight is None else np.flatnonzero(sample_weight)
+        self.n_rows_given_, self.n_features_in_ = X.shape
+        self.rows_ = NearestNeighbors(n_neighbors=1).fit(X[kept])
+        return self
+
+    def score_samples(self, X):
+        X = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+        return -self.rows_.kneighbors(X)[0][:, 0]
+
+
+@pytest.mark.parametrize("n_rows", [300, 1000, 5000], ids=["five folds", "some folds", "at once"])
+@pytest.mark.parametrize("contamination", [0.1, 0.3])
+def test_of_new_rows_so_many_are_outliers_as_asked(n_rows, contamination):
+    rng = np.random.default_rng(0)
+    X, new = rng.normal(size=(n_rows, 3)), rng.normal(size=(5000, 3))
+    detector = AutoencoderOutlierDetector(Nearest(), contamination=contamination).fit(X)
+    assert (detector.held_out_scores_ < 0).all()  # no row is judged by what has seen it
+    assert (detector.predict(new) < 0).mean() == pytest.approx(contamination, rel=0.5)
+    assert not hasattr(detector, "fit_predict")
+    by_heart = AutoencoderOutlierDetector(
+        Nearest(), contamination=contamination, novelty=False
+    ).fit(X)
+    assert by_heart.held_out_scores_ is None
+    assert (by_heart.predict(new) < 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("n_rows", [200, 5000], ids=["folds", "at once"])
+@pytest.mark.parametrize("kind", ["list", "frame", "sparse", "file"])
+def test_rows_are_held_out_of_whatever_holds_them(n_rows, kind, tmp_path):
+    X = np.random.default_rng(0).normal(size=(n_rows, 3))
+    weight = np.ones(n_rows)
+    weight[::7] = 0
+    expected = AutoencoderOutlierDetector(Nearest()).fit(X, sample_weight=weight)
+    if kind == "file":
+        np.save(tmp_path / "rows.npy", X)
+        rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    else:
+        rows = {"list": np.ndarray.tolist, "frame": pd.DataFrame, "sparse": coo_array}[kind](X)
+    found = AutoencoderOutlierDetector(Nearest()).fit(rows, sample_weight=weight)
+    np.testing.assert_allclose(found.held_out_scores_, expected.held_out_scores_, atol=1e-6)
+    if kind == "file":  # of which no copy is made
+        assert found.autoencoder_.n_rows_given_ == n_rows
+    unseen = X[weight == 0]
+    shares = [(detector.score_samples(unseen) < 0).mean() for detector in (expected, found)]
+    assert shares == [1, 1]
+
+
+def test_what_is_interrupted_has_the_threshold_of_the_training_rows():
+    class Interrupted(Nearest):
+        def fit(self, X, y=None, sample_weight=None):
+            self.net_ = SimpleNamespace(interrupted_=len(X) < 100)
+            return super().fit(X)
+
+        def score_samples(self, X):
+            return super().score_samples(X) + np.asarray(X)[:, 0]
+
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    detector = AutoencoderOutlierDetector(Interrupted()).fit(X)
+    assert detector.held_out_scores_ is None
+    assert detector.offset_ == np.quantile(X[:, 0], 0.1)
+
+
+@pytest.mark.parametrize("contamination", [0.1, "auto"])
+def test_outliers_among_the_training_rows_do_not_hide_others(contamination, bow):
+    train, inside, outside = bow
+    rows = np.concatenate([train, outside[:50]])
+    autoencoder = AutoencoderTransformer(1, **{**QUICK, "max_iter": 60})
+    detector = AutoencoderOutlierDetector(autoencoder, contamination=contamination).fit(rows)
+    assert (detector.predict(outside[50:]) == -1).mean() > 0.5
+    assert (detector.predict(inside) == -1).mean() < 0.08
+
+
+def test_detectors_of_files_from_before_have_the_threshold_of_training_rows():
+    path = Path(__file__).parent / "files" / "format_1" / "AutoencoderOutlierDetector.safetensors"
+    assert load(path).novelty is False

@@ -27,7 +27,7 @@ def contestants(epochs):
     row, settings = X[:1], {"max_iter": epochs, "random_state": 0}
     plain = AutoencoderTransformer(N_COMPONENTS, **settings).fit(X)
     variational = VAETransformer(N_COMPONENTS, **settings).fit(X)
-    detector = AutoencoderOutlierDetector(VAETransformer(16, **settings)).fit(X)
+    detector = AutoencoderOutlierDetector(VAETransformer(16, **settings), novelty=False).fit(X)
     pca, module, x = PCA(N_COMPONENTS).fit(X), plain.module_, torch.from_numpy(row).float()
 
     def bare():

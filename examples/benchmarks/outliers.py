@@ -37,7 +37,7 @@ def detector_of(cls, **ours):
     def make(n_features, seed, **settings):
         width = {"n_components": max(1, min(10, n_features // 4))}
         return AutoencoderOutlierDetector(
-            cls(**{**width, **ours, "random_state": seed, **settings})
+            cls(**{**width, **ours, "random_state": seed, **settings}), novelty=False
         )
 
     return make
@@ -47,7 +47,7 @@ def as_it_comes(n_features, seed, **settings):
     """The default; with settings a `VAETransformer` of the width that it has for many features."""
     if settings:
         return detector_of(VAETransformer)(n_features, seed, **settings)
-    return AutoencoderOutlierDetector(random_state=seed)
+    return AutoencoderOutlierDetector(novelty=False, random_state=seed)
 
 
 def pyod(name):
