@@ -112,8 +112,8 @@ folder.cleanup()
 # %%
 # None holds the file: they hold blocks, batches and weights. `IncrementalPCA` takes least
 # and is quickest; the surface is curved, so the autoencoder explains more with as many components.
-# `fit` reads rows in random order, more than once; `partial_fit` sees each row once, and its first
-# block also fixes the scale. (`fit` does load files of less than 128 MB, which is faster.)
+# `fit` reads rows in random order, more than once; `partial_fit` is given each row once, and keeps
+# a sample to rehearse. (`fit` does load files of less than 128 MB, which is faster.)
 fig, axes = plt.subplots(1, 2, figsize=(10, 2.6), layout="constrained", sharey=True)
 labels = "memory (MB)", "explained variance of new rows"
 for ax, values, label in zip(axes, zip(*results.values(), strict=True), labels, strict=True):

@@ -82,6 +82,7 @@ class AutoencoderTransformer(MissingValuesMixin, PCAStartAutoencoder):
         n_iter_no_change=10,
         tol=1e-4,
         warm_start=False,
+        n_rehearsed="auto",
         device="auto",
         precision="float32",
         callbacks=None,

@@ -96,6 +96,7 @@ class ContractiveAutoencoder(DensityAutoencoder):
         n_iter_no_change=10,
         tol=1e-4,
         warm_start=False,
+        n_rehearsed="auto",
         device="auto",
         precision="float32",
         callbacks=None,

@@ -223,6 +223,13 @@ def test_starts_of_denoising_are_compared():
     ]
 
 
+def test_sorted_streams_are_compared():
+    table = run("streams.py", "--seeds", 0, "--made", 300, "--piece", 100)
+    values = [[float(v) for v in line.split("|")[2:6]] for line in table.splitlines()[2:]]
+    assert len(values) == 5
+    assert all(as_it_is > forgetful for _, forgetful, as_it_is, _ in values)
+
+
 def test_representations_are_compared(small_mnist):
     methods = ["pixels", "denoising", "k-sparse", "contractive", "stacked"]
     small = "--set", "max_iter=1", "n_components=80", "--tune", "max_iter=1"

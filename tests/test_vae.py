@@ -77,7 +77,7 @@ def test_the_warm_up_raises_the_divergence_epoch_by_epoch(unit_digits):
 
 def test_a_warm_up_goes_on_from_one_partial_fit_to_the_next(unit_digits):
     params = {**QUICK, "likelihood": "bernoulli", "learning_rate_init": 1e-12}
-    vae = VAETransformer(2, kl_warmup=3, n_importance_samples=1, **params)
+    vae = VAETransformer(2, kl_warmup=3, n_importance_samples=1, n_rehearsed=0, **params)
     for _ in range(5):
         vae.partial_fit(unit_digits)
     kl = np.array(vae.net_.history[:, "train_kl"])

@@ -59,8 +59,14 @@ class SemiSupervisedClassifier(ClassifierMixin, LabelledMixin, NeuralEstimator):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one more pass over X with the constant learning rate `learning_rate_init`.
 
-        The first call, if there was no `fit`, starts the model, its scaling included, from the rows
-        it is given: let them be a fair sample. There is no early stopping.
+        As many rows of the calls before are rehearsed with it, at most, with their labels, from a
+        sample in which each has the same chance (see `n_rehearsed`). So pieces may come in any
+        order. The first call, if there was no `fit`, starts the model, its scaling included. While
+        all rows are kept the model starts anew, with one pass over them, where their scale turns
+        out to be more than twice that of its first rows or less than half of it, or means to lie a
+        scale apart.
+
+        After a `fit`, its rows are not rehearsed. There is no early stopping.
 
         Parameters
         ----------

@@ -90,8 +90,8 @@ class ClusteringMixin(ClusterMixin, ConditionalMixin):
     def _class_numbers(self, y):
         return self._clusters.order[super()._class_numbers(y)]
 
-    def _note(self, rows, stream):
-        super()._note(rows, stream)
+    def _note(self, rows, n_new):
+        super()._note(rows, n_new)
         if not hasattr(self, "net_"):
             numbers = np.arange(self.n_clusters)
             self._clusters = Clusters(numbers, numbers)

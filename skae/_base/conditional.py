@@ -121,13 +121,13 @@ class ConditionalMixin(Holes):
         shares = self._known_labels.shares
         return random_state.choice(self._told_classes(), n_samples, p=shares)
 
-    def _note(self, rows, stream):
-        super()._note(rows, stream)
+    def _note(self, rows, n_new):
+        super()._note(rows, n_new)
         if rows.labels is None:
             return
         is_new = not hasattr(self, "net_")
         before = None if is_new else self._known_labels
-        known = KnownLabels.of(rows, len(self._told_classes()), before, stream)
+        known = KnownLabels.of(rows, len(self._told_classes()), before, n_new)
         decodes = known.with_unlabelled and self._learns_to_decode_unlabelled
         self._known_labels = replace(known, with_unlabelled=decodes)
         if not is_new:
@@ -145,9 +145,14 @@ class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
     def partial_fit(self, X, y=None, sample_weight=None, *, classes=None):
         """Take one more pass over X with the constant learning rate `learning_rate_init`.
 
-        The first call, if there was no `fit`, starts the model, its scaling included, from the rows
-        it is given: let them be a fair sample. After a `fit`, the bounds that its rows showed hold
-        (see `output_activation`). There is no early stopping.
+        As many rows of the calls before are rehearsed with it, at most, from a sample in which each
+        has the same chance (see `n_rehearsed`). So pieces may come in any order. The first call, if
+        there was no `fit`, starts the model, its scaling included. While all rows are kept the
+        model starts anew, with one pass over them, where their scale turns out to be more than
+        twice that of its first rows or less than half of it, or means to lie a scale apart.
+
+        After a `fit`, the bounds that its rows showed hold (see `output_activation`), and its rows
+        are not rehearsed. There is no early stopping.
 
         Parameters
         ----------

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._base.applying import map_rows
 from skae._base.holes import Holes
+from skae._base.reservoir import Reservoir
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
@@ -57,6 +59,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             if not hasattr(self, "net_"):
                 table = self._begin(table)
             interrupted = self._train(table, checkpoint)
+            vars(self).pop("_reservoir", None)  # it does not know these rows
         if checkpoint is not None and not interrupted:
             checkpoint.is_over()
         return self
@@ -67,8 +70,48 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         with plain_torch(grad=True), self._undone_if_it_fails():
             if not hasattr(self, "net_"):
                 table = self._begin(table, stream=True)
-            self._train(table, stream=True)
+            learned, n_new = self._with_rehearsed(table), len(table.subset)
+            if self._is_outgrown(n_new):
+                learned = self._reservoir.table(table.target)
+                n_new = len(learned.subset)
+                del self.net_
+                learned = self._begin(learned, stream=True)
+            self._train(learned, n_new=n_new)
         return self
+
+    def _is_outgrown(self, n_new):
+        """Whether the rows of a stream, which are all there, are of another scale by now."""
+        reservoir = getattr(self, "_reservoir", None)
+        if reservoir is None or not reservoir.has_all or not reservoir.has_grown(n_new):
+            return False
+        table = self._rehearsed_table()
+        scaling = self._make_scaling(self._measure(table).of_a_stream(), table.target)
+        return scaling.is_far_from(self.scaling_)
+
+    def _with_rehearsed(self, table):
+        """A table, and behind it as many rows that were there before, if there are so many."""
+        if self.n_rehearsed == 0:
+            vars(self).pop("_reservoir", None)
+            return table
+        if hasattr(self, "_reservoir"):
+            reservoir = self._reservoir.of_size(self.n_rehearsed, self._rng)
+        else:
+            knows_all = not hasattr(self, "net_")
+            reservoir = Reservoir.like(table, self.n_rehearsed, knows_all)
+        self._reservoir = reservoir.with_rows(table, self._rng)
+        if not len(reservoir):
+            return table
+        return table.before(reservoir.table(table.target, len(table.subset), self._rng))
+
+    def _rehearsed_table(self, n_rows=None):
+        """Rows of the stream so far, all that there are or so many, at random."""
+        table = self._reservoir.table(self._start.target, n_rows, self._rng)
+        return replace(table, limits=self._start.limits)
+
+    def _rehearsed_rows(self, n_rows=None):
+        """The same, standardized."""
+        device = torch.device(self.net_.device)
+        return self._rehearsed_table(n_rows).rows(self.scaling_, device)[0]
 
     def _prepare(self, *, anew):
         """Forget the last model, or make sure that it can go on."""
@@ -118,19 +161,16 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
 
         Returns the table as it is learned from.
         """
-        allow_nan = self._as_fitted("allow_nan", False)
-        measure = ColumnStatistics.measure_observed if allow_nan else ColumnStatistics.measure
-        subset = np.sort(table.subset)
-        statistics = measure(table.X, subset, table.weight)
-        found = Sentinels.find(table.X, subset, statistics)
+        statistics = self._measure(table)
+        found = Sentinels.find(table.X, np.sort(table.subset), statistics)
         if found is not None:
-            found.warn(len(subset), getattr(self, "feature_names_in_", None))
+            found.warn(len(table.subset), getattr(self, "feature_names_in_", None))
             table = replace(table, limits=found.limits())
-            statistics = measure(table.learned, subset, table.weight)
+            statistics = self._measure(table)
         span = statistics.low, statistics.high
         if stream:
             statistics = statistics.of_a_stream()
-            if allow_nan:  # the first rows show no bounds
+            if self._as_fitted("allow_nan", False):  # the first rows show no bounds
                 nowhere = np.full_like(statistics.low, np.inf)
                 span = -nowhere, nowhere
         self.scaling_ = self._make_scaling(statistics, table.target)
@@ -145,17 +185,23 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         )
         return table
 
-    def _train(self, table, checkpoint=None, stream=False):
+    def _measure(self, table):
+        allow_nan = self._as_fitted("allow_nan", False)
+        measure = ColumnStatistics.measure_observed if allow_nan else ColumnStatistics.measure
+        return measure(table.learned, np.sort(table.subset), table.weight)
+
+    def _train(self, table, checkpoint=None, n_new=None):
         """Train a model that begins, from each of its starts, or the one that there is.
 
-        Returns whether it was interrupted.
+        In a stream the first `n_new` rows are new. Returns whether it was interrupted.
         """
+        stream = n_new is not None
         self._goes_on = stream or self.warm_start
         device = resolve_device(self.device)
         warn_of_missing(self.precision, device)
         all_rows, rows, rows_val = table.rows(self.scaling_, device)
         self._check_rows(rows)
-        self._note(rows, stream)
+        self._note(rows, n_new)
         judged = rows_val is not None and self.early_stopping
         is_new = not hasattr(self, "net_")
         starts = self._starts(len(rows), judged) if is_new else []
@@ -168,12 +214,16 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         nets = [partial(self._new_net, trainer, start, rows) for start in starts]
         if not is_new:
             trainer.go_on(self.net_, self._n_labelled(rows))
+            if stream and hasattr(self, "_reservoir"):
+                self._before_piece(n_new)
             nets = [lambda: self.net_]
         outcome = trainer.best_of(nets, rows, rows_val, floor and floor.net)
         if floor is not None and table.X_val is None:
             outcome = self._judge_again(outcome, trainer, all_rows, floor.net)
         self.net_, self.best_loss_ = outcome.net, outcome.terms["loss"]
         vars(self).update(curves(self.net_.history))
+        if stream and hasattr(self, "_reservoir"):
+            self._after_piece(len(rows))
         self._after_training(table, (rows, rows_val), outcome.terms, stream)
         if task is not None:
             task.ends(self.net_)

@@ -43,8 +43,11 @@ class Holes(metaclass=ABCMeta):
     def _check_rows(self, rows):
         """Refuse rows, of this batch size, that the model can not learn from."""
 
-    def _note(self, rows, stream):
-        """Note what else is needed of `rows`, or of all rows of a stream so far."""
+    def _note(self, rows, n_new):
+        """Note what else is needed of `rows`, or of all rows of a stream so far.
+
+        In a stream the first `n_new` are new, the others are rehearsed; elsewhere it is None.
+        """
 
     def _starts(self, n_rows, has_val):
         """Where to start from; of several, what is best on the held-out rows is kept."""
@@ -80,6 +83,12 @@ class Holes(metaclass=ABCMeta):
     @abstractmethod
     def _make_objective(self):
         """The objective: ``(module, x, y) -> {"term": (batch,)}``."""
+
+    def _before_piece(self, n_new):
+        """Before the training on a further piece of a stream, of `n_new` rows."""
+
+    def _after_piece(self, n_learned):
+        """After that training, on `n_learned` rows with those that were rehearsed."""
 
     def _after_training(self, table, rows, terms, stream):
         """Set further fitted attributes; if that fails, the training is undone.

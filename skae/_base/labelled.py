@@ -40,12 +40,16 @@ class KnownLabels(Record):
     }
 
     @classmethod
-    def of(cls, rows, n_classes, before, stream):
-        """What `rows` show; those of `before`, if not None, were seen by the same model."""
+    def of(cls, rows, n_classes, before, n_new=None):
+        """What `rows` show; those of `before`, if not None, were seen by the same model.
+
+        In a stream the first `n_new` are counted: the others were there before.
+        """
         labels = rows.labels.cpu().numpy()
         labelled = labels >= 0
         weight = np.ones(len(labels)) if rows.raw_weight is None else rows.raw_weight
-        counts = np.bincount(labels[labelled], weight[labelled], minlength=n_classes)
+        stream, new = n_new is not None, np.flatnonzero(labelled[:n_new])
+        counts = np.bincount(labels[new], weight[new], minlength=n_classes)
         # Another fit counts anew, but rows without any label say nothing of the classes.
         if before is not None and (stream or not labelled.any()):
             # A model of the first version knows shares only.

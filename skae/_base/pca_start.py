@@ -13,6 +13,7 @@ from torch import nn
 from skae._base import folds
 from skae._base.holes import Holes
 from skae._base.reconstruction import DensityAutoencoder
+from skae._base.start import Record
 from skae._rows.source import chunks
 from skae._training.net import ObjectiveNet
 from skae.losses import LINKS, LOSSES
@@ -25,6 +26,9 @@ MAX_START_VALUES, MAX_START_ROWS = 2**23, 1000
 MAX_FLOOR_VALUES = 2**26
 # With more rows than these one start has to do: training is long, and matters more.
 MAX_ROWS_TO_TRY_BOTH = 10_000
+# After each piece of a stream the decoder's linear map is fitted to so many times the rows that it
+# was learned from, within these bounds. Fewer move it by less.
+FITTED_SHARE, MIN_FITTED_ROWS, FITTED_ROWS = 10, 200, 1000
 # Of a row of which the principal components know more than this share by heart.
 MAX_LEVERAGE = 0.5
 
@@ -86,6 +90,41 @@ class Components:
     variances: np.ndarray
     variance: float
 
+    @property
+    def spread(self):
+        """What to divide by for codes to vary as the inputs of a network should.
+
+        One factor for all keeps their metric.
+        """
+        spread = np.sqrt(self.variances[0])
+        return spread if 1e-3 < spread < 1e3 else 1.0  # such as 0 or NaN, where rows do not vary
+
+
+@dataclass(frozen=True)
+class AsTrained(Record):
+    """The decoder's linear map, as training has left it, before it was fitted.
+
+    Training goes on from there. Were it to go on from the fitted map, the network could grow along
+    what that makes up for, and both without end.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    PLACE = "_as_trained"
+    ONLY_REHEARSED = True
+    NAMES = {"weight": "_trained_weight", "bias": "_trained_bias"}
+
+    @classmethod
+    def of(cls, module):
+        """That of a module."""
+        linear = _linear_part(module.decoder).linear
+        return cls(*(part.detach().cpu().numpy().copy() for part in (linear.weight, linear.bias)))
+
+    def give_back(self, module):
+        """Undo the fit."""
+        _linear_part(module.decoder).begin_at(*map(torch.tensor, (self.weight, self.bias)))
+
 
 class LinearMapsMixin(Holes):
     """Networks beside linear maps, and what is kept where training adds nothing to those."""
@@ -104,8 +143,7 @@ class LinearMapsMixin(Holes):
     def _begin_at(self, module, encoder, decoder):
         """Set the linear maps of a module: of each the weight and the bias."""
         for network, maps in ((module.encoder, encoder), (module.decoder, decoder)):
-            found = next(m for m in network.modules() if isinstance(m, LinearPlusNetwork))
-            found.begin_at(*(torch.as_tensor(part).float() for part in maps))
+            _linear_part(network).begin_at(*(torch.as_tensor(part).float() for part in maps))
 
     _floor_knows_held_out = True
 
@@ -168,13 +206,69 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
         found = principal_components(
             rows, module.fill, self.n_components, self.random_state, n_values
         )
-        # Codes that vary as the inputs of a network should. One factor for all keeps their metric.
-        spread = np.sqrt(found.variances[0])
-        if not 1e-3 < spread < 1e3:  # such as 0 or NaN, where rows do not vary
-            spread = 1.0
         vectors, mean = torch.from_numpy(found.vectors), torch.from_numpy(found.mean)
-        weight = vectors / spread
-        self._begin_at(module, (weight, -weight @ mean), (vectors.T * spread, mean))
+        weight = vectors / found.spread
+        self._begin_at(module, (weight, -weight @ mean), (vectors.T * found.spread, mean))
+
+    def _before_piece(self, n_new):
+        as_trained = vars(self).pop("_as_trained", None)
+        if not self._follows_stream():
+            return
+        with torch.no_grad(), self._make_trainer().seeded():
+            if self._reservoir.has_grown(n_new):
+                self._turn_encoder(self.module_, self._rehearsed_rows())
+            elif as_trained is not None:
+                as_trained.give_back(self.module_)
+
+    def _after_piece(self, n_learned):
+        if not self._follows_stream():
+            return
+        n_rows = max(n_learned, np.clip(FITTED_SHARE * n_learned, MIN_FITTED_ROWS, FITTED_ROWS))
+        self._as_trained = AsTrained.of(self.module_)
+        with torch.no_grad(), self._make_trainer().seeded():
+            rows = self._rehearsed_rows(n_rows)
+            is_sample = len(rows) < len(self._reservoir)
+            self._fit_decoder(self.module_, rows, FITTED_ROWS - n_rows if is_sample else 0)
+
+    def _follows_stream(self):
+        """Whether there are linear maps, which were fitted to no other rows than are known."""
+        return self.net_.start_ == "pca" and self._reservoir.knows_all
+
+    def _turn_encoder(self, module, rows):
+        """Let the encoder's linear map follow the principal components of a stream.
+
+        Of the bases of what they span it takes the one that is nearest to the codes so far, so that
+        what networks have learned goes on to hold.
+        """
+        found = principal_components(
+            rows, module.fill, self.n_components, self.random_state, MAX_START_VALUES
+        )
+        if not np.isfinite(found.variances).all():
+            return
+        linear = _linear_part(module.encoder).linear
+        vectors = torch.from_numpy(found.vectors).to(linear.weight)
+        left, _, right = torch.linalg.svd(linear.weight @ vectors.T)
+        weight = left @ right @ vectors / found.spread
+        mean = torch.from_numpy(found.mean).to(weight)
+        linear.weight.copy_(weight)
+        linear.bias.copy_(-weight @ mean)
+
+    def _fit_decoder(self, module, rows, n_before):
+        """Move the decoder's linear map to where squared errors are least.
+
+        Where it is counts as much as `n_before` rows.
+        """
+        n_rows, n_codes = len(rows), self.n_components
+        corrupt = getattr(module, "corrupt", nn.Identity())
+        x, (_, weight) = rows[torch.arange(n_rows, device=rows.device)]
+        linear = _linear_part(module.decoder).linear
+        x = x.to(linear.weight.device)
+        codes = module.encode(corrupt(x))
+        left = x - module.decoder(codes)
+        weight = torch.ones(n_rows, 1) if weight is None else weight[:, None]
+        change = regressed(codes, left, weight.to(codes), max(1, n_before))
+        linear.weight.add_(change[:, :n_codes].to(linear.weight))
+        linear.bias.add_(change[:, n_codes].to(linear.weight))
 
     def _has_floor(self, starts):
         return "pca" in starts
@@ -184,6 +278,39 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
             return outcome
         make = partial(self._new_net, trainer)
         return folds.Folds(make, trainer, all_rows).choose(outcome, floor)
+
+
+def _linear_part(network):
+    return next(m for m in network.modules() if isinstance(m, LinearPlusNetwork))
+
+
+def regressed(x, y, weight, n_before):
+    """The regression of each column of y on x and a constant; NaN in y is not counted.
+
+    It is drawn towards zero, as by so many rows of unit variance.
+
+    Parameters
+    ----------
+    x : tensor of shape (n_samples, n_features)
+    y : tensor of shape (n_samples, n_targets)
+    weight : tensor of shape (n_samples, 1)
+    n_before : float
+
+    Returns
+    -------
+    tensor of shape (n_targets, n_features + 1), float64
+        The constant comes last.
+    """
+    x, y, weight = x.double(), y.double(), weight.double()
+    x = torch.cat([x, torch.ones_like(weight)], dim=1)
+    seen = y.isfinite()
+    y = torch.where(seen, y, 0)
+    before = n_before * torch.eye(x.shape[1]).to(x)
+    if seen.all():
+        return torch.linalg.solve((weight * x).T @ x + before, x.T @ (weight * y)).T
+    products = (x[:, :, None] * x[:, None, :]).flatten(1)
+    gram = ((weight * seen).T @ products).unflatten(1, before.shape)
+    return torch.linalg.solve(gram + before, (weight * y).T @ x)
 
 
 def principal_components(rows, fill, n_components, random_state, n_values):
@@ -207,7 +334,8 @@ def principal_components(rows, fill, n_components, random_state, n_values):
         # also where its solver is a random one.
         random_state = random_state if isinstance(random_state, Integral) else 0
         pca = PCA(min(n_components, *x.shape), random_state=random_state)
-        with np.errstate(invalid="ignore", divide="ignore"):  # shares of no variance at all
+        # Shares of no variance at all, or squares of what training will refuse.
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             pca.fit(x)
         components[: pca.n_components_] = pca.components_
         variances[: pca.n_components_] = pca.singular_values_.astype(np.float64) ** 2 / len(x)

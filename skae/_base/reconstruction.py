@@ -9,6 +9,7 @@ from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.start import Record
 from skae._priors import draw_from, seed_density
+from skae._training.device import plain_torch
 from skae.losses import SCALE_DEGREE
 from skae.modules import tie_weights
 from skae.objectives import Reconstruction
@@ -50,7 +51,8 @@ class CodeDensity(Record):
 
     Parameters
     ----------
-    codes : array of shape (n_samples, n_components)
+    codes : array of shape (n_samples, n_components) or None
+        None while nobody has asked for those of a stream.
     asked : estimator with `fit` and `sample`, or None
         The user's, not fitted; None leaves it to the model.
     seed : int
@@ -97,6 +99,7 @@ class DensityAutoencoder(ReconstructionAutoencoder):
         """The density of the training codes; fitted when first asked for."""
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no latent_density_ before fit.")
+        self._see_codes()
         return self._density.fitted(self._default_density)
 
     def _default_density(self, codes):
@@ -106,16 +109,31 @@ class DensityAutoencoder(ReconstructionAutoencoder):
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
-        rows, _ = rows
-        kept = rows.fair_sample(MAX_KEPT_CODES, torch.Generator().manual_seed(0))
-        with torch.inference_mode():
-            codes = _encode(self.module_, rows, kept)
         # As all that is fitted, it does not follow parameters that are set afterwards.
         asked = clone(self.latent_density, safe=False)
         seed = int(self._rng.randint(np.iinfo(np.int32).max))
-        self._density = CodeDensity(codes.numpy().astype(np.float64), asked, seed)
-        if asked is not None:
+        self._density = CodeDensity(None, asked, seed)
+        # All rows of a stream so far are many, beside those of a piece.
+        rehearses = stream and hasattr(self, "_reservoir")
+        if not rehearses:
+            self._see_codes(rows[0])
+        if asked is not None and not (rehearses and self.n_iter_ > 1):
             _ = self.latent_density_  # one that does not work should say so in fit
+
+    def _see_codes(self, rows=None):
+        """Encode what the density is to be of, unless it is there."""
+        if self._density.codes is not None:
+            return
+        rows = self._rehearsed_rows() if rows is None else rows
+        kept = rows.fair_sample(MAX_KEPT_CODES, torch.Generator().manual_seed(0))
+        with plain_torch(grad=False):
+            codes = _encode(self.module_, rows, kept)
+        self._density.codes = codes.numpy().astype(np.float64)
+
+    def __getstate__(self):
+        if hasattr(self, "_density"):
+            self._see_codes()
+        return super().__getstate__()
 
     def _draw_codes(self, n_samples, random_state):
         return draw_from(self.latent_density_, n_samples, random_state)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
+from skae._base.reservoir import MAX_BYTES, MAX_ROWS
 from skae._priors import PRIORS
 from skae._training.trainer import EPOCHS, MIN_EPOCHS, WORTH_STEPS
 from skae.architectures._activations import ACTIVATIONS
@@ -42,6 +43,7 @@ def _names(table):
 
 
 COUNT = Interval(Integral, 1, None, closed="left")
+NOT_NEGATIVE_COUNT = Interval(Integral, 0, None, closed="left")
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 AUTO = StrOptions({"auto"})
 EARLY_STOPPING = (
@@ -284,6 +286,14 @@ TRAINING = {
         ["boolean"],
         "Whether `fit` goes on from the last solution.",
         {"labels": "Whether `fit` goes on from the last solution; y has no further classes then."},
+    ),
+    "n_rehearsed": Parameter(
+        'int or "auto"',
+        [AUTO, NOT_NEGATIVE_COUNT],
+        "How many rows `partial_fit` keeps, at most, to rehearse some of them beside each further "
+        "piece: a sample of all rows that it was given, each with the same chance. "
+        f'"auto" is {MAX_ROWS}, or as many as fit into {MAX_BYTES // 2**20} MiB. They are part of '
+        "pickles and files of the model: set it to 0 to leave them out.",
     ),
     "device": Parameter(
         "str or torch.device",

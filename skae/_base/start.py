@@ -26,6 +26,7 @@ MAY_CHANGE = {
     "max_iter",
     "n_score_samples",
     "n_iter_no_change",
+    "n_rehearsed",
     "precision",
     "random_state",
     "tol",
@@ -40,11 +41,13 @@ AROUND = ("callbacks", "net_params")
 class Record:
     """What a fitted estimator knows of one thing; files know its parts by flat names.
 
-    An estimator has it as the attribute `PLACE`. `NAMES` are the fields and the names.
+    An estimator has it as the attribute `PLACE`. `NAMES` are the fields and the names. What is
+    `ONLY_REHEARSED` is left out where nothing is.
     """
 
     PLACE: str
     NAMES: dict
+    ONLY_REHEARSED = False
     KINDS: list = []
 
     def __init_subclass__(cls):
@@ -156,8 +159,8 @@ def _without(state, *names):
 class PicklingMixin:
     """How an estimator that trains a net is packed, and unpacked."""
 
-    # Of models from before it was a parameter.
-    precision = "float32"
+    # Of models from before they were parameters.
+    precision, n_rehearsed = "float32", "auto"
 
     def __getstate__(self):
         state = dict(super().__getstate__())
@@ -172,7 +175,8 @@ class PicklingMixin:
         state["scaling_"] = self.scaling_.arguments()
         for record in [value for value in state.values() if isinstance(value, Record)]:
             state.pop(record.PLACE)
-            state.update(record.to_state())
+            if not (self.n_rehearsed == 0 and record.ONLY_REHEARSED):
+                state.update(record.to_state())
         if self._rng is np.random.mtrand._rand:  # of the process, not of the model
             state["_rng"] = None
         # Settings of the optimizer are needed where it is kept.

@@ -6,6 +6,8 @@ from torch import nn
 # Float32 rows whose mean is at most so many scales from zero lose next to nothing if one operation
 # takes the place of a subtraction and a division, in half of the time.
 MAX_FUSED_OFFSET = 100
+# No scale of rows changes by such a factor.
+MAX_CHANGE = 1e6
 
 
 class Scaling(nn.Module):
@@ -35,6 +37,15 @@ class Scaling(nn.Module):
     def arguments(self):
         """What makes one like this, in plain arrays."""
         return {"mean": self.mean.numpy(), "scale": self.scale.numpy(), "bounds": self.bounds}
+
+    def is_far_from(self, other):
+        """Whether a scale is more than twice or less than half, or means lie a scale apart.
+
+        What is further away than any change of scale would be is taken for an error: it is not.
+        """
+        factor = (self.scale / other.scale).log2().abs().max().exp2()
+        shift = ((self.mean - other.mean) / other.scale).square().mean().sqrt()
+        return bool((factor > 2 or shift > 1) and max(factor, shift) < MAX_CHANGE)
 
     def forward(self, x):
         """Standardize, ``(n, n_features)``, any floating dtype -> float32."""

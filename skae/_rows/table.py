@@ -8,7 +8,7 @@ from skae._rows.batches import Rows
 from skae._rows.columns import Target
 from skae._rows.labels import hold_out_of_each
 from skae._rows.sentinels import ClippedSource
-from skae._rows.source import Source
+from skae._rows.source import JoinedSource, Source
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,19 @@ class Table:
         labels = self.labels.copy()
         labels[rows] = -1
         return replace(self, labels=labels, all_labels=self.labels, hidden=rows)
+
+    def before(self, other):
+        """The same table with the rows of another behind its own."""
+        tables, weight, labels = (self, other), None, None
+        if any(table.weight is not None for table in tables):
+            weight = np.concatenate(
+                [np.ones(len(t.X)) if t.weight is None else t.weight for t in tables]
+            )
+        if self.labels is not None:
+            labels = np.concatenate([table.labels for table in tables])
+        subset = np.concatenate([self.subset, len(self.X) + other.subset])
+        X = JoinedSource(self.X, other.X)
+        return replace(self, X=X, subset=subset, weight=weight, labels=labels)
 
     def held_out(self, fraction, random_state, judged_by_labels=False):
         """The same table with a fraction of its rows held out.

@@ -59,6 +59,8 @@ NOTHING = {
     "_make_fill": None,
     "_before_training": None,
     "_make_objective": None,
+    "_before_piece": None,
+    "_after_piece": None,
     "_after_training": None,
 }
 MUST = ["_make_module", "_make_objective"]
@@ -99,10 +101,14 @@ def test_fit_comes_to_them_in_their_order(digits):
         return call
 
     members = {name: noted(name, getattr(Minimal, name)) for name in HOLES}
-    type("Noting", (Minimal,), members)()._fit(digits)
+    model = type("Noting", (Minimal,), members)()._fit(digits)
     # How many epochs there are is asked for only where scikit-learn has callbacks to tell.
     expected = [name for name in HOLES if HAS_CALLBACKS or name != "_n_epochs_before"]
-    assert list(dict.fromkeys(came)) == expected
+    assert list(dict.fromkeys(came)) == [name for name in expected if not name.endswith("_piece")]
+    came.clear()
+    model._partial_fit(digits)
+    stream = ("_note", "_before_piece", "_after_piece", "_after_training")
+    assert [name for name in came if name in stream] == [*stream]
 
 
 def test_two_holes_make_an_estimator(digits):

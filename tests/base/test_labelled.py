@@ -61,6 +61,7 @@ def test_labels_that_come_later_are_learned(cls, way, digits):
         model = cls(**QUICK).partial_fit(digits, np.full(400, -1), classes=[0, 1])
         for _ in range(20):
             model.partial_fit(digits, y)
+        model.set_params(n_rehearsed=0).partial_fit(digits, y)
     else:
         model = cls(warm_start=True, **QUICK)
         first = [np.flatnonzero(y == 0)[:3], np.flatnonzero(y == 1)[:1]]
@@ -114,11 +115,11 @@ def test_one_label_of_each_class_can_be_judged_by_only_where_no_label_is_needed(
     assert model.sample(2, y=[0, 2]).shape == (2, 64)
 
 
-def known(labels, weight=None, before=None, stream=False):
+def known(labels, weight=None, before=None, n_new=None):
     """What rows with these labels show of three classes."""
     weight = None if weight is None else np.array(weight, dtype=float)
     rows = SimpleNamespace(labels=torch.tensor(labels), raw_weight=weight)
-    return KnownLabels.of(rows, 3, before, stream)
+    return KnownLabels.of(rows, 3, before, n_new)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +147,16 @@ def test_classes_are_as_frequent_as_their_rows_weigh(
 def test_a_stream_adds_up_and_another_fit_counts_anew():
     before = known([0, 0, 1])
     more = [2, 2, 2, -1]
-    assert known(more, before=before, stream=True).counts.tolist() == [2, 1, 3]
+    assert known(more, before=before, n_new=4).counts.tolist() == [2, 1, 3]
+    rehearsed = known([*more, 0, 1], before=before, n_new=4)
+    assert rehearsed.counts.tolist() == [2, 1, 3]
+    assert rehearsed.labelled_share == pytest.approx(5 / 6)
     anew = known(more, before=before)
     assert anew.counts.tolist() == [0, 0, 3]
     assert anew.shares.tolist() == pytest.approx([0.2, 0.2, 0.6])
     # Rows without any label say nothing of the classes, in either way.
-    for stream in (False, True):
-        none = known([-1, -1], before=before, stream=stream)
+    for n_new in (None, 2):
+        none = known([-1, -1], before=before, n_new=n_new)
         assert none.counts.tolist() == [2, 1, 0]
         assert none.shares.tolist() == before.shares.tolist()
         assert none.labelled_share == 0
@@ -160,13 +164,13 @@ def test_a_stream_adds_up_and_another_fit_counts_anew():
 
 def test_what_was_once_decoded_without_a_class_is_ever_after():
     before = known([0, -1])
-    assert known([0, 1], before=before, stream=True).with_unlabelled is True
-    assert known([0, 1], before=known([0, 1]), stream=True).with_unlabelled is False
+    assert known([0, 1], before=before, n_new=2).with_unlabelled is True
+    assert known([0, 1], before=known([0, 1]), n_new=2).with_unlabelled is False
 
 
 def test_a_model_that_knows_shares_only_goes_on_from_those():
     before = KnownLabels(np.array([0.5, 0.25, 0.25]))
     assert before.to_state().keys() == {"_class_shares", "_decodes_unlabelled"}
-    found = known([2, 2, 2], before=before, stream=True)
+    found = known([2, 2, 2], before=before, n_new=3)
     assert found.counts.tolist() == [0.5, 0.25, 3.25]
     assert found.shares.tolist() == pytest.approx([0.125, 0.0625, 0.8125])

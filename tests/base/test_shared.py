@@ -54,6 +54,7 @@ LIMITS = {
     "n_iter_no_change": ([1, np.inf], [0, 2.5, -np.inf, np.nan]),
     "tol": ([0, 0.0, 1], [-1e-12, None]),
     "warm_start": ([True, False], ["yes", None, 2]),
+    "n_rehearsed": (["auto", 0, np.int64(3)], [-1, 1.5, None]),
     "device": (["auto", "abacus", torch.device("cpu")], [0, None]),
     "precision": (["float32", "bfloat16"], ["float16", torch.bfloat16, None]),
     "callbacks": ([None, [], ()], ["early", {}, 3]),

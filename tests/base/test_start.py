@@ -118,6 +118,7 @@ OTHERS = {
     "net_params": {"optimizer": torch.optim.SGD},
     "noise": "salt_and_pepper",
     "noise_level": 0.123,
+    "n_rehearsed": 3,
     "noise_variance": 3.0,
     "output_activation": "logistic",
     "penalty": "k",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from skae._rows.scaling import Scaling
 from skae._rows.statistics import ColumnStatistics
 
 
@@ -36,3 +37,22 @@ def test_squares_neither_vanish_nor_overflow(unit):
     X = unit * np.array([[1.0, 0], [-1, 0]])
     scaling = ColumnStatistics.measure(X, np.arange(2)).scaling()
     np.testing.assert_allclose(scaling(torch.from_numpy(X))[:, 0], [2**0.5, -(2**0.5)])
+
+
+@pytest.mark.parametrize(
+    ("mean", "scale", "is_far"),
+    [
+        ([0, 0], 1.9, False),
+        ([0, 0], 2.1, True),
+        ([0, 0], 0.49, True),
+        ([1.3, 0], 1, False),  # a root mean square of 0.92
+        ([1.3, 1], 1, True),
+        ([1e7, 0], 1, False),  # an error
+        ([0, 0], 1e-7, False),
+        ([0, 0], [1, 3], True),
+    ],
+)
+def test_what_is_another_scale(mean, scale, is_far):
+    begun = Scaling(np.array([5.0, 5]), np.array([2.0, 2]))
+    found = Scaling(np.array([5.0, 5]) + 2 * np.array(mean), 2 * np.broadcast_to(scale, 2))
+    assert found.is_far_from(begun) is is_far

@@ -9,7 +9,13 @@ from scipy import sparse
 
 import skae._rows.source
 from skae._rows.scaling import Scaling, standardized
-from skae._rows.source import as_source, is_memory_mapped, is_read_in_place
+from skae._rows.source import (
+    JoinedSource,
+    as_source,
+    is_memory_mapped,
+    is_read_in_place,
+    with_rows_at,
+)
 
 X = np.arange(60.0).reshape(20, 3) % 7 - 2
 DTYPES = ["f4", "f8", ">f4", "f2", "i8", ">i2", "u1", "?"]
@@ -37,6 +43,10 @@ CONTAINERS = {
         ::-1, : X.shape[1]
     ],
     "CSR": lambda X, folder: sparse.csr_array(X),
+    "joined": lambda X, folder: JoinedSource(as_source(X[:7]), as_source(X[7:])),
+    "joined with CSR": lambda X, folder: JoinedSource(
+        as_source(sparse.csr_array(X[:12])), as_source(mapped(X[12:], folder))
+    ),
     "HDF5": dataset,
     "HDF5 in chunks": lambda X, folder: dataset(X, folder, chunks=(6, 2), compression="gzip"),
     "HDF5 in one chunk": lambda X, folder: dataset(X, folder, chunks=X.shape, shuffle=True),
@@ -85,7 +95,7 @@ def test_blocks_are_those_of_the_array(kind, tmp_path, small_pieces):
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_tensors_lose_no_value(kind, dtype, tmp_path):
     values = X.clip(0).astype(dtype)
-    if kind == "CSR" and dtype in (">f4", ">i2", "f2"):
+    if "CSR" in kind and dtype in (">f4", ">i2", "f2"):
         return  # which scipy does not have
     source = as_source(CONTAINERS[kind](values, tmp_path))
     assert source.dtype == source.block(slice(3)).dtype == values.dtype
@@ -157,3 +167,35 @@ def test_standardized_rows_are_never_a_view(scaling, dtype, contain):
 def test_any_layout_is_standardized(view):
     scaling, source = Scaling(np.ones(view.shape[1]), 2.0), as_source(view)
     np.testing.assert_allclose(standardized(source, slice(0, 4), scaling), (view[:4] - 1) / 2)
+
+
+def test_what_is_kept_is_a_copy_in_the_form_that_it_has(contain):
+    source = as_source(contain(X))
+    kept = source.kept(np.array([3, 1, 3]))
+    if sparse.issparse(kept):
+        assert isinstance(source.X, sparse.csr_array)
+        kept.data[:] += 1
+    else:
+        np.testing.assert_array_equal(kept, X[[3, 1, 3]])
+        assert kept.base is None
+        kept[:] = 0
+    np.testing.assert_array_equal(source.block(np.array([3, 1])), X[[3, 1]])
+
+
+def test_a_joined_source_says_of_itself_what_is_true_of_both(tmp_path):
+    file, array = as_source(mapped(X.astype("f4"), tmp_path)), as_source(X.astype("i8"))
+    for first, second in [(file, array), (array, file)]:
+        joined = JoinedSource(first, second)
+        assert (joined.is_dense, joined.lies_in_file) == (False, True)
+        assert (joined.shape, joined.dtype) == ((40, 3), np.float64)
+    assert JoinedSource(array, array).is_dense
+
+
+@pytest.mark.parametrize("second", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("first", [np.asarray, sparse.csr_array])
+def test_rows_take_places(first, second):
+    places = np.array([6, 0, 5, 2])
+    found = with_rows_at(first(X[:5]), second(X[10:14]), places)
+    assert sparse.issparse(found) == (first is not np.asarray)
+    found = found.toarray() if sparse.issparse(found) else found
+    np.testing.assert_array_equal(found, X[[11, 1, 13, 3, 4, 12, 10]])

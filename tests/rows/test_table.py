@@ -1,11 +1,14 @@
 """A table to learn from, and which of its rows are held out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
+from skae._rows.source import as_source
 from skae._rows.table import Table
 
 CPU = torch.device("cpu")
@@ -96,3 +99,18 @@ def test_parts_have_the_rows_labels_and_weights_that_are_theirs():
         np.testing.assert_array_equal(part.held, split.X[subset])
         np.testing.assert_array_equal(part.labels, labels[subset])
         np.testing.assert_allclose(part.weight, weight[subset] / weight[subset].mean(), rtol=1e-6)
+
+
+def test_a_table_before_another():
+    """Each row with what is known of it; who says no weight says one."""
+    labels = np.array([0, 1, -1, 2])
+    first = table(4, subset=np.array([1, 3]), labels=labels)
+    first = replace(first, X=as_source(first.X))
+    second = replace(first, subset=np.array([2, 0]), weight=np.array([4.0, 3, 2, 1]))
+    joined = first.before(second)
+    _, rows, _ = joined.rows(Scaling(np.zeros(2), 1.0), CPU)
+    np.testing.assert_array_equal(rows.held[:, 0], [2, 6, 4, 0])
+    np.testing.assert_array_equal(rows.labels, [1, 2, -1, 0])
+    np.testing.assert_array_equal(rows.raw_weight, [1, 1, 2, 4])
+    assert first.before(first).weight is None
+    np.testing.assert_array_equal(second.before(first).weight[joined.subset], [3, 1, 1, 1])
