@@ -15,6 +15,8 @@ MAX_SHARE, MAX_ROWS = 0.01, 1000
 # times the next; of Student's t with 1.5 degrees of freedom in one of thousand tables a hundred.
 FAR, VERY_FAR = 10, 100
 MIN_ROWS = 20
+# A column of which so much is its smallest value or its largest, mostly 0, says little of the others.
+MAX_EQUAL = 0.9
 N_NAMED = 3
 
 
@@ -115,7 +117,7 @@ def _suspicious(statistics, most):
     far = np.maximum(statistics.high - statistics.mean, statistics.mean - statistics.low)
     holds = far**2 * most * 2 >= statistics.deviation**2 * statistics.n_rows
     shares = np.maximum(statistics.low_share, statistics.high_share)
-    return np.flatnonzero(holds & (statistics.deviation > 0) & (shares < 1 - 2 * MAX_SHARE))
+    return np.flatnonzero(holds & (statistics.deviation > 0) & (shares < MAX_EQUAL))
 
 
 def _ends(source, subset, columns, n_kept):

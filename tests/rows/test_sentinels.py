@@ -55,6 +55,7 @@ def test_missing_values_are_no_neighbours(column):
         pytest.param(lambda rng: rng.lognormal(0, 2, 1500), id="lognormal"),
         pytest.param(lambda rng: rng.random(1500) < 0.002, id="rare"),
         pytest.param(lambda rng: rng.poisson(0.01, 1500) * 100, id="rare counts"),
+        pytest.param(lambda rng: np.r_[np.zeros(1450), rng.random(49), 500], id="mostly zero"),
         pytest.param(lambda rng: np.r_[rng.normal(size=1400), np.full(100, -9999)], id="many"),
         pytest.param(lambda rng: np.ones(1500), id="constant"),
         pytest.param(lambda rng: np.r_[np.zeros(9), 1e9], id="few rows"),
