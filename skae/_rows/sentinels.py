@@ -15,7 +15,7 @@ MAX_SHARE, MAX_ROWS = 0.01, 1000
 # times the next; of Student's t with 1.5 degrees of freedom in one of thousand tables a hundred.
 FAR, VERY_FAR = 10, 100
 MIN_ROWS = 20
-# A column of which so much is its smallest value or its largest, mostly 0, says little of the others.
+# Where so much of a column is its smallest value or its largest, mostly 0, others are too few.
 MAX_EQUAL = 0.9
 N_NAMED = 3
 
@@ -95,8 +95,8 @@ class ClippedSource(Source):
     """
 
     def __init__(self, source, low, high):
-        super().__init__(source.X)
         self.source, self.low, self.high = source, low, high
+        self.shape, self.dtype = source.shape, source.dtype
         self.is_dense, self.lies_in_file = source.is_dense, source.lies_in_file
         self.together = source.together
         self.columns = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
