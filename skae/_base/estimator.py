@@ -218,8 +218,9 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
                 self._before_piece(n_new)
             nets = [lambda: self.net_]
         outcome = trainer.best_of(nets, rows, rows_val, floor and floor.net)
-        if floor is not None and table.X_val is None:
-            outcome = self._judge_again(outcome, trainer, all_rows, floor.net)
+        if not stream:
+            judge = None if floor is None or table.X_val is not None else floor.net
+            outcome = self._judge_again(outcome, trainer, all_rows, judge)
         self.net_, self.best_loss_ = outcome.net, outcome.terms["loss"]
         vars(self).update(curves(self.net_.history))
         if stream and hasattr(self, "_reservoir"):

@@ -48,7 +48,9 @@ class Folds:
         """
         tried = [one for one in outcome.tried if one.gains is not None]
         contenders = [one for one in tried if standard_errors(one.gains) > HOPELESS]
-        if outcome.interrupted or not any(one.gains.mean() > 0 for one in contenders):
+        task = self.trainer.task
+        over = outcome.interrupted or (task is not None and task.wants_end)
+        if over or not any(one.gains.mean() > 0 for one in contenders):
             return outcome
         chosen = next((one for one in contenders if one.net is outcome.net), None)
         try:
@@ -57,7 +59,7 @@ class Folds:
             if chosen is None:
                 net = take_record(floor, outcome.net)
                 net.best_epoch_ = 0
-                return replace(outcome, net=net, terms=outcome.floor_terms)
+                return replace(outcome, net=net, terms=contenders[0].floor_terms)
             return self._learned_whole(chosen, outcome)
         except TrainingDiverged:
             return outcome
@@ -67,11 +69,11 @@ class Folds:
                 "the rows that were held out.",
                 ConvergenceWarning,
             )
+            outcome.net.interrupted_ = True
             return replace(outcome, interrupted=True)
 
     def _best_by_folds(self, contenders):
         """The one with the largest gains over the floor, or None if they are not sure."""
-        n_epochs = max(one.n_epochs for one in contenders)
         order = self.trainer.random_state.permutation(len(self.rows))
         gains = [[] for _ in contenders]
         for held in np.array_split(order, N_FOLDS):
@@ -80,12 +82,11 @@ class Folds:
             floor = losses(self.make("floor", rows), held)
             for one, found in zip(contenders, gains, strict=True):
                 net = self.make(one.net.start_, rows)
-                self.trainer.train_alone(net, rows, n_epochs)
+                self.trainer.train_alone(net, rows, one.n_epochs)
                 found.append(floor - losses(net, held))
         gains = [torch.cat(found) for found in gains]
         best = max(range(len(gains)), key=lambda number: gains[number].mean())
-        chosen = replace(contenders[best], n_epochs=n_epochs)
-        return chosen if standard_errors(gains[best]) > SURE else None
+        return contenders[best] if standard_errors(gains[best]) > SURE else None
 
     def _learned_whole(self, chosen, outcome):
         """The same training on all rows, with the record of the one that was judged."""

@@ -61,10 +61,6 @@ class Holes(metaclass=ABCMeta):
         """A net that is kept, untrained, where no start is surely better; or None."""
         return None
 
-    def _judge_again(self, outcome, trainer, all_rows, floor):
-        """The outcome of a training that was judged against a floor, or another one."""
-        return outcome
-
     def _n_labelled(self, rows):
         """Labelled rows that are added to a batch, or None: see `BatchIterator`."""
         return None
@@ -83,6 +79,13 @@ class Holes(metaclass=ABCMeta):
     @abstractmethod
     def _make_objective(self):
         """The objective: ``(module, x, y) -> {"term": (batch,)}``."""
+
+    def _judge_again(self, outcome, trainer, all_rows, floor):
+        """What is kept of a training, by more than the rows that were held out: an `Outcome`.
+
+        The floor is a net, or None where there is none, or where rows to validate on were given.
+        """
+        return outcome
 
     def _before_piece(self, n_new):
         """Before the training on a further piece of a stream, of `n_new` rows."""

@@ -274,7 +274,7 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
         return "pca" in starts
 
     def _judge_again(self, outcome, trainer, all_rows, floor):
-        if len(all_rows) > folds.MAX_ROWS or trainer.checkpoint is not None or self.callbacks:
+        if floor is None or len(all_rows) > folds.MAX_ROWS or self.callbacks:
             return outcome
         make = partial(self._new_net, trainer)
         return folds.Folds(make, trainer, all_rows).choose(outcome, floor)

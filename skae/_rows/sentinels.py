@@ -6,6 +6,7 @@ import numpy as np
 
 from skae._rows.checks import warn_user
 from skae._rows.source import Source, as_source, chunks
+from skae._rows.statistics import STATISTICS_ROWS
 
 # So much of the rows, and so many, may have one on each side of a column.
 MAX_SHARE, MAX_ROWS = 0.01, 1000
@@ -115,15 +116,16 @@ class ClippedSource(Source):
 def _suspicious(statistics, most):
     """Columns in which a few values may hold half of the variance, and that vary without them."""
     far = np.maximum(statistics.high - statistics.mean, statistics.mean - statistics.low)
-    holds = far**2 * most * 2 >= statistics.deviation**2 * statistics.n_rows
     shares = np.maximum(statistics.low_share, statistics.high_share)
-    return np.flatnonzero(holds & (statistics.deviation > 0) & (shares < MAX_EQUAL))
+    with np.errstate(divide="ignore", invalid="ignore"):  # NaN where nothing varies
+        holds = (far / statistics.deviation) ** 2 * most * 2 >= statistics.n_rows
+    return np.flatnonzero(holds & np.isfinite(statistics.deviation) & (shares < MAX_EQUAL))
 
 
 def _ends(source, subset, columns, n_kept):
     """The lowest values of columns, ascending, and the highest, descending."""
     low, high = np.empty((2, 0, len(columns)))
-    for chunk in chunks(len(subset)):
+    for chunk in chunks(len(subset), STATISTICS_ROWS):
         x = source.block(subset[chunk])[:, columns].astype(np.float64)
         missing = np.isnan(x)
         low = np.concatenate([low, np.where(missing, np.inf, x)])

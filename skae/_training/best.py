@@ -19,18 +19,19 @@ class Contender:
     Parameters
     ----------
     net : ObjectiveNet
-    n_epochs : int
+    n_epochs : int or None
         After how many.
     gains : tensor or None
         By how much the loss of each held-out row was less than the floor's, if there is one.
-    terms : dict or None
-        The mean terms on these rows.
+    terms, floor_terms : dict or None
+        The mean terms on these rows, and those of the floor.
     """
 
     net: object
-    n_epochs: int
+    n_epochs: int | None
     gains: torch.Tensor | None
     terms: dict | None
+    floor_terms: dict | None
 
 
 class KeepBest(Callback):
@@ -87,8 +88,16 @@ class KeepBest(Callback):
             return
         row = net.history[-1]
         loss = row["valid_loss"]
-        if self.floor is not None and (self.lowest_ is None or loss < self.lowest_[0]):
-            self.lowest_ = loss, len(net.history), self.floor.row_losses_ - net.row_losses_
+        if self.floor is not None and (self.lowest_ is None or loss < self.lowest_["loss"]):
+            terms = {name: row[f"valid_{name}"] for name in self.floor_terms_}
+            gains = self.floor.row_losses_ - net.row_losses_
+            self.lowest_ = {
+                "loss": loss,
+                "n_epochs": len(net.history),
+                "gains": gains,
+                "terms": terms,
+                "floor_terms": self.floor_terms_,
+            }
         # Written so that a start of NaN is worse than anything.
         if not loss >= self.best_terms_["loss"] and (
             self.floor is None
@@ -106,16 +115,12 @@ class KeepBest(Callback):
 
     def contender(self, net):
         """The epoch with the lowest loss, whether or not it is kept: a `Contender`."""
-        if self.lowest_ is None:
-            return Contender(net, 0, None, None)
-        _, n_epochs, gains = self.lowest_
-        row = net.history[n_epochs - 1]
-        terms = {name: row[f"valid_{name}"] for name in self.floor_terms_}
-        return Contender(net, n_epochs, gains, terms)
+        known = self.lowest_ or dict.fromkeys(("n_epochs", "gains", "terms", "floor_terms"))
+        return Contender(net, **{name: known[name] for name in known if name != "loss"})
 
     def known(self):
         """What it knows after an epoch, as a dictionary of attributes."""
-        known = "best_terms_", "best_weights_", "target_", "waited_"
+        known = "best_terms_", "best_weights_", "lowest_", "target_", "waited_"
         return {name: value for name, value in vars(self).items() if name in known}
 
     @staticmethod

@@ -147,14 +147,13 @@ def train(net, rows, **settings):
 class Outcome:
     """What a training, or the best of several, has come to.
 
-    `tried` are the `Contender` of each, and `floor_terms` what the floor has on the same rows.
+    `tried` are the `Contender` of each that was not given up.
     """
 
     net: ObjectiveNet
     terms: dict
     interrupted: bool
     tried: tuple = ()
-    floor_terms: dict | None = None
 
 
 class Race:
@@ -236,14 +235,12 @@ class Race:
 
     def outcome(self):
         """The best `Outcome`, of the last one of those that are as good."""
-        trainings = [*self.running, *self.behind]
         best = self._best_of(self.running) or self._best_of(self.behind)
         if best is None:
             raise self.failure
-        judges = [(one.keep_best, one.net) for one in trainings if one.keep_best is not None]
+        judges = [(one.keep_best, one.net) for one in self.running if one.keep_best is not None]
         tried = tuple(judge.contender(net) for judge, net in judges)
-        floor_terms = judges[0][0].floor_terms_ if judges else None
-        return replace(best, tried=tried, floor_terms=floor_terms)
+        return replace(best, tried=tried)
 
     def _best_of(self, trainings):
         best = None

@@ -1,5 +1,7 @@
 """Networks that go on as straight lines where no row has been."""
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
@@ -80,6 +82,10 @@ class HeldSequential(Held, nn.Sequential):
         super().__init__(n_held, n_outputs)
         self._modules.update(network._modules)  # under their names
 
+    def __getitem__(self, place):
+        """A layer, or several as a sequence of their own."""
+        return nn.Sequential(OrderedDict(self._modules))[place]
+
 
 def regression(x, y):
     """Slopes of y on x, ``(n_outputs, n_inputs)``, by a little of ridge."""
@@ -99,7 +105,10 @@ def _add_ridge(gram, n_inputs):
 
 
 def held(network, n_held, n_outputs):
-    """A sequence of layers that can be held; a module of another kind as it is."""
+    """A sequence of layers that can be held; a module of another kind as it is.
+
+    So is a single layer, which is a line already.
+    """
     hooks = (value for name, value in vars(network).items() if name.endswith("_hooks"))
-    plain = type(network) is nn.Sequential and not any(hooks)
+    plain = type(network) is nn.Sequential and len(network) > 1 and not any(hooks)
     return HeldSequential(network, n_held, n_outputs) if plain else network

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae._base import folds
@@ -79,9 +80,9 @@ def test_pca_is_kept_where_all_rows_do_not_speak_for_more(trained, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "case", ["many rows", "rows to validate on", "no early stopping", "checkpoint", "nothing found"]
+    "case", ["many rows", "rows to validate on", "no early stopping", "callbacks", "nothing found"]
 )
-def test_otherwise_the_rows_that_are_held_out_judge(trained, case, tmp_path, monkeypatch):
+def test_otherwise_the_rows_that_are_held_out_judge(trained, case, monkeypatch):
     X, params, given = curve(), {}, {}
     if case == "many rows":
         X = curve(folds.MAX_ROWS + 1)
@@ -89,8 +90,8 @@ def test_otherwise_the_rows_that_are_held_out_judge(trained, case, tmp_path, mon
         given["X_val"] = curve(50, seed=1)
     if case == "no early stopping":
         params["early_stopping"] = False
-    if case == "checkpoint":
-        params["checkpoint"] = tmp_path / "state"
+    if case == "callbacks":
+        params["callbacks"] = [Callback()]
     if case == "nothing found":
         monkeypatch.setattr(folds, "HOPELESS", np.inf)
     AutoencoderTransformer(**{**SETTINGS, **params}).fit(X, **given)

@@ -46,7 +46,7 @@ NOTHING = {
     "_find_columns": None,
     "_make_target": Target(),
     "_read_labels": None,
-    "_hide_labels": "the table",
+    "_hide_labels": "what it is given",
     "_make_scaling": "of the statistics",
     "_learn_to_fill": None,
     "_check_rows": None,
@@ -59,6 +59,7 @@ NOTHING = {
     "_make_fill": None,
     "_before_training": None,
     "_make_objective": None,
+    "_judge_again": "what it is given",
     "_before_piece": None,
     "_after_piece": None,
     "_after_training": None,
@@ -79,7 +80,7 @@ def test_a_hole_is_described_and_does_nothing(name):
     _, *arguments = inspect.signature(hole).parameters
     anything = SimpleNamespace(scaling=lambda: "of the statistics")
     found = hole(None, **dict.fromkeys(arguments, anything))
-    assert found == (anything if NOTHING[name] == "the table" else NOTHING[name])
+    assert found == (anything if NOTHING[name] == "what it is given" else NOTHING[name])
     assert getattr(hole, "__isabstractmethod__", False) == (name in MUST)
 
 

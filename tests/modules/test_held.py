@@ -47,7 +47,8 @@ def test_within_the_radius_nothing_changes_and_beyond_it_goes_on_along_a_line(ki
 
 def test_a_linear_map_is_itself_everywhere():
     weight = [[1.0, 2.0], [0.0, -1.0]]
-    module = held(nn.Sequential(affine(weight, [3.0, 4.0])), 2, 2).eval()
+    layers = nn.Sequential(affine(weight, [3.0, 4.0]), nn.Identity())
+    module = held(layers, 2, 2).eval()
     module.slope.copy_(torch.tensor(weight))
     module.reach(1.0)
     far = 100 * rows(5, 2)
@@ -81,11 +82,17 @@ def test_gradients_are_finite_before_it_is_held_and_after():
 
 
 def test_only_plain_sequences_are_held_and_names_stay():
-    named = nn.Sequential(OrderedDict(first=nn.Linear(3, 2)))
-    assert "first.weight" in held(named, 3, 2).state_dict()
+    named = held(nn.Sequential(OrderedDict(first=nn.Linear(3, 2), then=nn.SiLU())), 3, 2)
+    assert "first.weight" in named.state_dict()
+    assert [type(part) for part in (named[0], named[:1])] == [nn.Linear, nn.Sequential]
     hooked = network()
     hooked.register_forward_hook(lambda module, inputs, output: output)
-    for other in (nn.Linear(3, 2), hooked, type("Own", (nn.Sequential,), {})(nn.Linear(3, 2))):
+    for other in (
+        nn.Linear(3, 2),
+        nn.Sequential(nn.Linear(3, 2)),
+        hooked,
+        type("Own", (nn.Sequential,), {})(*network()),
+    ):
         assert held(other, 3, 2) is other
 
 
