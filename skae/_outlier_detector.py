@@ -172,9 +172,14 @@ class AutoencoderOutlierDetector(
         ]
 
     @contextmanager
-    def _quiet(self):
-        """Rows may well be draws of one distribution: a default that finds so has not failed."""
+    def _quiet(self, again):
+        """Rows may well be draws of one distribution: a default that finds so has not failed.
+
+        And of rows that are learned from `again` all was said the first time.
+        """
         with warnings.catch_warnings():
+            if again:
+                warnings.filterwarnings("ignore", "A few values lie far beyond")
             if self.autoencoder is None:
                 warnings.filterwarnings("ignore", "The code is not used")
             yield
@@ -219,7 +224,7 @@ class AutoencoderOutlierDetector(
         fitted = []
         with fit_of_steps(self, len(candidates) + n_folds, X, y) as step:
             for candidate in map(clone, candidates):
-                with step("fit-autoencoder", candidate), self._quiet():
+                with step("fit-autoencoder", candidate), self._quiet(bool(fitted)):
                     if parts and not n_folds:
                         fit_without(candidate, X, sample_weight, parts[0])
                     else:

@@ -12,12 +12,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._base.applying import map_rows
+from skae._base.holding import release
 from skae._base.holes import Holes
 from skae._base.reservoir import Reservoir
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
-from skae._rows.sentinels import Sentinels
+from skae._rows.sentinels import Sentinels, is_common_beyond
 from skae._rows.source import (
     as_source,
     is_memory_mapped,
@@ -85,6 +86,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         if reservoir is None or not reservoir.has_all or not reservoir.has_grown(n_new):
             return False
         table = self._rehearsed_table()
+        if table.limits is not None and is_common_beyond(table.X, table.limits):
+            return True
         scaling = self._make_scaling(self._measure(table).of_a_stream(), table.target)
         return scaling.is_far_from(self.scaling_)
 
@@ -162,7 +165,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         Returns the table as it is learned from.
         """
         statistics = self._measure(table)
-        found = Sentinels.find(table.X, np.sort(table.subset), statistics)
+        plain = statistics if table.weight is None else self._measure(replace(table, weight=None))
+        found = Sentinels.find(table.X, np.sort(table.subset), plain)
         if found is not None:
             found.warn(len(table.subset), getattr(self, "feature_names_in_", None))
             table = replace(table, limits=found.limits())
@@ -209,15 +213,17 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         task = None if stream else self._make_task(table, n_epochs * max(1, len(starts)))
         trainer = self._make_trainer(n_epochs, task, checkpoint, stream)
         floor = self._make_floor(starts, all_rows, rows, trainer) if judged else None
+        judges = rows_val
         if floor is not None and table.X_val is None:
-            rows_val = floor.fair(all_rows, rows_val)
+            judges = floor.fair(all_rows, rows_val)
         nets = [partial(self._new_net, trainer, start, rows) for start in starts]
         if not is_new:
+            release(self.module_)
             trainer.go_on(self.net_, self._n_labelled(rows))
             if stream and hasattr(self, "_reservoir"):
                 self._before_piece(n_new)
             nets = [lambda: self.net_]
-        outcome = trainer.best_of(nets, rows, rows_val, floor and floor.net)
+        outcome = trainer.best_of(nets, rows, judges, floor and floor.net)
         if not stream:
             judge = None if floor is None or table.X_val is not None else floor.net
             outcome = self._judge_again(outcome, trainer, all_rows, judge)

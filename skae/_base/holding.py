@@ -33,31 +33,36 @@ def hold(module, tables, has_prior):
     def note(part, inputs):
         norms[part] = max(norms[part], part.norms(inputs[0]).max().item())
 
-    was_held = [part.is_held for part in parts]
+    release(module)
     try:
         for part in parts:
-            part.is_held = False
             hooks.append(part.register_forward_pre_hook(note))
         with torch.inference_mode():
             kept = [_pass(module, rows) for rows in tables]
     finally:
         for hook in hooks:
             hook.remove()
-        for part, before in zip(parts, was_held, strict=True):
-            part.is_held = before
     for part in parts:
         if norms[part] > 0:
             part.reach(REACH * norms[part])
-    encoder, decoder = module.encoder, _network_of(module.decoder)
-    if decoder in parts and has_prior:
-        decoder.reach(decoder.slope.shape[1] ** 0.5 + BEYOND_PRIOR)
+    first = next((part for part in module.decoder.modules() if part in parts), None)
+    if first is not None and has_prior:
+        first.reach(first.slope.shape[1] ** 0.5 + BEYOND_PRIOR)
     if _gives_rows(module):
+        encoder, decoder = module.encoder, _network_of(module.decoder)
         x, z = (torch.cat(several)[:MAX_REGRESSED_ROWS] for several in zip(*kept, strict=True))
         if encoder in parts:
             encoder.follow(x, z)
             z = x @ encoder.slope[: z.shape[1]].T  # the codes that rows far away have
         if decoder in parts:
             decoder.follow(z, x)
+
+
+def release(module):
+    """Let the networks see everything, as while they are trained and judged; radii are kept."""
+    for part in module.modules():
+        if isinstance(part, Held):
+            part.is_held = False
 
 
 def _pass(module, rows):

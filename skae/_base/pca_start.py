@@ -215,7 +215,8 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
         if not self._follows_stream():
             return
         with torch.no_grad(), self._make_trainer().seeded():
-            if self._reservoir.has_grown(n_new):
+            is_enough = self._reservoir.has_all or len(self._reservoir) >= MIN_FITTED_ROWS
+            if is_enough and self._reservoir.has_grown(n_new):
                 self._turn_encoder(self.module_, self._rehearsed_rows())
             elif as_trained is not None:
                 as_trained.give_back(self.module_)
@@ -227,12 +228,13 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
         self._as_trained = AsTrained.of(self.module_)
         with torch.no_grad(), self._make_trainer().seeded():
             rows = self._rehearsed_rows(n_rows)
-            is_sample = len(rows) < len(self._reservoir)
-            self._fit_decoder(self.module_, rows, FITTED_ROWS - n_rows if is_sample else 0)
+            is_sample = len(rows) < self._reservoir.n_seen
+            self._fit_decoder(self.module_, rows, FITTED_ROWS - len(rows) if is_sample else 0)
 
     def _follows_stream(self):
-        """Whether there are linear maps, which were fitted to no other rows than are known."""
-        return self.net_.start_ == "pca" and self._reservoir.knows_all
+        """Whether there are linear maps for squared errors, of no other rows than are known."""
+        squared = self._as_fitted("loss") == "squared_error"
+        return squared and self.net_.start_ == "pca" and self._reservoir.knows_all
 
     def _turn_encoder(self, module, rows):
         """Let the encoder's linear map follow the principal components of a stream.
@@ -301,7 +303,7 @@ def regressed(x, y, weight, n_before):
     tensor of shape (n_targets, n_features + 1), float64
         The constant comes last.
     """
-    x, y, weight = x.double(), y.double(), weight.double()
+    x, y, weight = (part.cpu().double() for part in (x, y, weight))  # not all devices know it
     x = torch.cat([x, torch.ones_like(weight)], dim=1)
     seen = y.isfinite()
     y = torch.where(seen, y, 0)

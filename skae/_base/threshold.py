@@ -7,12 +7,14 @@ from statistics import NormalDist
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._base.meta import fit_inside
+from skae._rows.checks import warn_user
 from skae._rows.source import as_source, is_memory_mapped, is_read_in_place
 
 # Rows are held out until so many are expected below the threshold: their number, and with it the
@@ -44,6 +46,8 @@ def parts_to_hold_out(n_rows, contamination):
 def fit_without(estimator, X, sample_weight, part):
     """Fit the estimator inside to all rows but some; a file is not copied, if it takes weights."""
     n_rows = X.shape[0]
+    if sample_weight is not None and np.ndim(sample_weight) == 0:
+        sample_weight = np.full(n_rows, sample_weight)
     weight = np.ones(n_rows) if sample_weight is None else np.array(sample_weight)
     if _lies_in_file(X) and has_fit_parameter(estimator, "sample_weight"):
         weight[part] = 0
@@ -61,16 +65,24 @@ def score_part(fitted, X, part):
 
 def held_out_scores(autoencoder, X, sample_weight, parts, n_folds, step):
     """Scores of each part by a new autoencoder that has not seen it, corrected; or None."""
-    scores, of_seen = [], []
+    scores, of_seen, interrupted = [], [], False
     for number, part in enumerate(parts[:n_folds]):
         fold = clone(autoencoder)
         # What there is to warn of was said when all rows were trained on.
         with step("fit-fold", fold), warnings.catch_warnings(action="ignore"):
             fit_without(fold, X, sample_weight, part)
         if was_interrupted(fold):
+            interrupted = True
             break
         scores.append(score_part(fold, X, part))
         of_seen.append(score_part(fold, X, parts[number - 1]))
+    if interrupted:
+        instead = f"{len(scores)} of {n_folds} folds" if scores else "the training rows alone"
+        warn_user(
+            f"Training was interrupted while rows were held out; offset_ is from {instead}, and "
+            "new rows may fall below it at another rate than contamination.",
+            ConvergenceWarning,
+        )
     return _by_more_rows(np.concatenate(scores), np.concatenate(of_seen)) if scores else None
 
 

@@ -16,6 +16,8 @@ MAX_SHARE, MAX_ROWS = 0.01, 1000
 # times the next; of Student's t with 1.5 degrees of freedom in one of thousand tables a hundred.
 FAR, VERY_FAR = 10, 100
 MIN_ROWS = 20
+# Squared deviations from which on a column is looked at.
+FAR_ENOUGH = 25
 # Where so much of a column is its smallest value or its largest, mostly 0, others are too few.
 MAX_EQUAL = 0.9
 N_NAMED = 3
@@ -46,13 +48,13 @@ class Sentinels:
         columns = _suspicious(statistics, most) if n_rows >= MIN_ROWS else []
         if not len(columns):
             return None
-        lowest, highest = _ends(as_source(X), subset, columns, most + 1)
+        lowest, highest, n_seen = _ends(as_source(X), subset, columns, most + 1)
         low, high = np.full((2, len(statistics.mean)), [[-np.inf], [np.inf]])
         found = []
         for number, column in enumerate(columns):
             ends = lowest[:, number], highest[:, number]
             absurd, low[column], high[column] = _beyond(*ends)
-            moments = n_rows, statistics.mean[column], statistics.deviation[column]
+            moments = n_seen[number], statistics.mean[column], statistics.deviation[column]
             share = _share_of_variance(absurd, *moments)
             if share > 0.5:
                 found.append((column, absurd, share))
@@ -106,6 +108,7 @@ class ClippedSource(Source):
         """Some of the rows, a copy."""
         block = np.array(self.source.block(rows))
         within = block[:, self.columns].clip(self.low[self.columns], self.high[self.columns])
+        block = block.astype(np.result_type(block, within), copy=False)
         block[:, self.columns] = within
         return block
 
@@ -113,33 +116,46 @@ class ClippedSource(Source):
         return self.blocks()
 
 
+def is_common_beyond(source, limits):
+    """Whether in some column so many rows lie beyond its limits that they are no exception."""
+    beyond = sum(((x < limits[0]) | (x > limits[1])).sum(axis=0) for x in source.blocks())
+    return bool((beyond > max(1, MAX_SHARE * len(source))).any())
+
+
 def _suspicious(statistics, most):
     """Columns in which a few values may hold half of the variance, and that vary without them."""
     far = np.maximum(statistics.high - statistics.mean, statistics.mean - statistics.low)
     shares = np.maximum(statistics.low_share, statistics.high_share)
     with np.errstate(divide="ignore", invalid="ignore"):  # NaN where nothing varies
-        holds = (far / statistics.deviation) ** 2 * most * 2 >= statistics.n_rows
+        distances = far / statistics.deviation
+    # Fewer deviations may do where values are missing; one of 20 values lies 4 away at most.
+    holds = distances**2 >= min(FAR_ENOUGH, statistics.n_rows / (2 * most))
     return np.flatnonzero(holds & np.isfinite(statistics.deviation) & (shares < MAX_EQUAL))
 
 
 def _ends(source, subset, columns, n_kept):
-    """The lowest values of columns, ascending, and the highest, descending."""
+    """The lowest values of columns, ascending, the highest, descending, and how many there are."""
     low, high = np.empty((2, 0, len(columns)))
+    n_seen = np.zeros(len(columns))
     for chunk in chunks(len(subset), STATISTICS_ROWS):
         x = source.block(subset[chunk])[:, columns].astype(np.float64)
         missing = np.isnan(x)
+        n_seen += (~missing).sum(axis=0)
         low = np.concatenate([low, np.where(missing, np.inf, x)])
         high = np.concatenate([high, np.where(missing, np.inf, -x)])
         if len(low) > n_kept:
             low, high = (np.partition(end, n_kept - 1, axis=0)[:n_kept] for end in (low, high))
-    return np.sort(low, axis=0), -np.sort(high, axis=0)
+    return np.sort(low, axis=0), -np.sort(high, axis=0), n_seen
 
 
 def _beyond(lowest, highest):
     """The values of a column that stand far away, and the ends of the others."""
+    nothing = np.empty(0), -np.inf, np.inf
+    if not np.isfinite([lowest[-1], highest[-1]]).all():  # all others are missing
+        return nothing
     middle, span = (lowest[-1] + highest[-1]) / 2, highest[-1] - lowest[-1]
-    if not 0 < span < np.inf:  # all others are one value, or missing
-        return np.empty(0), -np.inf, np.inf
+    if not 0 < span < np.inf:  # or one value
+        return nothing
     n_low, n_high = (_n_far(np.abs(end - middle), end, span) for end in (lowest, highest))
     absurd = np.concatenate([lowest[:n_low], highest[:n_high]])
     low = lowest[n_low] if n_low else -np.inf

@@ -58,7 +58,7 @@ class Held(nn.Module):
     @torch.no_grad()
     def reach(self, norm):
         """Let it see rows of at most such a norm, and what it saw before."""
-        before = self.radius if self.is_held else torch.zeros_like(self.radius)
+        before = torch.where(self.radius < NOT_HELD, self.radius, 0.0)
         self.radius.copy_(before.clamp_min(norm))
         self.is_held = True
 
@@ -88,8 +88,9 @@ class HeldSequential(Held, nn.Sequential):
 
 
 def regression(x, y):
-    """Slopes of y on x, ``(n_outputs, n_inputs)``, by a little of ridge."""
-    x, y = (part.double() - part.double().mean(dim=0) for part in (x, y))
+    """Slopes of y on x, ``(n_outputs, n_inputs)``, by a little of ridge; on the CPU."""
+    x, y = (part.cpu().double() for part in (x, y))  # not all devices know float64
+    x, y = x - x.mean(dim=0), y - y.mean(dim=0)
     if len(x) < x.shape[1]:
         gram = x @ x.T
         _add_ridge(gram, x.shape[1])
@@ -109,6 +110,9 @@ def held(network, n_held, n_outputs):
 
     So is a single layer, which is a line already.
     """
-    hooks = (value for name, value in vars(network).items() if name.endswith("_hooks"))
-    plain = type(network) is nn.Sequential and len(network) > 1 and not any(hooks)
+    if type(network) is not nn.Sequential or len(network) == 1:
+        return network
+    known = vars(nn.Sequential())
+    others = [name for name in known if name not in ("_modules", "training")]
+    plain = vars(network).keys() == known.keys() and not any(vars(network)[n] for n in others)
     return HeldSequential(network, n_held, n_outputs) if plain else network

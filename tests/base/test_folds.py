@@ -112,6 +112,7 @@ def test_what_was_found_before_is_kept_if_a_training_ends_early(monkeypatch, err
     if error is KeyboardInterrupt:
         with pytest.warns(UserWarning, match="interrupted while the starts were compared"):
             model.fit(X)
+        assert model.net_.interrupted_
     else:
         model.fit(X)
     np.testing.assert_array_equal(model.transform(X), expected.transform(X))

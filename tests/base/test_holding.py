@@ -101,3 +101,32 @@ def test_pca_that_nothing_was_added_to_is_pca_everywhere(n_rows):
     np.testing.assert_allclose(
         model.inverse_transform(model.transform(far)), expected, rtol=1e-4, atol=1e-4 * 1e4
     )
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace", "bernoulli", "poisson", "mixed"])
+def test_draws_of_the_prior_are_seen_whatever_ends_the_decoder(likelihood):
+    X = np.random.default_rng(0).integers(0, 2, (200, 12)).astype(float)
+    model = VAETransformer(6, likelihood=likelihood, **QUICK).fit(X)
+    radii = [part.radius for part in model.module_.decoder.modules() if isinstance(part, Held)]
+    assert len(radii) == 1
+    assert radii[0] >= 6**0.5 + 4
+
+
+def test_a_warm_start_is_judged_by_what_is_trained():
+    X, _ = plane()
+    model = AutoencoderTransformer(2, init="random", warm_start=True, max_iter=30, random_state=0)
+    model.fit(X[:150])
+    model.fit(5 * X[150:])
+    left_out = model.best_loss_
+    found = model.set_params(max_iter=1, learning_rate_init=1e-9).fit(5 * X[150:])
+    assert found.best_loss_ == pytest.approx(left_out, rel=0.5)
+
+
+def test_what_a_failed_training_leaves_is_held_as_before(monkeypatch):
+    X, _ = plane()
+    model = AutoencoderTransformer(2, init="random", **QUICK).partial_fit(X)
+    far = 100 * X[:5]
+    before = model.transform(far)
+    with pytest.raises(ValueError, match="diverged"):
+        model.set_params(learning_rate_init=1e30).partial_fit(X)
+    np.testing.assert_array_equal(model.transform(far), before)

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from skae import AutoencoderClassifier, AutoencoderTransformer, VAETransformer
+from skae import (
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    VAETransformer,
+)
 from skae._rows.sentinels import ClippedSource, Sentinels
 from skae._rows.source import as_source
 from skae._rows.statistics import ColumnStatistics
@@ -41,10 +46,11 @@ def test_what_stands_far_away_is_found_and_the_others_are_the_limits(column, abs
     assert high == (others.max() if max(absurd) > 0 else np.inf)
 
 
-def test_missing_values_are_no_neighbours(column):
-    column[:300] = np.nan
-    column[700] = -9999
-    assert found(column)[0] == [-9999]
+@pytest.mark.parametrize("n_missing", [300, 1200, 1470])
+def test_missing_values_are_no_neighbours(column, n_missing):
+    column[:n_missing] = np.nan
+    column[-2:] = -9999
+    assert found(column)[0] == ([-9999, -9999] if n_missing < 1400 else [])
 
 
 @pytest.mark.parametrize(
@@ -118,11 +124,41 @@ def test_a_model_learns_from_the_ends_of_the_other_values(cls, way, tmp_path):
     assert models[0].score(clean) == models[1].score(clean)
 
 
+@pytest.mark.parametrize("weight", [1e-3, 100.0])
+def test_weights_do_not_hide_them(weight):
+    Y, _ = table()
+    weights = np.ones(len(Y))
+    weights[[7, 9]] = weight
+    with pytest.warns(UserWarning, match="far beyond all others"):
+        AutoencoderTransformer(**QUICK).fit(Y, sample_weight=weights)
+
+
+def test_limits_of_a_stream_that_later_rows_are_beyond_are_left():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 3)) @ rng.normal(size=(3, 6)) + 0.1 * rng.normal(size=(1200, 6))
+    X[:100, 0] /= 1000
+    X[5, 0] = 5.0
+    model = AutoencoderTransformer(3, max_iter=20, random_state=0)
+    with pytest.warns(UserWarning, match="far beyond all others"):
+        model.partial_fit(X[:100])
+    assert model._start.limits is not None
+    for start in range(100, 1200, 50):
+        model.partial_fit(X[start : start + 50])
+    assert model._start.limits is None
+
+
 def test_absurd_rows_are_scored_as_they_are():
     Y, _ = table()
     with pytest.warns(UserWarning, match="far beyond"):
         model = AutoencoderTransformer(**QUICK).fit(Y)
     assert set(np.argsort(model.score_samples(Y))[:2]) == {7, 9}
+
+
+def test_a_detector_that_tries_several_widths_warns_once():
+    Y, _ = table()
+    with pytest.warns(UserWarning, match="far beyond all others") as warned:
+        AutoencoderOutlierDetector(novelty=False, random_state=0).fit(Y[:250, :4])
+    assert len(warned) == 1
 
 
 def test_the_warning_says_where_what_and_how_often():
