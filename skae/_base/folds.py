@@ -10,8 +10,9 @@ from skae._rows.checks import warn_user
 from skae._training.net import TrainingDiverged
 from skae._training.state import take_record
 
-# Of more rows a tenth says enough, and a training takes longer than a second.
-MAX_ROWS, N_FOLDS = 500, 4
+# Of more rows a tenth says enough, and a training takes longer than a second; of fewer a fold says
+# nothing.
+MIN_ROWS, MAX_ROWS, N_FOLDS = 20, 500, 4
 # Standard errors: a tenth of the rows that shows a gain, but not one of so many, is not believed;
 # over all rows it takes so many.
 BEYOND_DOUBT, SURE = 3.0, 2.0

@@ -276,7 +276,8 @@ class PCAStartAutoencoder(LinearMapsMixin, DensityAutoencoder):
         return "pca" in starts
 
     def _judge_again(self, outcome, trainer, all_rows, floor):
-        if floor is None or len(all_rows) > folds.MAX_ROWS or self.callbacks:
+        is_small = folds.MIN_ROWS <= len(all_rows) <= folds.MAX_ROWS
+        if floor is None or not is_small or self.callbacks:
             return outcome
         make = partial(self._new_net, trainer)
         return folds.Folds(make, trainer, all_rows).choose(outcome, floor)

@@ -35,11 +35,10 @@ class Adversarial:
     loss: str = "squared_error"
     smoothness: float = 0.1
 
-    # Of Adam: what the other side did many steps ago is no guide to what it does now. On a ring the
-    # usual 0.9 goes in circles; without any, codes of MNIST do not come near the prior.
+    # Of Adam: what the other side did some steps ago is no guide to what it does now.
     optimizer_settings: ClassVar = {
-        "discriminate": {"betas": (0.5, 0.9)},
-        "fool": {"betas": (0.5, 0.9)},
+        "discriminate": {"betas": (0.0, 0.9)},
+        "fool": {"betas": (0.0, 0.9)},
     }
 
     phases = {
