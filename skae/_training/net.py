@@ -183,12 +183,8 @@ class ObjectiveNet(NeuralNet):
         args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
         wanted = {}
         if self.optimizer is FusedAdam:  # of another the user knows what it is to be
-            wanted = dict(getattr(self.module_.objective, "optimizer_settings", {}).get(phase, {}))
-        share = wanted.pop("share", 1.0)
-        optimizer = self.optimizer(*args, **{"lr": self.lr, **wanted, **kwargs})
-        for group in optimizer.param_groups:
-            group["lr"] *= share
-        return optimizer
+            wanted = getattr(self.module_.objective, "optimizer_settings", {}).get(phase, {})
+        return self.optimizer(*args, **{"lr": self.lr, **wanted, **kwargs})
 
     def _parameter_groups(self):
         return [group for one in self.optimizers_.values() for group in one.param_groups]
