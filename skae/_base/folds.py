@@ -91,12 +91,8 @@ class Folds:
 
     def _learned_whole(self, chosen, outcome):
         """The same training on all rows, with the record of the one that was judged."""
-        random_state = self.trainer.random_state
-        before = random_state.get_state(legacy=False)
-        random_state.set_state(chosen.net.began_at_)  # for the same weights to begin with
         net = self.make(chosen.net.start_, self.rows)
         self.trainer.train_alone(net, self.rows, chosen.n_epochs)
-        random_state.set_state(before)
         take_record(net, chosen.net)
         net.best_epoch_ = chosen.n_epochs
         return replace(outcome, net=net, terms=chosen.terms)

@@ -194,9 +194,7 @@ class Trainer:
         """
 
         def begin(make):
-            began_at = self.random_state.get_state(legacy=False)
             net = make()
-            net.began_at_ = began_at
             seeded = RandomStream(self.device, self._seed())
             return self._training(net, rows, rows_val, floor, seeded)
 
