@@ -112,7 +112,10 @@ def held(network, n_held, n_outputs):
     """
     if type(network) is not nn.Sequential or len(network) == 1:
         return network
-    known = vars(nn.Sequential())
-    others = [name for name in known if name not in ("_modules", "training")]
-    plain = vars(network).keys() == known.keys() and not any(vars(network)[n] for n in others)
-    return HeldSequential(network, n_held, n_outputs) if plain else network
+    # Whatever else it has, such as a hook or a buffer, would be lost.
+    others = {name: value for name, value in vars(network).items() if name not in _ITS_OWN}
+    plain = {n: value for n, value in vars(nn.Sequential()).items() if n not in _ITS_OWN}
+    return HeldSequential(network, n_held, n_outputs) if others == plain else network
+
+
+_ITS_OWN = "_modules", "training"
