@@ -46,9 +46,9 @@ def parts_to_hold_out(n_rows, contamination):
 def fit_without(estimator, X, sample_weight, part):
     """Fit the estimator inside to all rows but some; a file is not copied, if it takes weights."""
     n_rows = X.shape[0]
+    weight = np.ones(n_rows)
     if sample_weight is not None:
-        sample_weight = np.broadcast_to(np.asarray(sample_weight), n_rows)  # it may be a number
-    weight = np.ones(n_rows) if sample_weight is None else np.array(sample_weight)
+        weight[:] = np.asarray(sample_weight)  # it may be a number
     if _lies_in_file(X) and has_fit_parameter(estimator, "sample_weight"):
         weight[part] = 0
         fit_inside(estimator, X, weight)
