@@ -35,10 +35,12 @@ class Adversarial:
     loss: str = "squared_error"
     smoothness: float = 0.1
 
-    # Of Adam: what the other side did some steps ago is no guide to what it does now.
+    # Of Adam: what the other side did some steps ago is no guide to what it does now. And where
+    # codes can hardly be told from draws, gradients are but noise, which Adam would make steps of
+    # full size of: in wide layers these undo what is learned of the rows.
     optimizer_settings: ClassVar = {
         "discriminate": {"betas": (0.0, 0.9)},
-        "fool": {"betas": (0.0, 0.9)},
+        "fool": {"betas": (0.0, 0.9), "eps": 1e-4},
     }
 
     phases = {

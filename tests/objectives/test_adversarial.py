@@ -3,13 +3,17 @@
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from skae._training.build import make_net
+from skae._training.training import train
 from skae.modules import AdversarialModule
 from skae.objectives import Adversarial, AdversarialClustering
 
+from ..training.nets import rows
 from .functions import Apply, number
 
 
@@ -55,3 +59,21 @@ def test_draws_of_the_prior_are_as_precise_as_the_codes():
     for game in (Adversarial(), AdversarialClustering()):
         game.discriminate(module, x)
     assert set(seen) == {torch.float64}
+
+
+def test_the_encoder_takes_small_steps_where_codes_can_hardly_be_told():
+    """Rows are their own codes, so that nothing but the game moves the encoder."""
+
+    def moved(slope, rate=1e-6):
+        parts = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
+        for layer, weight in zip(parts, (torch.eye(2), torch.eye(2), slope), strict=True):
+            nn.init.zeros_(layer.bias)
+            layer.weight.data[:] = weight
+        encoder, decoder, discriminator = parts
+        prior = SimpleNamespace(draw=torch.zeros)
+        module = AdversarialModule(encoder, decoder, nn.Identity(), discriminator, prior, 0)
+        net = make_net(module, Adversarial(), lr=rate, batch_size=10, device="cpu")
+        train(net, rows(np.ones((40, 2))), lr=rate, max_epochs=4, learning_rate="constant")
+        return (encoder.bias.abs().max() / rate).item()
+
+    assert moved(1.0) > 5 > 1 > moved(1e-6)
