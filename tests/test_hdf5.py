@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-import skae._rows.source
+import skae._rows.sources.pieces
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae._rows import batches
 from skae._rows.scaling import Scaling
@@ -35,7 +35,7 @@ def where(request, monkeypatch):
     if request.param == "batch by batch":
         monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
         monkeypatch.setattr(batches, "FILE_AHEAD", 100 * 64)
-        monkeypatch.setattr(skae._rows.source, "PIECE_VALUES", 50 * 64)
+        monkeypatch.setattr(skae._rows.sources.pieces, "PIECE_VALUES", 50 * 64)
 
 
 def mapped(X, folder):
@@ -124,7 +124,7 @@ def test_nan_in_the_last_block_is_refused(verb, dataset, digits):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.ones(5), r"Expected 2D array, but X is a dataset of shape \(5,\)"),
+        (np.ones(5), r"Expected 2D array, but X is an HDF5 dataset of shape \(5,\)"),
         (np.array([[b"a", b"b"]]), "AutoencoderTransformer needs numbers"),
         (np.ones((0, 3)), r"Found array with 0 sample\(s\)"),
         (np.ones((5, 3)), "X has 3 features, but AutoencoderTransformer is expecting 64"),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-import skae._rows.source
-from skae._rows.source import HDF5Source, as_source, chunks, validate_in_place
+import skae._rows.sources.pieces
+from skae._rows.source import as_source, chunks, validate_in_place
+from skae._rows.sources.hdf5 import HDF5Source
 
 h5py = pytest.importorskip("h5py")
 
@@ -49,8 +50,8 @@ class Spy:
     ],
 )
 def test_chunks_are_read_once_and_what_is_between_is_not(chunk, rows, read, tmp_path, monkeypatch):
-    monkeypatch.setattr(skae._rows.source, "PIECE_VALUES", 20 * 3)
-    monkeypatch.setattr(skae._rows.source, "GAP_BYTES", 2 * 3 * 8)
+    monkeypatch.setattr(skae._rows.sources.pieces, "PIECE_VALUES", 20 * 3)
+    monkeypatch.setattr(skae._rows.sources.pieces, "GAP_BYTES", 2 * 3 * 8)
     values = np.arange(300.0).reshape(100, 3)
     spy = Spy(dataset(values, tmp_path, chunks=chunk and (chunk, 3)))
     rows = rows if isinstance(rows, slice) else np.array(rows)
@@ -60,7 +61,7 @@ def test_chunks_are_read_once_and_what_is_between_is_not(chunk, rows, read, tmp_
 
 @pytest.mark.parametrize("chunk", [3, 10, 40])
 def test_who_reads_in_order_reads_each_chunk_once(chunk, tmp_path, monkeypatch):
-    monkeypatch.setattr(skae._rows.source, "PIECE_VALUES", 12 * 3)
+    monkeypatch.setattr(skae._rows.sources.pieces, "PIECE_VALUES", 12 * 3)
     spy = Spy(dataset(np.ones((100, 3)), tmp_path, chunks=(chunk, 3)))
     source = HDF5Source(spy)
     for part in chunks(100, 8):
@@ -103,9 +104,9 @@ class Model(BaseEstimator):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.ones(5), r"Expected 2D array, but X is a dataset of shape \(5,\). Model needs"),
-        (np.ones((2, 3, 4)), r"a dataset of shape \(2, 3, 4\)"),
-        (1.0, r"a dataset of shape \(\)"),
+        (np.ones(5), r"Expected 2D array, but X is an HDF5 dataset of shape \(5,\). Model needs"),
+        (np.ones((2, 3, 4)), r"an HDF5 dataset of shape \(2, 3, 4\)"),
+        (1.0, r"an HDF5 dataset of shape \(\)"),
         (np.ones((0, 3)), r"Found array with 0 sample\(s\).* required by Model"),
         (np.ones((3, 0)), r"Found array with 0 feature\(s\).* required by Model"),
         (np.array([[b"a", b"b"]]), "dtype .S1, but Model needs numbers"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-import skae._rows.source
+import skae._rows.sources.pieces
 from skae._rows.scaling import Scaling, standardized
 from skae._rows.source import (
     JoinedSource,
@@ -62,7 +62,7 @@ def contain(request, tmp_path):
 def small_pieces(monkeypatch):
     """Datasets are read in several pieces, and not what is between."""
     for name, value in [("PIECE_VALUES", 24), ("MAX_CHUNK_VALUES", 30), ("GAP_BYTES", 30)]:
-        monkeypatch.setattr(skae._rows.source, name, value)
+        monkeypatch.setattr(skae._rows.sources.pieces, name, value)
 
 
 ROWS = st.one_of(

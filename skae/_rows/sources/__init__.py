@@ -1,0 +1,1 @@
+"""What X may be, one kind a file; `skae._rows.source` is the door."""
