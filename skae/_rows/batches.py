@@ -273,9 +273,8 @@ class BatchIterator:
         n_largest = max(1, self._n_together() * len(rows) // len(self) // MIN_BLOCKS)
         if not self._has_large_chunks():
             return rows.split(min(BLOCK_ROWS, n_largest))
-        together, subset = self.rows.source.together, self.rows.subset
-        n_parts = min(MAX_READS, -(-together // n_largest))
-        part = subset // together * n_parts + subset % together * n_parts // together
+        source = self.rows.source
+        part = source.parts(self.rows.subset, min(MAX_READS, -(-source.together // n_largest)))
         return rows.tensor_split((np.flatnonzero(np.diff(part)) + 1).tolist())
 
     def _read(self, batches):

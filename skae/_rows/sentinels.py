@@ -104,6 +104,10 @@ class ClippedSource(Source):
         self.together = source.together
         self.columns = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
 
+    def parts(self, rows, n_parts):
+        """Those of the other source."""
+        return self.source.parts(rows, n_parts)
+
     def block(self, rows):
         """Some of the rows, a copy."""
         block = np.array(self.source.block(rows))

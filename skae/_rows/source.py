@@ -2,9 +2,13 @@
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from skae._rows.sources.anndata import BackedCSRSource
+from skae._rows.sources.arrow import ArrowSource
 from skae._rows.sources.base import CHUNK_ROWS, Source, chunks, extremes
+from skae._rows.sources.dask import DaskSource
 from skae._rows.sources.hdf5 import HDF5Source
 from skae._rows.sources.memory import (
     ArraySource,
@@ -14,6 +18,8 @@ from skae._rows.sources.memory import (
     is_memory_mapped,
     with_rows_at,
 )
+from skae._rows.sources.pieces import PieceSource
+from skae._rows.sources.zarr import ZarrSource
 
 __all__ = [
     "CHUNK_ROWS",
@@ -29,7 +35,7 @@ __all__ = [
 ]
 
 # What scikit-learn would copy into memory as a whole, or refuse.
-KINDS = (HDF5Source,)
+KINDS = (HDF5Source, ZarrSource, BackedCSRSource, ArrowSource, DaskSource)
 
 
 def as_source(X):
@@ -45,8 +51,8 @@ def as_source(X):
 
 
 def is_read_in_place(X):
-    """Whether X is something that scikit-learn would copy into memory as a whole."""
-    return _kind_of(X) is not None
+    """Whether X, or what X is the source of, is what scikit-learn would copy as a whole."""
+    return isinstance(X, PieceSource) or _kind_of(X) is not None
 
 
 def _kind_of(X):
@@ -66,7 +72,8 @@ def validate_in_place(estimator, X, *, reset, ensure_all_finite=True):
 
     Returns
     -------
-    X
+    PieceSource
+        Of X.
 
     Raises
     ------
@@ -87,7 +94,11 @@ def validate_in_place(estimator, X, *, reset, ensure_all_finite=True):
         )
     # An array of the same shape and dtype that takes no memory has the same faults but for values.
     outline = np.broadcast_to(np.zeros((), source.dtype), source.shape)
-    validate_data(estimator, outline, dtype=None, ensure_all_finite=False, reset=reset)
+    if source.header is None:
+        validate_data(estimator, outline, dtype=None, ensure_all_finite=False, reset=reset)
+    else:
+        check_array(outline, dtype=None, ensure_all_finite=False, estimator=estimator)
+        validate_data(estimator, source.header, skip_check_array=True, reset=reset)
     if ensure_all_finite:
         source.check_finite(allow_nan=ensure_all_finite == "allow-nan", estimator_name=name)
-    return X
+    return source

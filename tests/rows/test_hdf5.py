@@ -134,5 +134,5 @@ def test_the_number_of_features_is_noted_and_nan_allowed(tmp_path):
     model = Model()
     rows = dataset(np.full((2, 4), np.nan), tmp_path)
     for finite in (False, "allow-nan"):
-        assert validate_in_place(model, rows, reset=True, ensure_all_finite=finite) is rows
+        assert validate_in_place(model, rows, reset=True, ensure_all_finite=finite).X is rows
     assert model.n_features_in_ == 4

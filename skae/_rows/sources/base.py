@@ -98,6 +98,11 @@ class Source:
         """Copies of some of the rows in memory, in the form that they have: dense or CSR."""
         return np.array(self.block(rows))
 
+    def parts(self, rows, n_parts):
+        """Numbers of the parts that rows lie in, where what is stored together is so many."""
+        chunk, place = np.divmod(rows, self.together)
+        return chunk * n_parts + place * n_parts // self.together
+
     def blocks(self):
         """All rows, block by block."""
         return map(self.block, chunks(len(self)))

@@ -18,8 +18,8 @@ GAP_BYTES = 2**16
 class PieceSource(Source):
     """Rows of which a library reads some neighbours at a time, in whole chunks where it has some.
 
-    A kind has four holes: `takes`, `_chunk_rows`, `_read`, and `_place` with `_open` where X itself
-    can not be pickled. Its `shape` and `dtype` are those of X unless it sets others.
+    A kind fills in `takes` and `_read`; `_outline` where X itself does not tell; `_chunk_rows`
+    where rows are not to be had alone; `_place` and `_open` where X can not be pickled.
 
     Attributes
     ----------
@@ -27,18 +27,25 @@ class PieceSource(Source):
         What X is, with its article, for messages.
     advice : str
         What may be the matter when rows can not be read, in a sentence.
+    header : object or None
+        An empty table of the names of the columns, if they have any, for scikit-learn to look at.
     """
 
     lies_in_file = True
     kind = advice = ""
+    header = None
 
     @staticmethod
     @abstractmethod
     def takes(X):
         """Whether X is of this kind; see `is_of`."""
 
+    def _outline(self):
+        """The shape and the dtype of the rows."""
+        return self.X.shape, self.X.dtype
+
     def _chunk_rows(self):
-        """How many rows are stored together; 1 if any are to be had alone."""
+        """How many rows are stored together, or how many in each chunk; 1 if each lies alone."""
         return 1
 
     @abstractmethod
@@ -55,17 +62,40 @@ class PieceSource(Source):
         return place
 
     def __init__(self, X):
-        super().__init__(X)
+        self.X = X
+        self.shape, self.dtype = self._outline()
         self._divide()
         self._start, self._piece = 0, np.empty((0, 0), self.dtype)  # what was read last
 
     def _divide(self):
         if len(self.shape or ()) != 2:
             return  # and will be refused
-        width = max(1, self.shape[1])
-        self.together = max(1, min(self._chunk_rows(), MAX_CHUNK_VALUES // width))
+        width, sizes = max(1, self.shape[1]), self._chunk_rows()
+        most, self._edges = max(1, MAX_CHUNK_VALUES // width), None
+        if np.ndim(sizes):
+            self._edges, sizes = _edges(sizes, most)
+        self.together = max(1, min(sizes, most))
         self._piece_rows = max(1, PIECE_VALUES // (width * self.together)) * self.together
         self._gap = 1 + GAP_BYTES // max(1, width * self.dtype.itemsize * self.together)
+
+    def _chunk_of(self, rows):
+        if self._edges is None:
+            return rows // self.together
+        return np.searchsorted(self._edges, rows, side="right") - 1
+
+    def _first_of(self, chunk):
+        """The first row of a chunk; of the one behind the last, the number of rows."""
+        if self._edges is None:
+            return np.minimum(chunk * self.together, len(self))
+        return self._edges[chunk]
+
+    def parts(self, rows, n_parts):
+        """Numbers of the parts that rows lie in, where each chunk is so many."""
+        if self._edges is None:
+            return super().parts(rows, n_parts)
+        chunk = self._chunk_of(rows)
+        start, stop = self._edges[chunk], self._edges[chunk + 1]
+        return chunk * n_parts + (rows - start) * n_parts // (stop - start)
 
     def __getstate__(self):
         return self._place()
@@ -84,7 +114,7 @@ class PieceSource(Source):
 
     def _gather(self, rows):
         """Rows in their order, each once."""
-        breaks = np.flatnonzero(np.diff(rows // self.together) > self._gap)
+        breaks = np.flatnonzero(np.diff(self._chunk_of(rows)) > self._gap)
         lasts = np.append(rows[breaks], rows[-1:])
         found, n_found = np.empty((len(rows), self.shape[1]), self.dtype), 0
         while n_found < len(rows):
@@ -103,15 +133,26 @@ class PieceSource(Source):
         """Read the piece that begins with a row, if it is not there, as far as another at most."""
         if self._start <= first < self._start + len(self._piece):
             return
-        start = first - first % self.together
-        stop = last - last % self.together + self.together
-        stop = min(stop, start + self._piece_rows, len(self))
+        chunk = self._chunk_of(first)
+        start = self._first_of(chunk)
+        most = max(chunk + 1, self._chunk_of(start + self._piece_rows))
+        stop = self._first_of(min(self._chunk_of(last) + 1, most))
         try:
             self._start, self._piece = int(start), self._read(int(start), int(stop))
         except Exception as error:  # each library has its own
             raise OSError(
                 f"Rows {start} to {stop} of X, {self.kind}, can not be read: {error}. {self.advice}"
             ) from error
+
+
+def _edges(sizes, most):
+    """Where chunks begin, and the last ends; and the longest. Those of more than `most` are cut."""
+    edges = [0]
+    for size in sizes:
+        n_cuts = -(-size // most)
+        edges.extend(edges[-1] + size * (1 + i) // n_cuts for i in range(n_cuts))
+    edges = np.array(edges)
+    return edges, int(np.diff(edges).max(initial=1))
 
 
 def is_of(X, module, *names):
