@@ -22,6 +22,7 @@ from skae._base.meta import (
 from skae._base.parameters import keep, public
 from skae._documented import Documented
 from skae._rows.labels import check_labels
+from skae._rows.source import as_source, is_read_in_place, shape_of, some_rows
 from skae._rows.tensors import tensors_welcome
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 
@@ -162,10 +163,11 @@ class AutoencoderClassifier(
 
     def _fit(self, X, y, sample_weight):
         check_settings(self.fine_tune_params or {})
-        self.classes_, labels = check_labels(y, X, type(self).__name__)
+        rows = as_source(X) if is_read_in_place(X) else X
+        self.classes_, labels = check_labels(y, rows, type(self).__name__)
         labelled = np.flatnonzero(labels >= 0)
         # What has no such shape is for the transformer to take or to refuse.
-        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+        shape = shape_of(X)
         n_features = shape[1] if len(shape) == 2 else 10
         self.transformer_ = clone(self._default("transformer", n_features))
         frozen = isinstance(self.transformer_, FrozenEstimator)  # learns no more, whatever it needs
@@ -185,7 +187,7 @@ class AutoencoderClassifier(
             if self.fine_tune:
                 tuner = self._make_tuner()
                 with step("fine-tune", tuner):
-                    tuner.fit(_safe_indexing(X, labelled), known, sample_weight)
+                    tuner.fit(some_rows(X, labelled), known, sample_weight)
             codes = _safe_indexing(self.transformer_.transform(X), labelled)
             self.classifier_ = clone(self._default("classifier"))
             with step("fit-classifier", self.classifier_):

@@ -25,6 +25,7 @@ from skae._base.threshold import (
 )
 from skae._documented import Documented
 from skae._rows.checks import check_weights
+from skae._rows.source import is_read_in_place, shape_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._vae import VAETransformer
@@ -217,8 +218,9 @@ class AutoencoderOutlierDetector(
         return self
 
     def _fit(self, X, y, sample_weight):
-        X = X if hasattr(X, "shape") else np.asarray(X)
-        n_rows, n_features = X.shape if len(X.shape) == 2 else (0, 4)
+        shape = shape_of(X)
+        X = X if hasattr(X, "shape") or is_read_in_place(X) else np.asarray(X)
+        n_rows, n_features = shape if len(shape) == 2 else (0, 4)
         candidates = self._candidates(n_features)
         parts, n_folds = self._parts(n_rows, sample_weight)
         fitted = []

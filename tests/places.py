@@ -32,10 +32,11 @@ def hdf5(X, folder, **settings):
     return h5py.File(path)["X"]
 
 
-def zarr(X, folder, chunks=(7, 2), **settings):
+def zarr(X, folder, **settings):
     zarr = pytest.importorskip("zarr")
+    settings = {"chunks": (len(X) // 3 + 1, X.shape[1] // 2 + 1), **settings}
     path = new(folder, ".zarr")
-    array = zarr.create_array(path, shape=X.shape, dtype=X.dtype, chunks=chunks, **settings)
+    array = zarr.create_array(path, shape=X.shape, dtype=X.dtype, **settings)
     array[:] = X
     return zarr.open_array(path, mode="r")
 
@@ -54,7 +55,7 @@ def anndata_in_zarr(X, folder):
     io, zarr = pytest.importorskip("anndata.io"), pytest.importorskip("zarr")
     store = zarr.open_group(new(folder, ".zarr"), mode="w")
     with quiet():
-        io.write_elem(store, "X", X, dataset_kwargs={"chunks": (30,)})
+        io.write_elem(store, "X", X, dataset_kwargs={"chunks": (X.nnz // 3,)})
         return io.sparse_dataset(store["X"])
 
 
@@ -67,7 +68,7 @@ def quiet():
 
 
 def parquet(X, folder):
-    """Files of unequal length, with groups of 4 rows but for the last."""
+    """Files of unequal length, with groups of rows that are as long but for the last."""
     dataset = pytest.importorskip("pyarrow.dataset")
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     path = new(folder)
@@ -76,7 +77,7 @@ def parquet(X, folder):
     cuts = [0, len(X) // 2, len(X) // 2, len(X) // 2 + 1, len(X)]
     for number, (start, stop) in enumerate(pairwise(cuts)):
         part = {k: v[start:stop].astype(v.dtype.newbyteorder("=")) for k, v in columns.items()}
-        pq.write_table(pa.table(part), path / f"{number}.parquet", row_group_size=4)
+        pq.write_table(pa.table(part), path / f"{number}.parquet", row_group_size=len(X) // 5)
     return dataset.dataset(path)
 
 
@@ -92,8 +93,10 @@ def arrow(X, folder):
     return dataset.dataset(parts)
 
 
-def dask(X, folder, chunks=((3, 1, 0, 9, -1), (2, -1))):
+def dask(X, folder, chunks=(None, (2, -1))):
     """Blocks of unequal size, of some columns each."""
+    third = len(X) // 3
+    chunks = chunks[0] or (third, 1, 0, third // 2, -1), chunks[1]
     array = pytest.importorskip("dask.array")
     chunks = tuple(
         tuple(size if size >= 0 else n - sum(sizes) - 1 for size in sizes)
@@ -103,15 +106,19 @@ def dask(X, folder, chunks=((3, 1, 0, 9, -1), (2, -1))):
 
 
 def dask_of_sparse(X, folder):
-    return dask(X, folder, chunks=((5, -1), (-1,))).map_blocks(sparse.csr_array)
+    return dask(X, folder, chunks=(None, (-1,))).map_blocks(sparse.csr_array)
 
 
 FILES = {
     "HDF5": hdf5,
-    "HDF5 in chunks": lambda X, folder: hdf5(X, folder, chunks=(6, 2), compression="gzip"),
+    "HDF5 in chunks": lambda X, folder: hdf5(
+        X, folder, chunks=(len(X) // 3, 2), compression="gzip"
+    ),
     "HDF5 in one chunk": lambda X, folder: hdf5(X, folder, chunks=X.shape, shuffle=True),
     "zarr": zarr,
-    "zarr in shards": lambda X, folder: zarr(X, folder, chunks=(2, 3), shards=(6, 3)),
+    "zarr in shards": lambda X, folder: zarr(
+        X, folder, chunks=(len(X) // 10, X.shape[1]), shards=(len(X) // 10 * 3, X.shape[1])
+    ),
     "AnnData": anndata,
     "AnnData, CSR": lambda X, folder: anndata(sparse.csr_matrix(X), folder),
     "AnnData, CSR, gzip": lambda X, folder: anndata(

@@ -5,17 +5,15 @@ import warnings
 from statistics import NormalDist
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._base.meta import fit_inside
 from skae._rows.checks import warn_user
-from skae._rows.source import as_source, is_memory_mapped, is_read_in_place
+from skae._rows.source import is_memory_mapped, is_read_in_place, shape_of, some_rows
 
 # Rows are held out until so many are expected below the threshold: their number, and with it the
 # rate of new rows, is then known to a seventh. Beyond so many folds more cost more than they tell.
@@ -45,7 +43,7 @@ def parts_to_hold_out(n_rows, contamination):
 
 def fit_without(estimator, X, sample_weight, part):
     """Fit the estimator inside to all rows but some; a file is not copied, if it takes weights."""
-    n_rows = X.shape[0]
+    n_rows = shape_of(X)[0]
     weight = np.ones(n_rows)
     if sample_weight is not None:
         weight[:] = np.asarray(sample_weight)  # it may be a number
@@ -55,12 +53,12 @@ def fit_without(estimator, X, sample_weight, part):
         return
     others = np.setdiff1d(np.arange(n_rows), part)
     weight = None if sample_weight is None else weight[others]
-    fit_inside(estimator, _some_rows(X, others), weight)
+    fit_inside(estimator, some_rows(X, others), weight)
 
 
 def score_part(fitted, X, part):
     """Scores of some of the rows."""
-    return np.asarray(fitted.score_samples(_some_rows(X, part)))
+    return np.asarray(fitted.score_samples(some_rows(X, part)))
 
 
 def held_out_scores(autoencoder, X, sample_weight, parts, n_folds, step):
@@ -132,12 +130,6 @@ def threshold_of_most(scores, rate, quantile):
     g = math.log((middle - low) / (high - middle)) / z
     ratio = further / z if abs(g) < 1e-6 else math.expm1(g * further) / math.expm1(g * z)
     return float(middle - (middle - low) * ratio)
-
-
-def _some_rows(X, rows):
-    if _lies_in_file(X):
-        return as_source(X).block(rows)
-    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
 
 
 def _lies_in_file(X):

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import validate_data
 
 from skae._rows.sources.anndata import BackedCSRSource
@@ -30,6 +30,8 @@ __all__ = [
     "extremes",
     "is_memory_mapped",
     "is_read_in_place",
+    "shape_of",
+    "some_rows",
     "validate_in_place",
     "with_rows_at",
 ]
@@ -53,6 +55,20 @@ def as_source(X):
 def is_read_in_place(X):
     """Whether X, or what X is the source of, is what scikit-learn would copy as a whole."""
     return isinstance(X, PieceSource) or _kind_of(X) is not None
+
+
+def shape_of(X):
+    """The shape of X, or of the array that is made of it."""
+    if is_read_in_place(X):
+        return as_source(X).shape
+    return X.shape if hasattr(X, "shape") else np.asarray(X).shape
+
+
+def some_rows(X, rows):
+    """Some rows of X in the form that it has; of what is read in place, or mapped, an array."""
+    if is_read_in_place(X) or (isinstance(X, np.ndarray) and is_memory_mapped(X)):
+        return as_source(X).block(rows)
+    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
 
 
 def _kind_of(X):

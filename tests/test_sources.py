@@ -1,16 +1,23 @@
-"""HDF5 datasets are rows like others: what is learned of them is what is learned of the array."""
+"""Rows are the same wherever they lie: what is learned of them is what is learned of the array."""
 
 import numpy as np
 import pytest
 import torch
 
 import skae._rows.sources.pieces
-from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae import (
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VAEClassifier,
+    VAETransformer,
+)
 from skae._rows import batches
 from skae._rows.scaling import Scaling
 from skae._training.training import Training
 
-h5py = pytest.importorskip("h5py")
+from .places import FILES, hdf5, mapped
 
 QUICK = {"hidden_layer_sizes": (12,), "max_iter": 3, "random_state": 0}
 WEIGHT = np.linspace(0, 2, 400)
@@ -19,14 +26,7 @@ WEIGHT = np.linspace(0, 2, 400)
 @pytest.fixture
 def dataset(tmp_path):
     """``dataset(X, **settings)``: X in an HDF5 file, in chunks or not."""
-
-    def write(X, **settings):
-        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.h5"
-        with h5py.File(path, "w") as file:
-            file.create_dataset("X", data=X, **settings)
-        return h5py.File(path)["X"]
-
-    return write
+    return lambda X, **settings: hdf5(X, tmp_path, **settings)
 
 
 @pytest.fixture(params=["batch by batch", "in memory"])
@@ -36,11 +36,6 @@ def where(request, monkeypatch):
         monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
         monkeypatch.setattr(batches, "FILE_AHEAD", 100 * 64)
         monkeypatch.setattr(skae._rows.sources.pieces, "PIECE_VALUES", 50 * 64)
-
-
-def mapped(X, folder):
-    np.save(folder / "X.npy", X)
-    return np.load(folder / "X.npy", mmap_mode="r")
 
 
 def outcome(model, X, X_val=None):
@@ -67,6 +62,31 @@ def test_a_dataset_is_as_good_as_a_mapped_file(dtype, where, dataset, digits, tm
     rows = dataset(X, chunks=(48, 7), compression="gzip")
     model = AutoencoderTransformer(3, **QUICK)
     assert_same(outcome(model, rows), outcome(model, mapped(X, tmp_path)))
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_rows_are_the_same_wherever_they_lie(kind, where, digits, tmp_path):
+    X = np.where(np.random.default_rng(0).uniform(size=digits.shape) < 0.1, np.nan, digits)
+    rows, model = FILES[kind](X, tmp_path), AutoencoderTransformer(3, **QUICK, allow_nan=True)
+    assert_same(outcome(model, rows), outcome(model, mapped(X, tmp_path)))
+
+
+@pytest.mark.parametrize("kind", ["HDF5", "zarr", "AnnData, CSR", "Parquet", "Dask"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        VAEClassifier(3, **QUICK),
+        AutoencoderClassifier(AutoencoderTransformer(3, **QUICK)),
+        AutoencoderOutlierDetector(AutoencoderTransformer(3, **QUICK)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_whoever_predicts_takes_them(kind, model, digits, tmp_path):
+    X, y = digits[:150], np.arange(150) % 3 - 1
+    found, expected = (
+        model.fit(rows, y).predict(rows) for rows in (FILES[kind](X, tmp_path), mapped(X, tmp_path))
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +163,7 @@ def test_a_file_in_place_of_its_dataset_is_refused(dataset):
 
 def test_a_file_that_is_closed_in_training_ends_it(dataset, digits, monkeypatch):
     monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
+    monkeypatch.setattr(skae._rows.sources.pieces, "PIECE_VALUES", 50 * 64)
     rows = dataset(digits)
     go_on = Training.go_on
 
