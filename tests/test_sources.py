@@ -13,6 +13,7 @@ from skae import (
     VAEClassifier,
     VAETransformer,
 )
+from skae._base import applying
 from skae._rows import batches
 from skae._rows.scaling import Scaling
 from skae._training.training import Training
@@ -176,3 +177,56 @@ def test_a_file_that_is_closed_in_training_ends_it(dataset, digits, monkeypatch)
     with pytest.raises(OSError, match="The file must stay open"):
         model.fit(rows)
     assert not hasattr(model, "net_")
+
+
+@pytest.mark.parametrize("kind", ["HDF5 in chunks", "zarr in shards", "Parquet", "Dask, sparse"])
+def test_codes_in_a_file_are_decoded(kind, digits, tmp_path):
+    model = AutoencoderTransformer(3, **QUICK).fit(digits)
+    codes = model.transform(digits)
+    expected = model.inverse_transform(codes)
+    np.testing.assert_array_equal(model.inverse_transform(FILES[kind](codes, tmp_path)), expected)
+    codes[-1, -1] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.inverse_transform(FILES[kind](codes, tmp_path))
+    with pytest.raises(ValueError, match="X has 2 columns, but codes of this"):
+        model.inverse_transform(FILES[kind](codes[:, :2], tmp_path))
+
+
+def opened(X, folder):
+    return np.lib.format.open_memmap(folder / "out.npy", mode="w+", shape=X.shape, dtype=X.dtype)
+
+
+def empty_hdf5(X, folder):
+    h5py = pytest.importorskip("h5py")
+    return h5py.File(folder / "out.h5", "w").create_dataset("X", X.shape, X.dtype, chunks=(7, 2))
+
+
+def empty_zarr(X, folder):
+    zarr = pytest.importorskip("zarr")
+    settings = {"chunks": (7, X.shape[1]), "shards": (1050, X.shape[1])}
+    return zarr.create_array(folder / "out.zarr", shape=X.shape, dtype=X.dtype, **settings)
+
+
+@pytest.mark.parametrize("place", [opened, empty_hdf5, empty_zarr])
+@pytest.mark.parametrize("verb", ["transform", "inverse_transform", "impute"])
+def test_results_go_where_they_are_told_to(verb, place, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(applying, "OUT_VALUES", 0)
+    X = np.tile(digits, (6, 1))
+    X[::3, 5] = np.nan
+    model = AutoencoderTransformer(3, **QUICK, allow_nan=True).fit(X)
+    rows = model.transform(X) if verb == "inverse_transform" else X
+    expected = getattr(model, verb)(rows)
+    out = place(expected, tmp_path)
+    assert getattr(model, verb)(rows, out=out) is out
+    np.testing.assert_array_equal(out[:], expected)
+    with pytest.raises(ValueError, match="out has the shape"):
+        getattr(model, verb)(rows[1:], out=out)
+
+
+def test_decoded_rows_of_classes_go_where_they_are_told_to(digits, monkeypatch):
+    X, y = np.tile(digits, (6, 1)), np.arange(2400) % 2
+    monkeypatch.setattr(applying, "OUT_VALUES", 0)
+    model = VAEClassifier(3, **QUICK).fit(digits, y[:400])
+    codes = model.transform(X)
+    found = model.inverse_transform(codes, y, out=np.empty(X.shape))
+    np.testing.assert_array_equal(found, model.inverse_transform(codes, y))

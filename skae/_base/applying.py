@@ -8,11 +8,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_array
 from torch import nn
 
 from skae._rows.scaling import standardized
-from skae._rows.source import CHUNK_ROWS, as_source, chunks
+from skae._rows.source import CHUNK_ROWS, Source, as_source, chunks, is_read_in_place
 from skae._training.device import plain_torch
 from skae._training.state import is_of_the_user
 from skae._training.threads import work_of
@@ -20,6 +20,8 @@ from skae._training.threads import work_of
 # With fewer rows matrix products are summed in another order: a row would differ in its last digit
 # from itself among others.
 MIN_ROWS = 16
+# About so many values are written to a file at a time.
+OUT_VALUES = 2**20
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -98,6 +100,76 @@ def map_codes(decode, Z, labels, scaling, module):
             x = decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
             decoded[chunk] = scaling.inverse(x).numpy()
     return decoded
+
+
+def as_codes(Z, n_columns, name):
+    """The `Source` of codes, checked as scikit-learn does; of what lies in a file when it is read.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_columns)
+    n_columns : int
+    name : str
+        Of the estimator, for messages.
+    """
+    source = Codes(as_source(Z)) if is_read_in_place(Z) else as_source(_checked(Z))
+    if source.shape[1:] != (n_columns,):
+        raise ValueError(
+            f"X has {source.shape[-1]} columns, but codes of this {name} have {n_columns} "
+            "(n_components)."
+        )
+    return source
+
+
+def _checked(Z):
+    return check_array(Z, dtype=[np.float64, np.float32], input_name="X")
+
+
+class Codes(Source):
+    """Codes of another source, block by block as scikit-learn would have them.
+
+    Parameters
+    ----------
+    source : Source
+    """
+
+    def __init__(self, source):
+        self.source, self.shape, self.dtype = source, source.shape, source.dtype
+
+    def block(self, rows):
+        """Some of the rows, floats of this machine's byte order."""
+        return _checked(self.source.block(rows))
+
+
+def filled(out, function, shape):
+    """What a function gives of rows, block by block, written into something that has a place.
+
+    Parameters
+    ----------
+    out : object with `shape` and slice assignment
+        Chunks of rows, if it has `chunks`, or `shards`, are written whole.
+    function : callable
+        slice of rows -> array of shape (n_rows, n_columns)
+    shape : pair of int
+        What the shape of `out` must be.
+
+    Returns
+    -------
+    out
+    """
+    if tuple(np.shape(out)) != tuple(shape):
+        raise ValueError(
+            f"out has the shape {tuple(np.shape(out))}, but what is to be written has {shape}."
+        )
+    stored = (getattr(out, "shards", None) or getattr(out, "chunks", None) or [1])[0]
+    n_rows = max(1, OUT_VALUES // max(1, shape[1]) // CHUNK_ROWS) * CHUNK_ROWS
+    start, held = 0, None
+    for rows in chunks(shape[0], n_rows):  # of whole `CHUNK_ROWS`, on which last digits depend
+        values = function(rows)
+        held = values if held is None else np.concatenate([held, values])
+        stop = rows.stop if rows.stop == shape[0] else rows.stop // stored * stored
+        out[start:stop], held, start = held[: stop - start], held[stop - start :], stop
+    return out
 
 
 def in_float64(module, function, n_features):

@@ -6,16 +6,18 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base.applying import in_float64, map_codes
+from skae._base.applying import as_codes, filled, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
 from skae._base.holding import hold
 from skae._rows.checks import check_finite, float_dtype
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
+from skae._rows.source import as_source
 from skae._rows.tensors import tensors_welcome
 from skae._training.build import check_network
 from skae.architectures import MLP
@@ -45,6 +47,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
     @abstractmethod
     def _draw_codes(self, n_samples, random_state):
         """Codes to decode, ``(n_samples, n_components)``."""
+
+    # Where results go is the caller's business, not one of metadata.
+    __metadata_request__transform = {"out": UNUSED}
+    __metadata_request__inverse_transform = {"out": UNUSED}
 
     # Training.
 
@@ -212,18 +218,21 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
     # Inference.
 
     @tensors_welcome
-    def transform(self, X):
+    def transform(self, X, *, out=None):
         """Encode X.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
+        out : object of shape (n_samples, n_components), default=None
+            What to write the codes to, block by block, and return: a memory map, an `h5py.Dataset`,
+            an array of zarr, or what else has slice assignment. None makes an array.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Codes, in the floating dtype of X.
+            Codes, in the floating dtype of X; or `out`.
 
         Raises
         ------
@@ -231,10 +240,18 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             Before `fit`.
         ValueError
             If X has another number of features, NaN or infinity, or is too far from the training
-            data for float32.
+            data for float32; or `out` another shape.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False, finite=False)
+        if out is None:
+            return self._encode(X)
+        source = as_source(X)
+        shape = len(source), self._n_features_out
+        return filled(out, lambda rows: self._encode(source.block(rows)), shape)
+
+    def _encode(self, X):
+        """Codes of checked rows."""
         codes = check_finite(self._map_rows(X, self.module_.encode), "transform")
         return codes.astype(self._code_dtype(X), copy=False)
 
@@ -243,41 +260,45 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         return float_dtype(X)
 
     @tensors_welcome
-    def inverse_transform(self, X):
+    def inverse_transform(self, X, *, out=None):
         """Decode codes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
             Codes, such as `transform` gives.
+        out : object of shape (n_samples, n_features), default=None
+            What to write the rows to, block by block, and return: see `transform`.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            Reconstructions, in the units of the training data and the floating dtype of the codes.
+            Reconstructions, in the units of the training data and the floating dtype of the codes;
+            or `out`.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If X has another number of columns, NaN or infinity.
+            If X has another number of columns, NaN or infinity, or `out` another shape.
         """
-        return self._decode(X)
+        return self._decode(X, out=out)
 
-    def _decode(self, X, y=None):
+    def _decode(self, X, y=None, out=None):
         """Rows for codes, as they come or as rows of the classes y."""
         check_is_fitted(self)
-        told = self._tell(X, y)
-        Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
-        if Z.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
-                f"{self._n_features_out} (n_components)."
-            )
-        module = self.module_
-        rows = map_codes(module.decode, Z, told, self.scaling_, module)
-        return check_finite(rows, "inverse_transform")
+        source = as_codes(X, self._n_features_out, type(self).__name__)
+        told, module = self._tell(source, y), self.module_
+
+        def decode(rows):
+            labels = [label[rows] for label in told]
+            found = map_codes(module.decode, source.block(rows), labels, self.scaling_, module)
+            return check_finite(found, "inverse_transform")
+
+        if out is None:
+            return decode(slice(None))
+        return filled(out, decode, (len(source), self.n_features_in_))
 
     def _tell(self, X, y):
         """What else the decoder is told of codes X: arrays."""

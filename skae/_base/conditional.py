@@ -30,7 +30,7 @@ class ConditionalMixin(Holes):
         return self.classes_
 
     @tensors_welcome
-    def inverse_transform(self, X, y=None):
+    def inverse_transform(self, X, y=None, *, out=None):
         """Decode codes; where the decoder is told the class, as rows of the given classes.
 
         Parameters
@@ -41,11 +41,13 @@ class ConditionalMixin(Holes):
             Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
             in classifiers. With `conditional` also -1, no class, if there were such rows in
             training.
+        out : object of shape (n_samples, n_features), default=None
+            What to write the rows to, block by block, and return: see `transform`.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            Rows, in the units of the training data and the floating dtype of the codes.
+            Rows, in the units of the training data and the floating dtype of the codes; or `out`.
 
         Raises
         ------
@@ -54,7 +56,7 @@ class ConditionalMixin(Holes):
         ValueError
             If X has another number of columns, NaN or infinity, or if y is not as described.
         """
-        return self._decode(X, y)
+        return self._decode(X, y, out)
 
     def _tell(self, X, y):
         """What else the decoder is told of codes X."""

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base.applying import device_of
+from skae._base.applying import device_of, filled
 from skae._base.holes import Holes
 from skae._rows.filling import (
     MAX_FILL_CELLS,
@@ -68,13 +68,15 @@ class MissingValuesMixin(Holes):
         return linear + self._share * (found - linear)
 
     @tensors_welcome
-    def impute(self, X):
+    def impute(self, X, *, out=None):
         """Fill in what was not observed.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, with NaN for values that were not observed.
+        out : object of shape (n_samples, n_features), default=None
+            What to write the rows to, block by block, and return: see `transform`.
 
         Returns
         -------
@@ -82,7 +84,7 @@ class MissingValuesMixin(Holes):
             X, with estimates in place of NaN, within the range that the feature had in `fit`. They
             are weighted means of the reconstructions and of what the encoder was given; the weight
             is what was best for values that were hidden to choose it, of held-out rows if there are
-            any. Categories are probabilities. A feature that was never observed is 0.
+            any. Categories are probabilities. A feature that was never observed is 0. Or `out`.
 
         Raises
         ------
@@ -103,20 +105,27 @@ class MissingValuesMixin(Holes):
                 "impute knows no classes, which a model with conditional=True needs to decode. Fit "
                 "one with conditional=False, or give it the classes as columns of X."
             )
-        X = self._validate(X, reset=False)
-        values = as_source(X).block(slice(None))
-        filled = np.array(values, dtype=np.result_type(X.dtype, np.float32))
-        missing = np.isnan(filled)
+        source = as_source(self._validate(X, reset=False))
+
+        def fill(rows):
+            return self._fill(source.block(rows))
+
+        return fill(slice(None)) if out is None else filled(out, fill, source.shape)
+
+    def _fill(self, values):
+        """Checked rows with estimates in place of NaN."""
+        full = np.array(values, dtype=np.result_type(values.dtype, np.float32))
+        missing = np.isnan(full)
         rows = np.flatnonzero(missing.any(axis=1))
         if len(rows):
-            expected = torch.from_numpy(self._map_rows(filled[rows], self._expect))
+            expected = torch.from_numpy(self._map_rows(full[rows], self._expect))
             expected = self.scaling_.inverse(expected.double()).numpy().clip(*self._start.span)
             for name, columns in self._start.target.columns or ():
                 if name == "categorical":  # one category, however little is known of which
-                    block = filled[rows][:, columns]
+                    block = full[rows][:, columns]
                     expected[:, columns] = _one_category(expected[:, columns], block)
-            filled[missing] = expected[missing[rows]]
-        return filled
+            full[missing] = expected[missing[rows]]
+        return full
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,12 +6,15 @@ import numpy as np
 import torch
 from sklearn import get_config
 
+from skae._rows.refused import refuse
+
 
 def as_numpy(values):
     """A tensor as an array, without a copy where it lies in memory; anything else as it is.
 
-    Arrays of other libraries come through DLPack.
+    Arrays of other libraries come through DLPack; what has its rows elsewhere is refused.
     """
+    refuse(values)
     if not _is_foreign(values):
         return values
     if not isinstance(values, torch.Tensor):

@@ -1,0 +1,63 @@
+"""What has its rows elsewhere is refused with the way to them."""
+
+import numpy as np
+import pytest
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+from skae._rows.refused import refuse
+
+X = np.random.default_rng(0).normal(size=(30, 4))
+
+
+def anndata():
+    return pytest.importorskip("anndata").AnnData(X)
+
+
+def lazy_frame():
+    return pytest.importorskip("polars").LazyFrame(X)
+
+
+def coo():
+    return pytest.importorskip("sparse").COO.from_numpy(X)
+
+
+def xarray_dataset():
+    return pytest.importorskip("xarray").Dataset({"a": (("row", "feature"), X)})
+
+
+def lazy_data_array():
+    pytest.importorskip("dask.array")
+    return xarray_dataset()["a"].chunk({"row": 10})
+
+
+WAYS = {
+    anndata: r"X.X, or one of X.layers",
+    lazy_frame: r"X.collect\(\)",
+    coo: r"X.to_scipy_sparse\(\)",
+    xarray_dataset: r"X\['name'\].data",
+    lazy_data_array: "X.data if that is a Dask array",
+}
+
+
+@pytest.mark.parametrize("make", WAYS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("model", [AutoencoderTransformer(2), AutoencoderOutlierDetector()])
+def test_the_way_is_told(make, model):
+    with pytest.raises(TypeError, match=WAYS[make]):
+        model.fit(make())
+
+
+def test_matrices_of_old_versions_are_told_apart():
+    stub = type("SparseDataset", (), {"__module__": "anndata._core.sparse_dataset"})
+    with pytest.raises(TypeError, match=r"X.to_memory\(\), or update anndata"):
+        refuse(stub())
+
+
+def test_what_scikit_learn_takes_is_taken():
+    model = AutoencoderTransformer(2, max_iter=1, random_state=0)
+    expected = model.fit(X).transform(X)
+    columns = {f"c{i}": column for i, column in enumerate(X.T)}
+    for rows in (
+        xarray_dataset()["a"],
+        pytest.importorskip("pyarrow").table(columns),
+    ):
+        np.testing.assert_array_equal(model.fit(rows).transform(rows), expected)
