@@ -1,10 +1,12 @@
-"""What a memory-mapped file larger than the memory allowed costs, in memory and in time.
+"""What rows that lie elsewhere cost, in memory and in time, beside the same rows in memory.
 
-python examples/benchmarks/memory.py              # a file of 1 GB in the temporary folder
+python examples/benchmarks/memory.py               # a memory map of 1 GB in the temporary folder
+python examples/benchmarks/memory.py --kinds all   # HDF5, zarr, AnnData, Parquet, Dask as well
+python examples/benchmarks/memory.py --limit 400   # under a limit
 
-The file is read from the disk, by a process whose private memory may only grow by so much; in its
-turns a process without a limit does the same with the rows in memory. What has been read stays in
-the disk cache while a verb runs, if the machine has room for it.
+The file is read from the disk, by a process whose private memory may only grow by so much, if
+there is a limit; in its turns a process does the same with the rows in memory. What has been read
+stays in the disk cache while a verb runs, if the machine has room for it.
 """
 
 import argparse
@@ -16,26 +18,137 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from skae import AutoencoderTransformer
+from skae._rows.source import as_source
 
 N_FEATURES, BLOCK = 256, 10_000
 
 
-def write(path, n_samples):
-    """Rows near an 8-dimensional plane, written block by block."""
+def blocks(n_samples):
+    """Rows near an 8-dimensional plane, block by block, with the place of each."""
     rng = np.random.default_rng(0)
     plane = rng.normal(size=(8, N_FEATURES))
-    shape = (n_samples, N_FEATURES)
-    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for start in range(0, n_samples, BLOCK):
-        block = mapped[start : start + BLOCK]
-        block[:] = rng.normal(size=(len(block), 8)) @ plane
+        n_rows = min(BLOCK, n_samples - start)
+        block = rng.normal(size=(n_rows, 8)) @ plane
         block += 0.1 * rng.normal(size=block.shape)
-    mapped.flush()
+        yield slice(start, start + n_rows), block.astype(np.float32)
+
+
+def fill(array, n_samples):
+    """Write the rows to what has slice assignment."""
+    for rows, block in blocks(n_samples):
+        array[rows] = block
+
+
+def mapped(path, n_samples):
+    """A memory-mapped array."""
+    if n_samples:
+        shape = (n_samples, N_FEATURES)
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        fill(array, n_samples)
+        array.flush()
+    return np.load(path, mmap_mode="r")
+
+
+def hdf5(path, n_samples, **settings):
+    """A dataset of an HDF5 file."""
+    import h5py
+
+    if n_samples:
+        with h5py.File(path, "w") as file:
+            fill(file.create_dataset("X", (n_samples, N_FEATURES), "f4", **settings), n_samples)
+    return h5py.File(path)["X"]
+
+
+def zarr(path, n_samples, **settings):
+    """An array of zarr."""
+    import zarr
+
+    if n_samples:
+        shape = (n_samples, N_FEATURES)
+        fill(zarr.create_array(path, shape=shape, dtype="f4", **settings), n_samples)
+    return zarr.open_array(path, mode="r")
+
+
+def anndata(path, n_samples):
+    """`X` of a backed AnnData."""
+    import anndata
+    import h5py
+
+    if n_samples:
+        empty = anndata.AnnData(shape=(n_samples, N_FEATURES))
+        empty.write_h5ad(path)
+        with h5py.File(path, "a") as file:  # block by block, as AnnData writes none
+            file.pop("X", None)
+            X = file.create_dataset("X", (n_samples, N_FEATURES), "f4")
+            X.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+            fill(X, n_samples)
+    return anndata.read_h5ad(path, backed="r").X
+
+
+def anndata_csr(path, n_samples):
+    """Sparse `X` of a backed AnnData; one value in ten is not zero."""
+    import anndata
+    import h5py
+    from scipy import sparse
+
+    if n_samples:
+        parts = [sparse.csr_matrix(block * (block > 3.7)) for _, block in blocks(n_samples)]
+        anndata.AnnData(sparse.vstack(parts, format="csr")).write_h5ad(path)
+    with h5py.File(path) as file:
+        assert "indptr" in file["X"]
+    return anndata.read_h5ad(path, backed="r").X
+
+
+def parquet(path, n_samples):
+    """A directory of Parquet files."""
+    import pyarrow as pa
+    import pyarrow.dataset
+    import pyarrow.parquet
+
+    if n_samples:
+        path.mkdir()
+        for rows, block in blocks(n_samples):
+            table = pa.table({str(i): column for i, column in enumerate(block.T)})
+            pa.parquet.write_table(table, path / f"{rows.start:09}.parquet", row_group_size=2500)
+    return pa.dataset.dataset(path)
+
+
+def dask(path, n_samples):
+    """A Dask array over a memory-mapped one."""
+    import dask.array
+
+    return dask.array.from_array(mapped(path, n_samples), chunks=(4096, N_FEATURES))
+
+
+KINDS = {
+    "memory map": mapped,
+    "HDF5": hdf5,
+    "HDF5, chunks of 1000 rows": partial(hdf5, chunks=(1000, N_FEATURES)),
+    "HDF5, the same, gzip": partial(hdf5, chunks=(1000, N_FEATURES), compression="gzip"),
+    "zarr, chunks of 1000 rows": partial(zarr, chunks=(1000, N_FEATURES), compressors=None),
+    "zarr, the same, zstd": partial(zarr, chunks=(1000, N_FEATURES)),
+    "zarr, 10 of them a shard": partial(
+        zarr, chunks=(1000, N_FEATURES), shards=(10_000, N_FEATURES)
+    ),
+    "AnnData, dense": anndata,
+    "AnnData, CSR": anndata_csr,
+    "Parquet, groups of 2500 rows": parquet,
+    "Dask": dask,
+}
+
+
+def held(X):
+    """The same in memory."""
+    if hasattr(X, "to_memory"):
+        return X.to_memory()
+    return as_source(X).block(slice(None)).copy()
 
 
 def megabytes(name):
@@ -70,20 +183,23 @@ class Peak:
         self.watcher.join()
 
 
-def work(path, mapped, limit):
+def work(path, kind, in_memory, limit):
     """One child: fit, transform and score; prints seconds and megabytes."""
     estimator = AutoencoderTransformer(8, max_iter=1, batch_size=512, random_state=0)
     # The first fit of a process loads libraries, whatever the data.
     estimator.fit(np.random.default_rng(0).normal(size=(500, N_FEATURES)).astype(np.float32))
+    X = KINDS[kind](path, 0)
+    X = held(X) if in_memory else X
     if limit:
         # Private memory only: pages of the file may come and go. What the libraries have reserved
         # by now, gigabytes where torch comes with CUDA, does not count.
         limit += math.ceil(megabytes("VmData"))
         resource.setrlimit(resource.RLIMIT_DATA, (limit * 2**20,) * 2)
-    X = np.load(path, mmap_mode="r" if mapped else None)
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     for verb in ("fit", "transform", "score"):
-        with open(path, "rb") as file:  # none of it is to be in the disk cache
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        for name in files:  # none of it is to be in the disk cache
+            with open(name, "rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         start = time.perf_counter()
         with Peak() as peak:
             getattr(estimator, verb)(X)
@@ -91,44 +207,52 @@ def work(path, mapped, limit):
         print(f"{verb} {seconds} {peak.growth} {peak.start + peak.growth}")
 
 
-def run(path, *options):
+def run(path, kind, *options):
     """Run a child; returns seconds, growth and peak for each verb."""
-    command = [sys.executable, __file__, "--worker", path, *options]
+    command = [sys.executable, __file__, "--worker", path, "--kinds", kind, *options]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return {
         verb: np.array(values, dtype=float) for verb, *values in map(str.split, output.splitlines())
     }
 
 
+def report(kind, pairs):
+    """A row of the table: what lies elsewhere, and the same in memory."""
+    cells = []
+    for verb in pairs[0][0]:
+        there, here = (np.array([pair[side][verb] for pair in pairs]) for side in (0, 1))
+        seconds, growth = np.median(there[:, 0]), there[:, 1].max()
+        cells.append(f"{seconds:.1f} ({np.median(there[:, 0] / here[:, 0]):.2f}), {growth:.0f}")
+    print(f"| {kind} | {' | '.join(cells)} |", flush=True)
+
+
 def main(arguments=None):
-    """Write the file, and use it from where it lies and in memory, in turns."""
+    """Write each file, and use it from where it lies and in memory, in turns."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="of 1 kB each")
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--kinds", nargs="+", default=["memory map"], help=f"'all', or {[*KINDS]}")
     parser.add_argument(
-        "--limit", type=int, default=400, help="MB that the process which maps the file may take"
+        "--limit", type=int, help="MB that the process which reads the file may take"
     )
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    parser.add_argument("--mapped", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--in-memory", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
-        work(options.worker, options.mapped, options.limit if options.mapped else None)
+        work(options.worker, options.kinds[0], options.in_memory, options.limit)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "X.npy"
-        write(path, options.rows)
-        print(f"file: {path.stat().st_size / 2**20:.0f} MB; limit: {options.limit} MB\n")
-        limit = "--mapped", "--limit", str(options.limit)
-        pairs = [(run(path, *limit), run(path)) for _ in range(options.pairs)]
-    print("| one epoch of | seconds | in memory | ratio | growth, MB | peak of the process, MB |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for verb in pairs[0][0]:
-        mapped, held = (np.array([pair[side][verb] for pair in pairs]) for side in (0, 1))
-        ratio = np.median(mapped[:, 0] / held[:, 0])
-        print(
-            f"| `{verb}` | {np.median(mapped[:, 0]):.1f} | {np.median(held[:, 0]):.1f} | "
-            f"{ratio:.2f} | {mapped[:, 1].max():.0f} | {mapped[:, 2].max():.0f} |"
-        )
+    limit = ["--limit", str(options.limit)] if options.limit else []
+    print("One epoch of `fit`, `transform` and `score`: seconds (with those in memory as 1), MB\n")
+    print("| rows | `fit` | `transform` | `score` |\n| --- | --- | --- | --- |", flush=True)
+    for kind in KINDS if options.kinds == ["all"] else options.kinds:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "X"
+            KINDS[kind](path, options.rows)
+            pairs = [
+                (run(path, kind, *limit), run(path, kind, "--in-memory"))
+                for _ in range(options.pairs)
+            ]
+        report(kind, pairs)
 
 
 if __name__ == "__main__":
