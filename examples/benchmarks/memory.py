@@ -26,6 +26,8 @@ import numpy as np
 from skae import AutoencoderTransformer
 from skae._rows.source import as_source
 
+# Of this folder, `sparse.py` would be taken for the package that Dask asks for.
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).parent]
 N_FEATURES, BLOCK = 256, 10_000
 
 

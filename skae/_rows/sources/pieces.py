@@ -158,4 +158,4 @@ def _edges(sizes, most):
 def is_of(X, module, *names):
     """Whether X is of some classes of a module, which who has such an X has imported."""
     module = sys.modules.get(module)
-    return module is not None and isinstance(X, tuple(getattr(module, name) for name in names))
+    return module is not None and isinstance(X, tuple(getattr(module, name, ()) for name in names))
