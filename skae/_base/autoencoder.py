@@ -62,8 +62,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. What lies in a file, a memory-mapped array or an `h5py.Dataset`, is read
-            batch by batch, never copied whole.
+            Training rows. What lies elsewhere (a memory-mapped array, what HDF5, zarr, AnnData,
+            pyarrow or Dask have) is read batch by batch, never copied whole.
         y : array-like of shape (n_samples,), default=None
             Ignored, but by a model that was made with ``conditional=True``, which needs labels:
             numbers or texts, and -1 where a row has none.

@@ -27,8 +27,8 @@ class SemiSupervisedClassifier(ClassifierMixin, LabelledMixin, NeuralEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. What lies in a file, a memory-mapped array or an `h5py.Dataset`, is read
-            batch by batch, never copied whole.
+            Training rows. What lies elsewhere (a memory-mapped array, what HDF5, zarr, AnnData,
+            pyarrow or Dask have) is read batch by batch, never copied whole.
         y : array-like of shape (n_samples,)
             Labels: numbers or texts, and -1 where a row has none. Beside texts -1 may stand as a
             number, in a list or an array of objects, or as "-1".
