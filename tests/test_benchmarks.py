@@ -351,3 +351,9 @@ def test_what_is_timed_of_a_sparse_matrix_is_done():
     assert timed["transform"]().shape == (50, 2)
     assert timed["score_samples"]().shape == (50,)
     assert quality(timed["fit"]()) < 1
+
+
+def test_chunks_are_compared_with_memory():
+    pytest.importorskip("zarr")
+    table = run("chunks.py", "--rows", 400, "--chunks", 50, "--epochs", 1, "--seeds", 1)
+    assert abs(float(table.splitlines()[-1].split("|")[3])) < 1e-6  # so few rows are held in memory
