@@ -1,5 +1,7 @@
 """Whatever X is, its blocks are those of the array."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ from skae._rows.source import (
 from skae._rows.sources.anndata import BackedCSRSource
 from skae._rows.sources.memory import CSRSource
 
-from ..places import FILES, hdf5, mapped
+from ..places import FILES, anndata_in_zarr, hdf5, mapped
 
 X = np.arange(60.0).reshape(20, 3) % 7 - 2
 DTYPES = ["f4", "f8", ">f4", "f2", "i8", ">i2", "u1", "?"]
@@ -194,3 +196,16 @@ def test_rows_take_places(first, second):
     assert sparse.issparse(found) == (first is not np.asarray)
     found = found.toarray() if sparse.issparse(found) else found
     np.testing.assert_array_equal(found, X[[11, 1, 13, 3, 4, 12, 10]])
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(FILES.keys() - {"Arrow"})
+)  # pyarrow pickles no table in a dataset
+def test_another_process_finds_the_rows(kind, tmp_path):
+    source = pickle.loads(pickle.dumps(as_source(FILES[kind](X, tmp_path))))
+    np.testing.assert_array_equal(source.block(np.array([19, 2])), X[[19, 2]])
+
+
+def test_what_is_stored_by_columns_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"stored by columns .* X.to_memory\(\), or store it by"):
+        as_source(anndata_in_zarr(sparse.csc_matrix(X), tmp_path))
