@@ -7,7 +7,7 @@ These take any such estimator, `PCA` and pipelines included, so that models can 
 import numpy as np
 from sklearn.utils import check_array
 
-from skae._rows.source import as_source, is_read_in_place
+from skae._rows.source import in_memory
 from skae._rows.tensors import as_numpy
 
 __all__ = ["explained_variance", "log_likelihood", "reconstruction_error"]
@@ -132,8 +132,7 @@ def log_likelihood(estimator, X, *, n_samples=1000, random_state=0):
 
 
 def _dense(X):
-    X = as_source(X).block(slice(None)) if is_read_in_place(X) else X
-    X = check_array(as_numpy(X), accept_sparse="csr", dtype=np.float64)
+    X = check_array(in_memory(as_numpy(X)), accept_sparse="csr", dtype=np.float64)
     return X.toarray() if hasattr(X, "toarray") else X
 
 

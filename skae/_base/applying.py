@@ -8,11 +8,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import check_array
 from torch import nn
 
 from skae._rows.scaling import standardized
 from skae._rows.source import CHUNK_ROWS, Source, as_source, chunks, is_read_in_place
+from skae._rows.sources.dtypes import accepted_dtypes
 from skae._training.device import plain_torch
 from skae._training.state import is_of_the_user
 from skae._training.threads import work_of
@@ -62,9 +63,7 @@ def map_rows(function, X, scaling, module, *, allow_nan, name, pads=False):
         for chunk in chunks(X.shape[0]):
             x = standardized(source, chunk, scaling)
             if not math.isfinite(x.sum().item()):
-                assert_all_finite(
-                    source.block(chunk), allow_nan=allow_nan, estimator_name=name, input_name="X"
-                )
+                source.check_values(source.block(chunk), allow_nan=allow_nan, estimator_name=name)
             n_rows = len(x)
             values = function((x if pads else padded(x)).to(device)).cpu()[:n_rows]
             # One block for all: tensors kept for each chunk would scatter the heap.
@@ -122,7 +121,7 @@ def as_codes(Z, n_columns, name):
 
 
 def _checked(Z):
-    return check_array(Z, dtype=[np.float64, np.float32], input_name="X")
+    return check_array(Z, dtype=accepted_dtypes(Z), input_name="X")
 
 
 class Codes(Source):

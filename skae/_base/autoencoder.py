@@ -14,10 +14,11 @@ from torch import nn
 from skae._base.applying import as_codes, filled, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
 from skae._base.holding import hold
-from skae._rows.checks import check_finite, float_dtype
+from skae._rows.checks import check_finite
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
 from skae._rows.source import as_source
+from skae._rows.sources.dtypes import float_dtype
 from skae._rows.tensors import tensors_welcome
 from skae._training.build import check_network
 from skae.architectures import MLP
@@ -257,7 +258,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
 
     def _code_dtype(self, X):
         """The dtype of the codes of X."""
-        return float_dtype(X)
+        return float_dtype(X.dtype)
 
     @tensors_welcome
     def inverse_transform(self, X, *, out=None):

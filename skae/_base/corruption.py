@@ -8,8 +8,8 @@ from sklearn.utils import check_random_state
 
 from skae._base.applying import TORCH_DTYPES
 from skae._base.holes import Holes
-from skae._rows.checks import float_dtype
 from skae._rows.source import as_source
+from skae._rows.sources.dtypes import float_dtype
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import forked_seed, plain_torch
 from skae.modules import Corruption
@@ -62,7 +62,7 @@ class CorruptionMixin(Holes):
             If X is not as `fit` needs it.
         """
         X = self._validate_target(X)
-        dtype = TORCH_DTYPES[np.dtype(float_dtype(X)).name]
+        dtype = TORCH_DTYPES[np.dtype(float_dtype(X.dtype)).name]
         x = as_source(X).tensor(slice(None)).to(dtype)
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
         with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):

@@ -19,12 +19,8 @@ from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
 from skae._rows.sentinels import Sentinels, is_common_beyond
-from skae._rows.source import (
-    as_source,
-    is_memory_mapped,
-    is_read_in_place,
-    validate_in_place,
-)
+from skae._rows.source import as_source, is_read_in_place, validate_in_place
+from skae._rows.sources.dtypes import accepted_dtypes
 from skae._rows.statistics import ColumnStatistics
 from skae._rows.table import Table
 from skae._training.checkpoint import open_checkpoint
@@ -335,21 +331,19 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
 
     def _validate(self, X, *, reset, finite=True):
         """Check X as scikit-learn does, without a copy where that can be avoided."""
-        keep = isinstance(X, np.ndarray) and (
-            X.dtype.name in _SMALL_DTYPES or (X.dtype.kind in "fiu" and is_memory_mapped(X))
-        )
         if not reset and self._is_plain(X) and not (finite and _is_odd(X)):
             return X
         if finite and self._as_fitted("allow_nan", False):
             finite = "allow-nan"
         if is_read_in_place(X):
             return validate_in_place(self, X, reset=reset, ensure_all_finite=finite)
+        keep = isinstance(X, np.ndarray) and X.dtype.name in _SMALL_DTYPES
         try:
             return validate_data(
                 self,
                 X,
                 accept_sparse="csr",
-                dtype=None if keep else [np.float64, np.float32],
+                dtype=None if keep else accepted_dtypes(X),
                 ensure_all_finite=finite,
                 reset=reset,
             )

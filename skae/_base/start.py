@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skae._rows.checks import check_unchanged, copy_containers, float_dtype, same
+from skae._rows.checks import check_unchanged, copy_containers, same
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
+from skae._rows.sources.dtypes import float_dtype
 from skae._rows.statistics import ColumnStatistics
 from skae._training.device import forked_seed, is_available, plain_torch
 from skae._training.net import ObjectiveNet
@@ -118,7 +119,7 @@ class Start(Record):
             for name, value in estimator.get_params(deep=False).items()
             if name not in MAY_CHANGE and name not in AROUND
         }
-        return cls(_built_in(estimator), parts, dtype=float_dtype(X), **measured)
+        return cls(_built_in(estimator), parts, dtype=float_dtype(X.dtype), **measured)
 
     def check_unchanged(self, estimator):
         """Refuse to go on with an estimator whose parameters are others now."""

@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skae._base.meta import fit_inside
 from skae._rows.checks import warn_user
-from skae._rows.source import is_memory_mapped, is_read_in_place, shape_of, some_rows
+from skae._rows.source import as_source, is_read_in_place, shape_of, some_rows
 
 # Rows are held out until so many are expected below the threshold: their number, and with it the
 # rate of new rows, is then known to a seventh. Beyond so many folds more cost more than they tell.
@@ -133,4 +133,4 @@ def threshold_of_most(scores, rate, quantile):
 
 
 def _lies_in_file(X):
-    return is_read_in_place(X) or (isinstance(X, np.ndarray) and is_memory_mapped(X))
+    return is_read_in_place(X) and as_source(X).lies_in_file

@@ -14,12 +14,6 @@ _INSIDE = ("joblib", "skae", "sklearn", "skorch", "torch")
 ROUNDING = 1e-6
 
 
-def float_dtype(X):
-    """The floating dtype of results for X: float64 where values may need it, else float32."""
-    fits = X.dtype.itemsize <= 2 or X.dtype.newbyteorder("=") == np.float32
-    return np.float32 if fits else np.float64
-
-
 def warn_user(message, category=UserWarning):
     """Warn at the line of the user's that has led here."""
     frame, level = sys._getframe(1), 2

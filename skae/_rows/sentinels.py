@@ -100,6 +100,7 @@ class ClippedSource(Source):
     def __init__(self, source, low, high):
         self.source, self.low, self.high = source, low, high
         self.shape, self.dtype = source.shape, source.dtype
+        self.has_missing = source.has_missing
         self.is_dense, self.lies_in_file = source.is_dense, source.lies_in_file
         self.together = source.together
         self.columns = np.flatnonzero(np.isfinite(low) | np.isfinite(high))

@@ -9,16 +9,19 @@ from skae._rows.sources.anndata import BackedCSRSource
 from skae._rows.sources.arrow import ArrowSource
 from skae._rows.sources.base import CHUNK_ROWS, Source, chunks, extremes
 from skae._rows.sources.dask import DaskSource
+from skae._rows.sources.dtypes import plain_dtype
 from skae._rows.sources.hdf5 import HDF5Source
 from skae._rows.sources.memory import (
     ArraySource,
+    ConvertedSource,
     CSRSource,
     JoinedSource,
     MappedSource,
+    is_masked,
     is_memory_mapped,
     with_rows_at,
 )
-from skae._rows.sources.pieces import PieceSource
+from skae._rows.sources.netcdf import NetCDF3Source, NetCDF4Source
 from skae._rows.sources.zarr import ZarrSource
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "as_source",
     "chunks",
     "extremes",
+    "in_memory",
     "is_memory_mapped",
     "is_read_in_place",
     "shape_of",
@@ -37,7 +41,15 @@ __all__ = [
 ]
 
 # What scikit-learn would copy into memory as a whole, or refuse.
-KINDS = (HDF5Source, ZarrSource, BackedCSRSource, ArrowSource, DaskSource)
+KINDS = (
+    HDF5Source,
+    ZarrSource,
+    BackedCSRSource,
+    ArrowSource,
+    DaskSource,
+    NetCDF4Source,
+    NetCDF3Source,
+)
 
 
 def as_source(X):
@@ -46,15 +58,26 @@ def as_source(X):
         return X
     if sparse.issparse(X):
         return CSRSource(X)
-    kind = None if isinstance(X, np.ndarray) else _kind_of(X)
-    if kind is not None:
-        return kind(X)
-    return MappedSource(X) if is_memory_mapped(X) else ArraySource(X)
+    if not isinstance(X, np.ndarray):
+        kind = _kind_of(X)
+        return ArraySource(X) if kind is None else kind(X)
+    if is_memory_mapped(X):
+        return MappedSource(X)
+    is_plain = not is_masked(X) and plain_dtype(X.dtype) == X.dtype
+    return ArraySource(np.ma.getdata(X)) if is_plain else ConvertedSource(X)
 
 
 def is_read_in_place(X):
-    """Whether X, or what X is the source of, is what scikit-learn would copy as a whole."""
-    return isinstance(X, PieceSource) or _kind_of(X) is not None
+    """Whether scikit-learn would copy X into memory as a whole, refuse it, or not see its mask."""
+    if not isinstance(X, np.ndarray):
+        return isinstance(X, Source) or _kind_of(X) is not None
+    source = as_source(X)
+    return X.ndim == 2 and source.dtype.kind in "biuf" and not source.is_dense
+
+
+def in_memory(X):
+    """X, as an array if it `is_read_in_place`."""
+    return as_source(X).block(slice(None)) if is_read_in_place(X) else X
 
 
 def shape_of(X):
@@ -65,8 +88,8 @@ def shape_of(X):
 
 
 def some_rows(X, rows):
-    """Some rows of X in the form that it has; of what is read in place, or mapped, an array."""
-    if is_read_in_place(X) or (isinstance(X, np.ndarray) and is_memory_mapped(X)):
+    """Some rows of X in the form that it has; of what `is_read_in_place`, an array."""
+    if is_read_in_place(X):
         return as_source(X).block(rows)
     return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
 
@@ -88,8 +111,7 @@ def validate_in_place(estimator, X, *, reset, ensure_all_finite=True):
 
     Returns
     -------
-    PieceSource
-        Of X.
+    Source
 
     Raises
     ------

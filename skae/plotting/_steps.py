@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from skae._rows.source import in_memory
 from skae._rows.tensors import as_numpy
 
 # Where estimators that neither encode nor decode have the one that does.
@@ -110,7 +111,7 @@ def flat(estimator):
 def as_table(rows):
     """Rows of any kind as an array of floating numbers."""
     rows = check_array(
-        as_numpy(rows),
+        in_memory(as_numpy(rows)),
         accept_sparse=True,
         dtype=[np.float64, np.float32],
         ensure_all_finite="allow-nan",

@@ -8,24 +8,7 @@ from skae._rows.checks import (
     check_unchanged,
     check_unit_interval,
     copy_containers,
-    float_dtype,
 )
-
-
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [
-        (np.float32, np.float32),
-        (">f4", np.float32),
-        (np.uint8, np.float32),
-        (bool, np.float32),
-        (np.float64, np.float64),
-        (np.int32, np.float64),
-        (np.int64, np.float64),
-    ],
-)
-def test_results_are_float64_where_values_may_need_it(dtype, expected):
-    assert float_dtype(np.zeros(2, dtype=dtype)) == expected
 
 
 def test_rounding_at_the_ends_of_the_unit_interval_is_forgiven():

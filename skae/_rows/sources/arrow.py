@@ -4,6 +4,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from skae._rows.sources.dtypes import float_dtype
 from skae._rows.sources.pieces import PieceSource, is_of
 
 
@@ -80,5 +81,5 @@ def _dtype(schema):
             "columns of its schema."
         )
     dtypes = [np.dtype(field.type.to_pandas_dtype()) for field in schema]
-    fits = all(dtype.itemsize <= 2 or dtype == np.float32 for dtype in dtypes)
+    fits = all(float_dtype(dtype) is np.float32 for dtype in dtypes)
     return np.dtype(np.float32 if fits else np.float64)

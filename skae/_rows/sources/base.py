@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from sklearn.utils import assert_all_finite
 
+from skae._rows.sources.dtypes import float_dtype, plain_dtype
+
 CHUNK_ROWS = 1024
 
 
@@ -37,27 +39,36 @@ class Source:
 
     Attributes
     ----------
-    shape, dtype
+    shape : tuple
         Of X.
+    dtype : dtype
+        Of the blocks: that of X, if it is one that numpy computes with and says what is missing.
+    has_missing : bool
+        Whether some values may be missing for another reason than being NaN.
     is_dense : bool
         Whether X is a plain array in memory, that need not be read.
     lies_in_file : bool
         Whether rows are read from a file, where neighbours are had sooner than others.
     together : int
         So many neighbours are read from a file, or none of them.
+    kind : str
+        What X is, with its article, for messages.
+    header : object or None
+        An empty table of the names of the columns, if they have any, for scikit-learn to look at.
     """
 
-    is_dense = lies_in_file = False
-    together = 1
+    is_dense = lies_in_file = has_missing = False
+    together, kind, header = 1, "an array", None
 
-    def __init__(self, X):
-        self.X, self.shape, self.dtype = X, X.shape, X.dtype
+    def __init__(self, X, *, has_missing=False):
+        self.X, self.shape, self.has_missing = X, X.shape, has_missing
+        self.dtype = plain_dtype(X.dtype, has_missing)
 
     def __len__(self):
         return self.shape[0]
 
     def block(self, rows):
-        """Some of the rows as they are.
+        """Some of the rows as they are, but for values that are missing: these are NaN.
 
         Parameters
         ----------
@@ -86,13 +97,10 @@ class Source:
         tensor of shape (n_rows, n_features)
         """
         block = self.block(rows)
-        dtype = block.dtype
-        if dtype not in (np.float32, np.float64):
-            dtype = np.float32 if dtype.itemsize <= 2 else np.float64
         # Torch warns of arrays that can not be written to and refuses steps backwards.
         foreign = not block.flags.writeable or min(block.strides) < 0
         make = np.array if foreign or (copy and block.base is not None) else np.asarray
-        return torch.from_numpy(make(block, dtype=dtype, order="C"))
+        return torch.from_numpy(make(block, dtype=float_dtype(block.dtype), order="C"))
 
     def kept(self, rows):
         """Copies of some of the rows in memory, in the form that they have: dense or CSR."""
@@ -122,6 +130,18 @@ class Source:
     def check_finite(self, *, allow_nan=False, estimator_name=""):
         """Refuse infinity, and NaN unless `allow_nan`, in scikit-learn's words, where it is met."""
         for values in self._values():
-            assert_all_finite(
-                values, allow_nan=allow_nan, estimator_name=estimator_name, input_name="X"
+            self.check_values(values, allow_nan=allow_nan, estimator_name=estimator_name)
+
+    def check_values(self, values, *, allow_nan=False, estimator_name=""):
+        """The same for some values of a block."""
+        if self.has_missing and not allow_nan and np.isnan(values).any():
+            raise ValueError(
+                f"Input X contains NaN, or values that are masked or filled in and so missing.\n"
+                f"{estimator_name} does not accept these, unless it has a parameter allow_nan and "
+                "that is True. Fill them before: for an array in memory, SimpleImputer on "
+                "X.filled(np.nan), after X.astype(float) if it has integers. If nothing is "
+                "missing, take the mask off: X.data."
             )
+        assert_all_finite(
+            values, allow_nan=allow_nan, estimator_name=estimator_name, input_name="X"
+        )

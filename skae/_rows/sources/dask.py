@@ -24,9 +24,12 @@ class DaskSource(PieceSource):
             )
         super().__init__(X)
 
+    def _masks(self):
+        return isinstance(self.X._meta, np.ma.MaskedArray)
+
     def _chunk_rows(self):
         return self.X.chunks[0]
 
     def _read(self, start, stop):
         block = self.X[start:stop].compute()
-        return block.toarray() if hasattr(block, "toarray") else np.asarray(block)
+        return block.toarray() if hasattr(block, "toarray") else np.asanyarray(block)

@@ -1,5 +1,6 @@
 """Datasets of HDF5 files."""
 
+from skae._rows.sources.dtypes import missing_value
 from skae._rows.sources.pieces import PieceSource, is_of
 
 
@@ -29,6 +30,9 @@ class HDF5Source(PieceSource):
                 f"{sorted(X)[:10]}."
             )
         super().__init__(X)
+
+    def _missing_value(self):
+        return missing_value(self.X.attrs)
 
     def _chunk_rows(self):
         return self.X.chunks[0] if self.X.chunks else 1

@@ -1,9 +1,13 @@
 """Arrays and sparse matrices, and sources behind one another."""
 
+import mmap
+
 import numpy as np
+import torch
 from scipy import sparse
 
-from skae._rows.sources.base import Source
+from skae._rows.sources.base import Source, as_slice
+from skae._rows.sources.dtypes import plain
 
 
 class ArraySource(Source):
@@ -15,7 +19,18 @@ class ArraySource(Source):
         return [self.X]
 
 
-class MappedSource(Source):
+class ConvertedSource(Source):
+    """An array of values that become others, block by block: masked ones NaN, bfloat16 float32."""
+
+    def __init__(self, X):
+        super().__init__(X, has_missing=is_masked(X))
+
+    def block(self, rows):
+        """Some of the rows in the dtype that they become."""
+        return plain(self.X[as_slice(rows)], self.dtype)
+
+
+class MappedSource(ConvertedSource):
     """An array whose values lie in a file."""
 
     lies_in_file = True
@@ -48,8 +63,8 @@ class JoinedSource(Source):
     def __init__(self, first, second):
         self.first, self.second = first, second
         self.shape = (len(first) + len(second), first.shape[1])
-        same = first.dtype == second.dtype  # also where that is none of this machine's
-        self.dtype = first.dtype if same else np.result_type(first.dtype, second.dtype)
+        self.dtype = np.result_type(first.dtype, second.dtype)
+        self.has_missing = first.has_missing or second.has_missing
         self.is_dense = first.is_dense and second.is_dense
         self.lies_in_file = first.lies_in_file or second.lies_in_file
         self.together = max(first.together, second.together)
@@ -84,10 +99,17 @@ def with_rows_at(first, second, places):
     return found
 
 
+def is_masked(X):
+    """Whether some value of an array is masked."""
+    return bool(np.ma.getmask(X).any())
+
+
 def is_memory_mapped(X):
     """Whether the values of X, an array or a view of one, lie in a file."""
     while X is not None:
-        if isinstance(X, np.memmap):
+        if isinstance(X, np.memmap | mmap.mmap):
             return True
-        X = getattr(X, "base", None)
+        if isinstance(X, torch.Tensor):
+            return X.untyped_storage().filename is not None
+        X = X.obj if isinstance(X, memoryview) else getattr(X, "base", None)
     return False

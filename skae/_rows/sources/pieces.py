@@ -6,6 +6,7 @@ from abc import abstractmethod
 import numpy as np
 
 from skae._rows.sources.base import Source, as_slice
+from skae._rows.sources.dtypes import plain, plain_dtype
 
 # Rows are read in pieces of about so many values, of whole chunks where they are stored in chunks:
 # a chunk must be read whole, mostly to be decompressed. Chunks of more than the second are not kept
@@ -19,21 +20,17 @@ class PieceSource(Source):
     """Rows of which a library reads some neighbours at a time, in whole chunks where it has some.
 
     A kind fills in `takes` and `_read`; `_outline` where X itself does not tell; `_chunk_rows`
-    where rows are not to be had alone; `_place` and `_open` where X can not be pickled.
+    where rows are not to be had alone; `_masks` or `_missing_value` where values may be missing
+    for another reason than being NaN; `_place` and `_open` where X can not be pickled.
 
     Attributes
     ----------
-    kind : str
-        What X is, with its article, for messages.
     advice : str
         What may be the matter when rows can not be read, in a sentence.
-    header : object or None
-        An empty table of the names of the columns, if they have any, for scikit-learn to look at.
     """
 
     lies_in_file = True
-    kind = advice = ""
-    header = None
+    advice = ""
 
     @staticmethod
     @abstractmethod
@@ -44,13 +41,21 @@ class PieceSource(Source):
         """The shape and the dtype of the rows."""
         return self.X.shape, self.X.dtype
 
+    def _masks(self):
+        """Whether the library may mask values."""
+        return False
+
+    def _missing_value(self):
+        """The number that stands for values that are missing, if there is one."""
+        return None
+
     def _chunk_rows(self):
         """How many rows are stored together, or how many in each chunk; 1 if each lies alone."""
         return 1
 
     @abstractmethod
     def _read(self, start, stop):
-        """Neighbouring rows, an array of shape (stop - start, n_features) in the dtype of X."""
+        """Neighbouring rows, an array of shape (stop - start, n_features), masked or not."""
 
     def _place(self):
         """What tells another process where X is."""
@@ -63,7 +68,10 @@ class PieceSource(Source):
 
     def __init__(self, X):
         self.X = X
-        self.shape, self.dtype = self._outline()
+        self.shape, dtype = self._outline()
+        self._missing = self._missing_value()
+        self.has_missing = self._masks() or self._missing is not None
+        self.dtype = plain_dtype(dtype, self.has_missing)
         self._divide()
         self._start, self._piece = 0, np.empty((0, 0), self.dtype)  # what was read last
 
@@ -138,7 +146,8 @@ class PieceSource(Source):
         most = max(chunk + 1, self._chunk_of(start + self._piece_rows))
         stop = self._first_of(min(self._chunk_of(last) + 1, most))
         try:
-            self._start, self._piece = int(start), self._read(int(start), int(stop))
+            values = self._read(int(start), int(stop))
+            self._start, self._piece = int(start), plain(values, self.dtype, self._missing)
         except Exception as error:  # each library has its own
             raise OSError(
                 f"Rows {start} to {stop} of X, {self.kind}, can not be read: {error}. {self.advice}"

@@ -1,5 +1,6 @@
 """Arrays of zarr."""
 
+from skae._rows.sources.dtypes import missing_value
 from skae._rows.sources.pieces import PieceSource, is_of
 
 
@@ -21,6 +22,9 @@ class ZarrSource(PieceSource):
                 f"{sorted(X.array_keys())[:10]}."
             )
         super().__init__(X)
+
+    def _missing_value(self):
+        return missing_value(self.X.attrs)
 
     def _chunk_rows(self):
         return self.X.chunks[0]
