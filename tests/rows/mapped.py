@@ -16,7 +16,7 @@ def new(folder, ending):
 def in_npy(X, folder):
     path = new(folder, ".npy")
     np.save(path, X)
-    return np.load(path, mmap_mode="r")
+    return np.load(path, mmap_mode="r").view(X.dtype)  # of bfloat16 only the width is noted
 
 
 def in_bytes(X, folder):
@@ -92,15 +92,23 @@ MAPPED = {
     ),
     "netCDF4 in a group": lambda X, folder: in_netcdf4(X, folder, group="a/b", contiguous=True),
 }
-# What a kind of file can not hold.
+# What is not to be had of each kind, which are told by words in their names.
 LACKING = {
-    "torch": {">f4", ">i2"},
-    "FITS": {"?", "f2"},
-    "netCDF3": {"?", "f2", "i8", "u1"},
-    "netCDF4": {"?", "f2"},
+    "CSC": {">f4", ">f8", ">i2", "f2", "bfloat16"},
+    "CSR": {">f4", ">f8", ">i2", "f2", "bfloat16"},
+    "sparse": {">f4", ">f8", ">i2", "f2", "bfloat16"},
+    "torch": {">f4", ">f8", ">i2", "bfloat16"},
+    "FITS": {"?", "f2", "bfloat16"},
+    "netCDF3": {"?", "f2", "i8", "u1", "bfloat16"},
+    "netCDF4": {"?", "f2", "bfloat16"},
+    "HDF5": {"bfloat16"},
+    "zarr": {"bfloat16"},
+    "Parquet": {"bfloat16"},
+    "Arrow": {"bfloat16"},
+    "polars": {"bfloat16"},
 }
 
 
 def lacks(kind, dtype):
     """Whether no place of such a name holds values of a dtype."""
-    return any(kind.startswith(name) and dtype in dtypes for name, dtypes in LACKING.items())
+    return any(word in kind and dtype in dtypes for word, dtypes in LACKING.items())

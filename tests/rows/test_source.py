@@ -91,8 +91,6 @@ def test_blocks_are_those_of_the_array(kind, tmp_path, small_pieces):
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_tensors_lose_no_value(kind, dtype, tmp_path):
     values = X.clip(0).astype(dtype)
-    if ("CSR" in kind or "sparse" in kind) and dtype in (">f4", ">i2", "f2"):
-        return  # which scipy does not have
     if lacks(kind, dtype):
         return
     source = as_source(CONTAINERS[kind](values, tmp_path))
