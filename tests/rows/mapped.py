@@ -27,12 +27,12 @@ def in_bytes(X, folder):
     return np.frombuffer(content, X.dtype).reshape(X.shape)
 
 
-def in_torch(X, folder):
+def in_torch(X, folder, shared=True):
     """Of the dtypes that torch has."""
     path = new(folder, ".torch")
     X.tofile(path)
     dtype = torch.from_numpy(X[:0]).dtype
-    return torch.from_file(str(path), True, X.size, dtype=dtype).view(X.shape)
+    return torch.from_file(str(path), shared, X.size, dtype=dtype).view(X.shape)
 
 
 def in_fits(X, folder):

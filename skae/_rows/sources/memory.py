@@ -1,6 +1,7 @@
 """Arrays and sparse matrices, and sources behind one another."""
 
 import mmap
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,6 +9,9 @@ from scipy import sparse
 
 from skae._rows.sources.base import Source, as_slice
 from skae._rows.sources.dtypes import plain
+
+# Smaller tensors are not worth the question whether they lie in a file.
+MIN_MAPPED_BYTES = 2**24
 
 
 class ArraySource(Source):
@@ -110,6 +114,23 @@ def is_memory_mapped(X):
         if isinstance(X, np.memmap | mmap.mmap):
             return True
         if isinstance(X, torch.Tensor):
-            return X.untyped_storage().filename is not None
+            return _is_mapped_tensor(X)
         X = X.obj if isinstance(X, memoryview) else getattr(X, "base", None)
+    return False
+
+
+def _is_mapped_tensor(X):
+    storage = X.untyped_storage()
+    if storage.filename is not None or storage.nbytes() < MIN_MAPPED_BYTES:
+        return storage.filename is not None
+    # Of a file that is not shared, which is what `torch.from_file` maps unless it is told to share
+    # it, torch does not know. Linux does.
+    try:
+        maps = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return False
+    for place, *fields in map(str.split, maps):
+        start, stop = (int(end, 16) for end in place.split("-"))
+        if start <= X.data_ptr() < stop:
+            return len(fields) > 4 and fields[4].startswith("/")
     return False

@@ -1,0 +1,97 @@
+"""Dtypes of what comes in and goes out."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+
+from skae._rows.sources.dtypes import (
+    accepted_dtypes,
+    float_dtype,
+    missing_value,
+    plain,
+    plain_dtype,
+)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("f4", "f4"),
+        (">f4", "f4"),
+        ("f2", "f4"),
+        ("u1", "f4"),
+        ("?", "f4"),
+        ("f8", "f8"),
+        (">f8", "f8"),
+        ("i4", "f8"),
+        ("i8", "f8"),
+    ],
+)
+def test_results_are_float64_where_values_may_need_it(dtype, expected):
+    assert float_dtype(np.dtype(dtype)) == np.dtype(expected)
+    for X in (np.zeros((2, 2), dtype), pd.DataFrame(np.zeros((2, 2), dtype))):
+        assert (accepted_dtypes(X) is np.float32) == (expected == "f4")
+
+
+def test_scikit_learn_chooses_where_there_is_no_one_dtype():
+    mixed = {"a": np.zeros(2, "f4"), "b": np.zeros(2, "u1")}
+    for X in (pd.DataFrame(mixed), pl.DataFrame(mixed), sparse.csr_array((2, 2), dtype="i1")):
+        assert accepted_dtypes(X) is np.float32
+    texts = pd.DataFrame({"a": ["x"]})
+    for X in ([[1, 2]], texts, pl.DataFrame({"a": [1.0]}), np.array([[None]])):
+        assert accepted_dtypes(X) == [np.float64, np.float32]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "plain", "with_holes"),
+    [
+        (">f4", "f4", "f4"),
+        ("f2", "f2", "f2"),
+        ("i2", "i2", "f4"),
+        (">i8", "i8", "f8"),
+        ("?", "?", "f4"),
+        ("O", "O", "f8"),
+        ("U3", "U3", "U3"),
+        ([("a", "f4")], [("a", "f4")], [("a", "f4")]),
+    ],
+    ids=str,
+)
+def test_only_what_may_have_holes_must_be_floating(dtype, plain, with_holes):
+    assert plain_dtype(dtype) == np.dtype(plain)
+    assert plain_dtype(dtype, has_missing=True) == np.dtype(with_holes)
+
+
+def test_small_numbers_of_other_packages_are_float32():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.int4):
+        assert plain_dtype(dtype) == np.float32
+        np.testing.assert_array_equal(plain(np.array([1, -2]).astype(dtype), "f4"), [1, -2])
+
+
+def test_values_are_copied_only_where_they_change():
+    X = np.arange(6.0).reshape(3, 2)
+    assert plain(X, X.dtype) is X
+    assert np.shares_memory(plain(np.ma.array(X, mask=False), X.dtype), X)
+    masked = np.ma.masked_greater(X, 4, copy=False)
+    np.testing.assert_array_equal(
+        plain(masked, X.dtype, missing=1), [[0, np.nan], [2, 3], [4, np.nan]]
+    )
+    np.testing.assert_array_equal(X, np.arange(6.0).reshape(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({}, None),
+        ({"_FillValue": np.float32(-9)}, -9),
+        ({"_FillValue": np.array([-9], "i2"), "missing_value": 3}, 3),
+        ({"_FillValue": "n/a"}, None),
+        ({"missing_value": np.array([1, 2])}, None),
+        ({"missing_value": b"", "_FillValue": 7}, 7),
+    ],
+    ids=str,
+)
+def test_attributes_tell_what_stands_for_missing_values(attributes, expected):
+    assert missing_value(attributes) == expected
