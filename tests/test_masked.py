@@ -36,6 +36,26 @@ def in_hdf5(X, folder):
     return h5py.File(folder / "X.h5")["X"]
 
 
+def in_zarr(X, folder, **attributes):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(
+        folder / "X.zarr",
+        shape=X.shape,
+        dtype=X.dtype.newbyteorder("="),
+        chunks=(40, 7),
+        fill_value=FILL,
+        zarr_format=2,
+        attributes=attributes,
+    )
+    array[:] = X
+    return array
+
+
+def in_dask(X):
+    dask = pytest.importorskip("dask.array")
+    return dask.ma.masked_equal(dask.from_array(X, chunks=(50, 20)), FILL)
+
+
 # X with `FILL` in its holes, the holes, and where to put it: X as it is given.
 PLACES = {
     "in memory": lambda X, holes, folder: np.ma.array(X, mask=holes),
@@ -51,6 +71,9 @@ PLACES = {
         X, folder, attributes={"missing_value": X.dtype.type(FILL)}, chunksizes=(40, 7), zlib=True
     ),
     "HDF5": lambda X, holes, folder: in_hdf5(X, folder),
+    "zarr": lambda X, holes, folder: in_zarr(X, folder, missing_value=FILL),
+    "zarr of xarray": lambda X, holes, folder: in_zarr(X, folder, _ARRAY_DIMENSIONS=["a", "b"]),
+    "Dask": lambda X, holes, folder: in_dask(X),
 }
 
 
@@ -150,3 +173,9 @@ def test_values_of_a_packed_variable_are_those_that_it_stands_for(rows, holes, t
         assert found.dtype == np.float64
         np.testing.assert_array_equal(found, model.transform(expected))
         np.testing.assert_array_equal(model.impute(variable), model.impute(expected))
+
+
+def test_what_was_never_written_to_zarr_is_not_missing(rows, tmp_path):
+    X = np.where(rows == 0, FILL, rows)
+    X = in_zarr(X, tmp_path)
+    assert np.isfinite(AutoencoderTransformer(2, **QUICK).fit(X).transform(X)).all()

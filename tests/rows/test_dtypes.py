@@ -88,6 +88,9 @@ def test_values_are_copied_only_where_they_change():
         ({"_FillValue": np.float32(-9)}, -9),
         ({"_FillValue": np.array([-9], "i2"), "missing_value": 3}, 3),
         ({"_FillValue": "n/a"}, None),
+        ({"_FillValue": "AAAAAAA4j8A="}, -999),  # as xarray writes it to zarr
+        ({"_FillValue": "no number at"}, None),
+        ({"_FillValue": np.nan}, None),
         ({"missing_value": np.array([1, 2])}, None),
         ({"missing_value": b"", "_FillValue": 7}, 7),
     ],

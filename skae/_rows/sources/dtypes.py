@@ -1,9 +1,14 @@
 """Which dtypes values come in and go out in, whatever holds them, and which stand for none."""
 
+import base64
+import struct
+
 import numpy as np
 
 # Where the conventions of netCDF note it, which others follow.
 _MISSING = "missing_value", "_FillValue"
+# Attributes of zarr are JSON, which has no infinity: xarray writes the bytes of a float.
+_ENCODED_LENGTH = len(base64.b64encode(bytes(8)))
 
 
 def float_dtype(dtype):
@@ -50,5 +55,15 @@ def plain(values, dtype, missing=None):
 
 def missing_value(attributes):
     """The number that stands for missing values by the attributes of what has them, or None."""
-    found = (np.asarray(attributes[name]) for name in _MISSING if name in attributes)
-    return next((v.item() for v in found if v.size == 1 and v.dtype.kind in "iuf"), None)
+    found = (_number(attributes[name]) for name in _MISSING if name in attributes)
+    return next((value for value in found if value is not None and value == value), None)
+
+
+def _number(value):
+    if isinstance(value, str) and len(value) == _ENCODED_LENGTH:
+        try:
+            return struct.unpack("<d", base64.b64decode(value, validate=True))[0]
+        except ValueError:
+            return None
+    value = np.asarray(value)
+    return value.item() if value.size == 1 and value.dtype.kind in "iuf" else None

@@ -24,7 +24,10 @@ class ZarrSource(PieceSource):
         super().__init__(X)
 
     def _missing_value(self):
-        return missing_value(self.X.attrs)
+        attributes = dict(self.X.attrs)
+        if "_ARRAY_DIMENSIONS" in attributes:  # of xarray, which notes it there in version 2
+            attributes.setdefault("_FillValue", self.X.fill_value)
+        return missing_value(attributes)
 
     def _chunk_rows(self):
         return self.X.chunks[0]
