@@ -11,6 +11,7 @@ stays in the disk cache while a verb runs, if the machine has room for it.
 
 import argparse
 import math
+import mmap
 import os
 import resource
 import subprocess
@@ -22,9 +23,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from skae import AutoencoderTransformer
 from skae._rows.source import as_source
+from skae._rows.tensors import as_numpy
 
 # Of this folder, `sparse.py` would be taken for the package that Dask asks for.
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).parent]
@@ -129,6 +132,64 @@ def dask(path, n_samples):
     return dask.array.from_array(mapped(path, n_samples), chunks=(4096, N_FEATURES))
 
 
+def fits(path, n_samples):
+    """The image of a FITS file, of the other byte order, in a memory map."""
+    from astropy.io import fits
+
+    if n_samples:
+        shape = {"NAXIS1": N_FEATURES, "NAXIS2": n_samples}
+        header = fits.Header({"SIMPLE": True, "BITPIX": -32, "NAXIS": 2, **shape})
+        with fits.StreamingHDU(path, header) as file:
+            for _, block in blocks(n_samples):
+                file.write(block)
+    with fits.open(path, memmap=True) as file:
+        return file[0].data
+
+
+def netcdf3(path, n_samples):
+    """A variable of a netCDF file that scipy maps, with a number for values that are missing."""
+    from scipy.io import netcdf_file
+
+    if n_samples:
+        with netcdf_file(path, "w", version=2) as file:
+            file.createDimension("row", n_samples)
+            file.createDimension("feature", N_FEATURES)
+            variable = file.createVariable("X", "f4", ("row", "feature"))
+            fill(variable, n_samples)
+            variable.missing_value = -999
+    return netcdf_file(path, mmap=True).variables["X"]
+
+
+def netcdf4(path, n_samples, **settings):
+    """A variable of a netCDF file that netCDF4 reads and masks."""
+    import netCDF4
+
+    if n_samples:
+        with netCDF4.Dataset(path, "w") as file:
+            file.createDimension("row", n_samples)
+            file.createDimension("feature", N_FEATURES)
+            fill(file.createVariable("X", "f4", ("row", "feature"), **settings), n_samples)
+    return netCDF4.Dataset(path)["X"]
+
+
+def buffer(path, n_samples):
+    """What numpy sees of a memory map."""
+    if n_samples:
+        with open(path, "wb") as file:
+            for _, block in blocks(n_samples):
+                file.write(block)
+    with open(path, "rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(content, np.float32).reshape(-1, N_FEATURES)
+
+
+def tensor(path, n_samples):
+    """A tensor over a memory map."""
+    buffer(path, n_samples)
+    n_values = path.stat().st_size // 4
+    return torch.from_file(str(path), size=n_values, dtype=torch.float32).view(-1, N_FEATURES)
+
+
 KINDS = {
     "memory map": mapped,
     "HDF5": hdf5,
@@ -143,6 +204,14 @@ KINDS = {
     "AnnData, CSR": anndata_csr,
     "Parquet, groups of 2500 rows": parquet,
     "Dask": dask,
+    "FITS": fits,
+    "netCDF 3, scipy": netcdf3,
+    "netCDF 4": netcdf4,
+    "netCDF 4, chunks of 1000 rows, zlib": partial(
+        netcdf4, chunksizes=(1000, N_FEATURES), zlib=True
+    ),
+    "np.frombuffer": buffer,
+    "torch.from_file": tensor,
 }
 
 
@@ -150,7 +219,7 @@ def held(X):
     """The same in memory."""
     if hasattr(X, "to_memory"):
         return X.to_memory()
-    return as_source(X).block(slice(None)).copy()
+    return as_source(as_numpy(X)).block(slice(None)).copy()
 
 
 def megabytes(name):
