@@ -25,6 +25,7 @@ from skae._rows.labels import check_labels
 from skae._rows.source import as_source, is_read_in_place, shape_of, some_rows
 from skae._rows.tensors import tensors_welcome
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
+from skae._training.unwatched import unwatched
 
 
 def _classifier_has(method):
@@ -192,7 +193,8 @@ class AutoencoderClassifier(
             self.classifier_ = clone(self._default("classifier"))
             with step("fit-classifier", self.classifier_):
                 weights = weights_for(self.classifier_, sample_weight)
-                self.classifier_.fit(codes, known, **weights)
+                with unwatched():
+                    self.classifier_.fit(codes, known, **weights)
             keep_feature_names(self, self.transformer_)
 
     def _make_tuner(self):

@@ -6,6 +6,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, has_fit_parameter
 
+from skae._training.unwatched import unwatched
+
 
 @contextmanager
 def all_or_nothing(meta):
@@ -40,7 +42,8 @@ def fit_inside(estimator, X, sample_weight):
         if sample_weight is not None:
             _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         return
-    estimator.fit(X, None, **weights_for(estimator, sample_weight))
+    with unwatched():
+        estimator.fit(X, None, **weights_for(estimator, sample_weight))
 
 
 def weights_for(estimator, sample_weight):

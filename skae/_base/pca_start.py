@@ -16,6 +16,7 @@ from skae._base.reconstruction import DensityAutoencoder
 from skae._base.start import Record
 from skae._rows.source import chunks
 from skae._training.net import ObjectiveNet
+from skae._training.unwatched import unwatched
 from skae.losses import LINKS, LOSSES
 from skae.modules import LinearPlusNetwork
 
@@ -338,7 +339,8 @@ def principal_components(rows, fill, n_components, random_state, n_values):
         random_state = random_state if isinstance(random_state, Integral) else 0
         pca = PCA(min(n_components, *x.shape), random_state=random_state)
         # Shares of no variance at all, or squares of what training will refuse.
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        quiet = np.errstate(invalid="ignore", divide="ignore", over="ignore")
+        with quiet, unwatched():
             pca.fit(x)
         components[: pca.n_components_] = pca.components_
         variances[: pca.n_components_] = pca.singular_values_.astype(np.float64) ** 2 / len(x)

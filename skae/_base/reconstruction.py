@@ -10,6 +10,7 @@ from skae._base.autoencoder import BaseAutoencoder
 from skae._base.start import Record
 from skae._priors import draw_from, seed_density
 from skae._training.device import plain_torch
+from skae._training.unwatched import unwatched
 from skae.losses import SCALE_DEGREE
 from skae.modules import tie_weights
 from skae.objectives import Reconstruction
@@ -80,7 +81,8 @@ class CodeDensity(Record):
                 density = make_default(self.codes)
             codes = self.codes if len(self.codes) > 1 else np.repeat(self.codes, 2, axis=0)
             seed_density(density, self.seed)
-            density.fit(codes)
+            with unwatched():
+                density.fit(codes)
             self.ready = density
         return self.ready
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skae._rows.labels import is_labelled
 from skae._rows.tensors import as_numpy
+from skae._training.unwatched import unwatched
 from skae.plotting._axes import MAX_NAMED_CLASSES, begin, check_components, colour_bar
 from skae.plotting._steps import Steps
 
@@ -273,7 +274,8 @@ def _in_plane(codes, components, projection):
         heights = np.random.default_rng(0).uniform(size=len(codes))
         return np.column_stack([codes[:, 0], heights]), ("component 0", "")
     projection = PCA(2) if projection is None else clone(projection)
-    points = np.asarray(projection.fit_transform(codes))
+    with unwatched():
+        points = np.asarray(projection.fit_transform(codes))
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
             f"projection={projection!r} gives an array of shape {points.shape}, but two columns "
