@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from skae._rows.batches import BatchIterator
+from skae._training.callbacks import check_callbacks, print_epochs
 from skae._training.net import ObjectiveNet, TrainingModule
 from skae._training.optimizer import FusedAdam
 from skae._training.processes import SharedNet
@@ -53,7 +54,7 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
         "train_split": None,
         "use_caching": False,  # there are no outputs of batches to score twice
         "callbacks": list(callbacks or []),
-        "verbose": 0,  # who wants to hear of epochs listens: see `train`
+        "verbose": int(print_epochs(callbacks or [])),  # others listen: see `train`
         **settings,
         **net_params,
     }
@@ -61,13 +62,7 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
     kernels = {"optimizer__foreach", "optimizer__fused"}
     if settings["optimizer"] in (torch.optim.Adam, torch.optim.AdamW) and not kernels & {*settings}:
         settings["optimizer__fused"] = True
-    for callback in settings["callbacks"]:
-        named = callback[-1] if isinstance(callback, tuple) else callback
-        if not hasattr(named, "on_train_begin"):
-            raise ValueError(
-                f"callbacks has {callback!r}, which is no skorch callback: give objects of "
-                "skorch.callbacks or of classes derived from skorch.callbacks.Callback."
-            )
+    check_callbacks(settings["callbacks"])
     module = TrainingModule(model, objective)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ValueError(

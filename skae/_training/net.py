@@ -10,6 +10,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
 from torch import nn
 
+from skae._training.callbacks import is_own
 from skae._training.device import forked_seed
 from skae._training.interrupts import watch_for_interrupts
 from skae._training.optimizer import FusedAdam
@@ -100,7 +101,7 @@ class ObjectiveNet(NeuralNet):
         # A weight of the objective's own may depend on how far training is: it is a tensor, or
         # else `before_step` returns it, so that steps of another are not taken for the same.
         self.tells_steps_ = hasattr(self.module_.objective, "before_step")
-        self.reports_batches_ = not all(_is_own(callback) for _, callback in self.callbacks_)
+        self.reports_batches_ = not all(is_own(callback) for _, callback in self.callbacks_)
         self.recorder_, self.judge_ = self._make_recorder(), self._make_recorder()
         self.products_ = products(self.precision, torch.device(self.device))
 
@@ -124,7 +125,7 @@ class ObjectiveNet(NeuralNet):
             except KeyboardInterrupt as wish:
                 # Between epochs it is how callbacks for skorch ask for the end, if nobody has
                 # pressed Ctrl-C while they were at it; ours never do.
-                asks = method_name in ("on_epoch_begin", "on_epoch_end") and not _is_own(callback)
+                asks = method_name in ("on_epoch_begin", "on_epoch_end") and not is_own(callback)
                 if not asks or self.keyboard_.interrupted:
                     raise
                 raise _TrainingEnds from wish
@@ -228,6 +229,8 @@ class ObjectiveNet(NeuralNet):
         with self.products_:
             values, losses, shares = self._evaluate(x, y, weight, phase)
         moving = [parameter for parameter in parameters if parameter.requires_grad]
+        for parameter in parameters:  # one that was frozen on the way would go on without end
+            parameter.grad = None
         # As of the mean, without its part of the graph; and for no submodule in vain.
         gradients = torch.autograd.grad(losses, moving, shares, allow_unused=True)
         for parameter, gradient in zip(moving, gradients, strict=True):
@@ -350,7 +353,7 @@ class ObjectiveNet(NeuralNet):
             with torch.set_grad_enabled(not self.recorder_.is_on):
                 terms = self.mean_terms(iterator, training, prefix, step_fn)
         else:
-            terms = self.validate(iterator)
+            terms = self.validate(iterator, reports=self.reports_batches_)
         self.last_terms_ = terms
         for name, value in terms.items():
             self.history.record(f"{prefix}_{name}", value)
@@ -362,14 +365,16 @@ class ObjectiveNet(NeuralNet):
         if not math.isfinite(terms["loss"]):
             self._raise_diverged(f"{prefix} loss became {terms['loss']}")
 
-    def validate(self, iterator):
+    def validate(self, iterator, reports=False):
         """The mean terms on held-out rows, with the same noise, if there is any, each time.
 
-        The loss of each row is left in `row_losses_`, for comparisons row by row.
+        The loss of each row is left in `row_losses_`. Callbacks hear of batches in epochs only.
         """
-        self.row_losses_ = []
+        self.row_losses_, before = [], self.reports_batches_
         with forked_seed(torch.device(self.device), self.validation_seed_):
+            self.reports_batches_ = reports
             terms = self.mean_terms(iterator, False, "valid", self.validation_step)
+            self.reports_batches_ = before
         self.row_losses_ = torch.cat(self.row_losses_).cpu()
         return terms
 
@@ -394,8 +399,3 @@ def _add_tensor(total, value, n):
 
 def _parameters(optimizer):
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _is_own(callback):
-    """Whether a callback is none of the user's: ours say that they hear of whole epochs only."""
-    return isinstance(callback, EpochTimer) or not getattr(callback, "hears_batches", True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sklearn.exceptions import ConvergenceWarning
-from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
 
 from skae._rows.checks import warn_user
 from skae._training.best import KeepBest
+from skae._training.callbacks import check_for_training
 from skae._training.checkpoint import Keep
 from skae._training.listeners import Tell
 from skae._training.net import ObjectiveNet, TrainingDiverged
@@ -69,7 +69,8 @@ class Training:
     ):
         net.lr, net.max_epochs, net.learning_rate = lr, max_epochs, learning_rate
         net.precision = precision
-        _check_schedule(net)
+        users = [callback for _, callback in net.callbacks_]
+        check_for_training(users, learning_rate, rows_val is not None)
         self.net, self.rows, self.rows_val, self.listeners = net, rows, rows_val, listeners
         self.seeded = contextlib.nullcontext if seeded is None else seeded
         judged = patience is not None and rows_val is not None
@@ -250,16 +251,6 @@ class Race:
                 if best is None or not terms["loss"] >= best.terms["loss"]:  # of NaN and a number
                     best = Outcome(training.net, terms, self.interrupted)
         return best
-
-
-def _check_schedule(net):
-    if net.learning_rate == "annealed" and any(
-        isinstance(callback, LRScheduler) for _, callback in net.callbacks_
-    ):
-        raise ValueError(
-            "callbacks has an LRScheduler, which would fight with learning_rate='annealed'. Set "
-            "learning_rate='constant' and leave the course to the callback."
-        )
 
 
 def _epochs_left(net, checkpoint, max_epochs):
