@@ -59,6 +59,7 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
         **net_params,
     }
     _check_optimizer(settings["optimizer"])
+    _check_shapes(settings)
     kernels = {"optimizer__foreach", "optimizer__fused"}
     if settings["optimizer"] in (torch.optim.Adam, torch.optim.AdamW) and not kernels & {*settings}:
         settings["optimizer__fused"] = True
@@ -105,6 +106,36 @@ def _check_optimizer(optimizer):
             "than LBFGS, which needs several evaluations a step. Set its options with "
             "'optimizer__...'."
         )
+
+
+def _check_shapes(settings):
+    """Refuse an optimizer of matrices alone, or of sparse gradients: biases are dense vectors."""
+    optimizer, prefix = settings["optimizer"], "optimizer__"
+    options = {
+        name.removeprefix(prefix): value
+        for name, value in settings.items()
+        if name.startswith(prefix) and name != f"{prefix}param_groups"
+    }
+    if optimizer is FusedAdam or any("__" in name for name in options):
+        return
+
+    def tried(*shape):
+        """What goes wrong in a step of a parameter of this shape, or None."""
+        parameter = nn.Parameter(torch.zeros(shape))
+        parameter.grad = torch.zeros_like(parameter)
+        try:
+            optimizer([parameter], **{"lr": settings["lr"], **options}).step()
+        except (RuntimeError, TypeError, ValueError) as error:
+            return error
+        return None
+
+    of_vectors = tried(2)
+    if of_vectors is not None and (tried(2, 2) is None or "dense gradients" in str(of_vectors)):
+        raise ValueError(
+            f"net_params has optimizer={optimizer.__name__}, which can not move all parameters of "
+            f"a network: {of_vectors}. Choose one that moves biases as well as weights, such as "
+            "torch.optim.AdamW."
+        ) from of_vectors
 
 
 def check_network(network, n_inputs, n_outputs, role):

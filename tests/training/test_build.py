@@ -7,15 +7,55 @@ import torch
 from torch import nn
 
 from skae._training.build import check_network
+from skae._training.training import train
 from skae.modules import Autoencoder
 
-from .nets import Watch, accelerator, make_model, net_of
+from .nets import Watch, accelerator, make_model, net_of, rows
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", torch.optim.LBFGS, 3, torch.nn.Linear])
 def test_an_optimizer_that_is_none_is_refused(optimizer):
     with pytest.raises(ValueError, match=r"must be a class of torch\.optim"):
         net_of(make_model(), net_params={"optimizer": optimizer})
+
+
+OPTIMIZERS = [
+    one
+    for one in vars(torch.optim).values()
+    if isinstance(one, type) and issubclass(one, torch.optim.Optimizer)
+]
+PARTIAL = "Muon", "SparseAdam"
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: one.__name__)
+def test_every_optimizer_of_torch_trains_or_is_refused(optimizer):
+    if optimizer in (torch.optim.Optimizer, torch.optim.LBFGS):
+        return  # see above
+    params = {"net_params": {"optimizer": optimizer, "optimizer__weight_decay": 0.01}}
+    if optimizer.__name__ in ("Rprop", "SparseAdam"):
+        del params["net_params"]["optimizer__weight_decay"]
+    if optimizer.__name__ in PARTIAL:
+        with pytest.raises(ValueError, match=r"can not move all .* such as torch\.optim\.AdamW"):
+            net_of(make_model(), **params)
+        return
+    net = net_of(make_model(), **params)
+    train(net, rows(), lr=0.01, learning_rate="constant", max_epochs=2)
+    assert net.history[1, "train_loss"] < net.history[0, "train_loss"]
+
+
+class OfMatrices(torch.optim.SGD):
+    """As Muon, which few versions of torch have."""
+
+    def __init__(self, params, lr):
+        params = list(params)
+        if any((p[1] if isinstance(p, tuple) else p).ndim != 2 for p in params):
+            raise ValueError("only 2D")
+        super().__init__(params, lr)
+
+
+def test_an_optimizer_of_matrices_is_refused():
+    with pytest.raises(ValueError, match="can not move all parameters of a network: only 2D"):
+        net_of(make_model(), net_params={"optimizer": OfMatrices})
 
 
 def test_a_model_without_parameters_is_refused():
