@@ -131,7 +131,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         is_new = not hasattr(self, "net_")
         X = as_source(self._validate(X, reset=is_new))
         target = self._make_target(self._find_columns(X)) if is_new else self._start.target
-        target.check(X)
+        target.check(X, learned=True)
         labels = self._read_labels(y, X, classes)
         subset, weight = check_weights(X, sample_weight)
         if labels is not None and (labels >= 0).any() and not (labels[subset] >= 0).any():

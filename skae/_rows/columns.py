@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skae._rows.checks import ROUNDING, check_unit_interval
+from skae._rows.checks import ROUNDING, check_unit_interval, warn_user
 from skae._rows.source import as_source, extremes
 
 # What the probabilities of a row may differ from 1 by, together.
 SUM_ROUNDING = 1e-3
+# What a count may differ from a whole number by after log1p and expm1 in float32.
+LOG_ROUNDING = 0.01
+# Beyond it these can not be told from others.
+MAX_LOG = 7
 
 RANGES = {
     "bernoulli": (0, 1),
@@ -33,12 +37,12 @@ class Target:
     unit: str | None = None
     columns: list | None = None
 
-    def check(self, X):
-        """Refuse rows that the loss is not defined for."""
+    def check(self, X, learned=False):
+        """Refuse rows that the loss is not defined for; warn of odd ones to be learned from."""
         if self.unit is not None:
             check_unit_interval(X, self.unit)
         elif self.columns is not None:
-            check_ranges(X, self.columns)
+            check_ranges(X, self.columns, warns=learned)
 
 
 def resolve_columns(pairs, known, n_features, feature_names=None):
@@ -158,11 +162,16 @@ def _block_end(source, start, binary):
     return start + ends[0] + 2 if len(ends) else None
 
 
-def check_ranges(X, parts):
-    """Refuse values that the likelihood of their column can not have."""
+def check_ranges(X, parts, warns=False):
+    """Refuse values that the likelihood of their column can not have.
+
+    It can tell of counts that are no whole numbers as well: the likelihood is defined for them, but
+    they are most likely no counts.
+    """
     bounded = [(name, columns, *RANGES[name]) for name, columns in parts if name in RANGES]
     if not bounded:
         return
+    no_counts = None
     for block in as_source(X).blocks():
         for name, columns, low, high in bounded:
             values = block if len(columns) == block.shape[1] else block[:, columns]
@@ -176,6 +185,31 @@ def check_ranges(X, parts):
                 )
             if name == "categorical":
                 _check_one_hot(values)
+            elif warns and high == np.inf and no_counts is None:
+                no_counts = _no_counts(values, name)
+    if no_counts is not None:
+        warn_user(no_counts)
+
+
+def _no_counts(values, name):
+    """What is to be said of values that are no counts, or None."""
+    if values.dtype.kind in "iub" or not (odd := _between(values)).any():
+        return None
+    small = values[odd & (values < MAX_LOG)].astype(np.float64)
+    if small.size and not _between(np.expm1(small), LOG_ROUNDING).any():
+        advice = "They are log1p of counts: give the counts themselves, np.expm1(X)"
+    else:
+        advice = "Give counts as they were counted, neither scaled nor as logarithms"
+    return (
+        f"likelihood={name!r} is for counts, but X has values that are no whole numbers, such as "
+        f"{values[odd][0]:.6g}. {advice}; for values that are no counts take another likelihood, "
+        "such as 'gaussian'."
+    )
+
+
+def _between(values, rounding=ROUNDING):
+    """Which values lie between whole numbers; NaN does not."""
+    return np.abs(values - np.rint(values)) > rounding
 
 
 def _check_one_hot(values):

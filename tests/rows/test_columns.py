@@ -1,10 +1,13 @@
 """Which column has which likelihood: as asked for, or as the data show."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.preprocessing import OneHotEncoder
 
+from skae import VAETransformer
 from skae._rows.columns import check_ranges, detect_columns, resolve_columns
 from skae.losses import LIKELIHOODS
 
@@ -96,3 +99,47 @@ def test_categories_that_are_not_one_hot_are_refused(row, columns):
     X[7] = row
     with pytest.raises(ValueError, match="one-hot categories"):
         check_ranges(X, [("categorical", np.array(columns))])
+
+
+def held(X, kind, tmp_path):
+    """The same rows, in memory or not."""
+    if kind == "csr":
+        return sparse.csr_array(X)
+    if kind == "file":
+        mapped = np.memmap(tmp_path / "X", X.dtype, "w+", shape=X.shape)
+        mapped[:] = X
+        return mapped
+    return X
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr", "file"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["poisson", "negative_binomial"])
+def test_what_is_no_count_is_warned_of(name, dtype, kind, tmp_path):
+    counts = np.random.default_rng(0).poisson([0.3, 3, 200], size=(3000, 3)).astype(dtype)
+    parts = [(name, np.arange(3))]
+    with warnings.catch_warnings(action="error"):
+        check_ranges(held(counts, kind, tmp_path), parts, warns=True)
+        check_ranges(counts.astype(np.int16), parts, warns=True)
+        check_ranges(held(np.log1p(counts), kind, tmp_path), parts)  # nothing is learned
+    with pytest.warns(UserWarning, match=f"{name}' is for .* are log1p of counts: .*expm1"):
+        check_ranges(held(np.log1p(counts), kind, tmp_path), parts, warns=True)
+    shares = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
+    for X in (shares, counts + 100.5, np.where(np.arange(3000)[:, None] == 2900, 0.5, counts)):
+        with pytest.warns(UserWarning, match="no whole numbers, such as .* neither scaled nor"):
+            check_ranges(held(X, kind, tmp_path), parts, warns=True)
+
+
+def test_only_columns_of_counts_must_be_whole_numbers():
+    X = np.random.default_rng(0).poisson(3, size=(50, 3)).astype(float)
+    X[:, 0] += 0.5
+    X[3, 1] = np.nan
+    parts = [("gaussian", np.array([0])), ("poisson", np.array([1, 2]))]
+    with warnings.catch_warnings(action="error"):
+        check_ranges(X, parts, warns=True)
+        model = VAETransformer(2, likelihood=parts, max_iter=1, hidden_layer_sizes=(4,))
+        model.fit(X[4:])
+        X[:, 2] += 0.25
+        model.score(X[4:])
+    with pytest.warns(UserWarning, match="likelihood='poisson' is for counts"):
+        model.fit(X[4:])
