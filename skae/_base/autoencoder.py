@@ -14,7 +14,7 @@ from torch import nn
 from skae._base.applying import as_codes, filled, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
 from skae._base.holding import hold
-from skae._rows.checks import check_finite
+from skae._rows.checks import check_finite, check_weights
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
 from skae._rows.source import as_source
@@ -336,7 +336,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
         return check_finite(scores.astype(np.float64, copy=False), "score_samples")
 
     @tensors_welcome
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Mean of `score_samples`.
 
         Parameters
@@ -345,13 +345,24 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             Rows.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the mean. None means equal weights.
 
         Returns
         -------
         score : float
             Higher is better.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            As in `score_samples`, and if weights are negative or all are zero.
         """
-        return float(self.score_samples(X).mean())
+        scores = self.score_samples(X)
+        _, weight = check_weights(scores, sample_weight)
+        return float(np.average(scores, weights=weight))
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows: decode codes that are drawn at random.

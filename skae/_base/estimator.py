@@ -168,6 +168,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             table = replace(table, limits=found.limits())
             statistics = self._measure(table)
         span = statistics.low, statistics.high
+        if table.X_val is not None:
+            statistics.warn_if_far(table.X_val, self._as_fitted("allow_nan", False))
         if stream:
             statistics = statistics.of_a_stream()
             if self._as_fitted("allow_nan", False):  # the first rows show no bounds

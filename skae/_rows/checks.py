@@ -28,8 +28,7 @@ def check_weights(X, sample_weight):
         return np.arange(X.shape[0]), None
     if not np.asarray(sample_weight).any():
         raise ValueError(
-            "All of sample_weight is zero: nothing is left to learn from. At least one weight must "
-            "be positive."
+            "All of sample_weight is zero: nothing is left. At least one weight must be positive."
         )
     rows = np.empty((X.shape[0], 0))  # their number is all that matters, whatever X is
     weight = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skae._rows.checks import warn_user
 from skae._rows.scaling import Scaling
 from skae._rows.source import as_source, chunks
 
@@ -11,6 +12,8 @@ from skae._rows.source import as_source, chunks
 MAX_DEVIATION = 1e150
 # A block of so many rows stays in the cache while it is used several times.
 STATISTICS_ROWS = 256
+# Rows that two sets are compared by, and how many times wider or further away is plainly far.
+MIN_COMPARED, MAX_COMPARED, FAR = 50, 1000, 3
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,31 @@ class ColumnStatistics:
         if largest == 0:
             return Scaling(self.mean, 1.0)
         return Scaling(self.mean, largest * np.sqrt(np.mean((self.deviation / largest) ** 2)))
+
+    def warn_if_far(self, X, allow_nan=False):
+        """Warn where rows to validate on are plainly on another scale than these.
+
+        Of a few rows that can not be said, nor of a few columns.
+        """
+        source = as_source(X)
+        some = np.linspace(0, len(source) - 1, min(len(source), MAX_COMPARED)).astype(int)
+        varies = self.deviation > 0
+        if len(some) < MIN_COMPARED or not varies.any():
+            return
+        measure = self.measure_observed if allow_nan else self.measure
+        others = measure(source, some)
+        with np.errstate(over="ignore"):
+            shift = ((others.mean - self.mean)[varies] / self.deviation[varies]) ** 2
+            spread = (others.deviation[varies] / self.deviation[varies]) ** 2
+        # Most columns spread or lie far from these; or they spread by far less all together, for
+        # some hardly ever vary and so may not at all in a few rows.
+        if np.median(shift + spread) > FAR**2 or spread.mean() < 1 / FAR**2:
+            low, high = others.low.min(), others.high.max()
+            warn_user(
+                f"X_val is on another scale than X: its values are from {low:.3g} to {high:.3g}, "
+                f"those of X from {self.low.min():.3g} to {self.high.max():.3g}. Transform it as "
+                "X; a Pipeline does that for metadata that its transform_input names."
+            )
 
     def zero_share(self):
         """How much of the weight of each column lies on zero, if that is one of its ends."""

@@ -2,16 +2,23 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, StackedDenoisingAutoencoder
+from skae import (
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    StackedDenoisingAutoencoder,
+    VAETransformer,
+)
 from skae.architectures import MLP, ConvNet, TorchArchitecture
 from skae.metrics import explained_variance
 
@@ -181,3 +188,56 @@ class Not(nn.Linear):
 
 def not_quite(wrong):
     return TorchArchitecture(Not, nn.Linear, encoder_params={"wrong": wrong})
+
+
+@every_estimator
+def test_a_score_is_a_weighted_mean(cls, unit_digits, rows):
+    X, y = unit_digits[:60], rows[1][:60]
+    model = cls(2, **QUICK).fit(X, y)
+    weight = np.arange(60) % 3.0
+    expected = np.average(model.score_samples(X), weights=weight)
+    assert model.score(X, sample_weight=weight) == pytest.approx(expected)
+    assert model.score(X, y, weight) != pytest.approx(model.score(X))
+    for wrong, message in (
+        (-weight, "Negative"),
+        (0 * weight, "at least|At least"),
+        ([1], "shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.score(X, sample_weight=wrong)
+
+
+def test_rows_to_validate_on_go_through_a_pipeline(digits):
+    """With `transform_input` they are scaled as X is, in searches as well."""
+    X, X_val, weight = digits[:200], digits[200:260], np.arange(200) % 2.0
+    with config_context(enable_metadata_routing=True):
+        model = AutoencoderTransformer(2, **QUICK).set_fit_request(X_val=True, sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        steps = [("scale", scaler), ("reduce", model)]
+        pipeline = Pipeline(steps, transform_input=["X_val"])
+        given = {"X_val": X_val, "sample_weight": weight}
+        found = clone(pipeline).fit(X, **given)
+        search = GridSearchCV(pipeline, {"reduce__n_components": [1, 2]}, cv=2)
+        search.fit(X, **given)
+        score = found.score(X, sample_weight=weight)
+        assert found.score(X) != pytest.approx(score)
+    scale = StandardScaler().fit(X)
+    alone = AutoencoderTransformer(2, **QUICK)
+    alone.fit(scale.transform(X), sample_weight=weight, X_val=scale.transform(X_val))
+    np.testing.assert_array_equal(found.transform(X), alone.transform(scale.transform(X)))
+    assert score == pytest.approx(alone.score(scale.transform(X), sample_weight=weight))
+    # Each fold is scored with the weights of its own rows.
+    scale.fit(X[100:])
+    best = clone(search.best_estimator_[-1])
+    best.fit(scale.transform(X[100:]), None, weight[100:], X_val=scale.transform(X_val))
+    of_fold = best.score(scale.transform(X[:100]), None, weight[:100])
+    found = search.cv_results_["split0_test_score"][search.best_index_]
+    assert found == pytest.approx(of_fold)
+
+
+def test_rows_to_validate_on_that_are_not_scaled_are_warned_of(digits):
+    X = StandardScaler().fit_transform(digits[:200])
+    for model in (AutoencoderTransformer(2, **QUICK), VAETransformer(2, allow_nan=True, **QUICK)):
+        with pytest.warns(UserWarning, match="X_val is on another scale than X: .*from 0 to 16"):
+            model.fit(X, X_val=digits[200:])

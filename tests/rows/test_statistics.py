@@ -1,9 +1,12 @@
 """Column statistics against numpy's."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from skae._rows.statistics import ColumnStatistics
 
@@ -104,3 +107,44 @@ def test_statistics_do_not_depend_on_the_unit(factor):
     plain = ColumnStatistics.measure_observed(X, np.arange(50))
     found = ColumnStatistics.measure_observed(factor * X, np.arange(50))
     np.testing.assert_allclose(found.deviation, factor * plain.deviation)
+
+
+def skewed(rng, n):
+    return np.exp(1.5 * rng.normal(size=(n, 6)))
+
+
+def rare(rng, n):
+    return (rng.uniform(size=(n, 300)) < 0.01) * rng.uniform(1, 9, size=(n, 300))
+
+
+def of_units(rng, n):
+    return rng.normal(size=(n, 5)) * [1e-6, 1, 1e3, 1, 0] + [5, 0, 1e5, 1, 3]
+
+
+@pytest.mark.parametrize("draw", [skewed, rare, of_units])
+@pytest.mark.parametrize("n_rows", [2, 50, 100])
+def test_rows_of_one_distribution_are_on_one_scale(draw, n_rows):
+    rng = np.random.default_rng(0)
+    X = draw(rng, 500)
+    statistics = ColumnStatistics.measure(X, np.arange(500))
+    with warnings.catch_warnings(action="error"):
+        for _ in range(20):
+            statistics.warn_if_far(draw(rng, n_rows))
+        outlier = draw(rng, n_rows)
+        outlier[-1, 0] = 1e9
+        statistics.warn_if_far(outlier)
+
+
+@pytest.mark.parametrize("draw", [skewed, rare, of_units])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), MaxAbsScaler()], ids=repr)
+def test_rows_of_which_only_one_part_is_scaled_are_far(draw, container, scaler):
+    rng = np.random.default_rng(0)
+    X, X_val = 100 * draw(rng, 500), 100 * draw(rng, 200)
+    scaled, scaled_val = scaler.fit_transform(X), scaler.transform(X_val)
+    for learned, judged in ((scaled, X_val), (X, scaled_val)):
+        statistics = ColumnStatistics.measure(learned, np.arange(500))
+        with pytest.warns(UserWarning, match="X_val is on another scale than X"):
+            statistics.warn_if_far(container(judged))
+    with warnings.catch_warnings(action="error"):
+        statistics.warn_if_far(container(X_val))
