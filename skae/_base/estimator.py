@@ -18,6 +18,7 @@ from skae._base.reservoir import Reservoir
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
+from skae._rows.chunked import warn_if_sorted
 from skae._rows.sentinels import Sentinels, is_common_beyond
 from skae._rows.source import as_source, is_read_in_place, validate_in_place
 from skae._rows.sources.dtypes import accepted_dtypes
@@ -204,6 +205,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         all_rows, rows, rows_val = table.rows(self.scaling_, device)
         self._check_rows(rows)
         self._note(rows, n_new)
+        warn_if_sorted(rows)
         judged = rows_val is not None and self.early_stopping
         is_new = not hasattr(self, "net_")
         starts = self._starts(len(rows), judged) if is_new else []

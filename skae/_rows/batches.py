@@ -28,6 +28,11 @@ BLOCK_ROWS, MIN_BLOCKS = 64, 32
 MAX_READS, CHUNKED_AHEAD = 4, 2**24
 
 
+def fits_in_memory(source, n_rows):
+    """Whether so many rows of a source are held in memory."""
+    return source.is_dense or 4 * n_rows * source.shape[1] <= MAX_DENSE_BYTES
+
+
 class Rows(Dataset):
     """Standardized float32 rows, their labels and their weights, a batch at a time.
 
@@ -70,7 +75,7 @@ class Rows(Dataset):
             self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
 
     def _fits_in_memory(self):
-        return self.source.is_dense or 4 * len(self.subset) * self.n_features <= MAX_DENSE_BYTES
+        return fits_in_memory(self.source, len(self.subset))
 
     def _read_all(self):
         held = torch.empty((len(self.subset), self.n_features), dtype=torch.float32)
@@ -243,6 +248,12 @@ class BatchIterator:
             n_parts = MIN_BLOCKS * -(-self.rows.source.together // MAX_READS)
             n_values = max(n_values, min(n_parts * self.rows.n_features, CHUNKED_AHEAD))
         return max(1, n_values // self.rows.n_features * len(self) // len(self.rows))
+
+    def n_mixed(self):
+        """Of how many places of a file the rows are that are shuffled together; None if of all."""
+        if not self._has_large_chunks() or len(self) <= self._n_together():
+            return None
+        return len(self._blocks()) * self._n_together() // len(self)
 
     def _has_large_chunks(self):
         """Whether the rows come in chunks of which blocks of a common size would be small parts."""

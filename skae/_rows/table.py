@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skae._rows.batches import Rows
+from skae._rows.batches import Rows, fits_in_memory
+from skae._rows.chunked import hold_out_chunks
 from skae._rows.columns import Target
 from skae._rows.labels import hold_out_of_each
 from skae._rows.sentinels import ClippedSource
@@ -83,6 +84,11 @@ class Table:
         n_rows = len(self.subset)
         if self.X_val is not None or n_rows < 3:
             return self
+        if self.labels is None and not fits_in_memory(self.X, n_rows):
+            held = hold_out_chunks(self.X, self.subset, fraction, random_state)
+            if held is not None:
+                subset = np.concatenate([self.subset[~held], self.subset[held]])
+                return replace(self, subset=subset, n_train=int((~held).sum()))
         drawn = random_state.permutation(self.subset)
         # One row would show no spread; one alone can not be learned from.
         n_val = max(min(2, n_rows - 2), int(fraction * n_rows))

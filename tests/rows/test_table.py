@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 def table(n_rows, **params):
     X = np.arange(2.0 * n_rows).reshape(n_rows, 2)
-    return Table(X, Target(), **{"subset": np.arange(n_rows), **params})
+    return Table(as_source(X), Target(), **{"subset": np.arange(n_rows), **params})
 
 
 def held(table, fraction, seed=0, **params):
@@ -96,7 +96,7 @@ def test_parts_have_the_rows_labels_and_weights_that_are_theirs():
     assert len(all_rows) == 20
     for part, subset in zip(parts, np.split(split.subset, [split.n_train]), strict=True):
         np.testing.assert_array_equal(part.subset, subset)
-        np.testing.assert_array_equal(part.held, split.X[subset])
+        np.testing.assert_array_equal(part.held, split.X.block(subset))
         np.testing.assert_array_equal(part.labels, labels[subset])
         np.testing.assert_allclose(part.weight, weight[subset] / weight[subset].mean(), rtol=1e-6)
 
