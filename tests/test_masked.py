@@ -147,6 +147,12 @@ def test_metrics_and_codes_are_not_of_what_is_under_a_mask(rows, holes):
             call(masked)
 
 
+def test_masked_weights_are_refused(rows):
+    weight = np.ma.masked_equal([FILL] + [1.0] * (len(rows) - 1), FILL)
+    with pytest.raises(ValueError, match="sample_weight has masked values"):
+        AutoencoderTransformer(2, **QUICK).fit(rows, sample_weight=weight)
+
+
 @pytest.mark.parametrize("mask", [np.ma.nomask, False, np.zeros((120, 32), bool)], ids=str)
 @pytest.mark.parametrize("dtype", ["f8", "u1"])
 def test_a_mask_that_hides_nothing_changes_nothing(mask, dtype, rows):

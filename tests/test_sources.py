@@ -109,6 +109,13 @@ def test_a_dataset_is_as_good_as_an_array(model, dataset, unit_digits):
     assert_same(outcome(model, rows, rows), outcome(model, X, X))
 
 
+def test_the_names_of_columns_are_kept_where_rows_are_held_out(digits, tmp_path, recwarn):
+    X = FILES["Parquet"](digits[:150], tmp_path)
+    detector = AutoencoderOutlierDetector(AutoencoderTransformer(3, **QUICK)).fit(X)
+    assert not [w for w in recwarn if "feature names" in str(w.message)]
+    assert detector.feature_names_in_.tolist() == X.schema.names
+
+
 def test_chunks_are_read_a_few_times_in_an_epoch(dataset, monkeypatch):
     monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
     monkeypatch.setattr(batches, "FILE_AHEAD", 2**14)

@@ -4,6 +4,9 @@ python examples/benchmarks/memory.py               # a memory map of 1 GB in the
 python examples/benchmarks/memory.py --kinds all   # HDF5, zarr, AnnData, Parquet, Dask as well
 python examples/benchmarks/memory.py --limit 400   # under a limit
 
+N_FEATURES=50 python examples/benchmarks/memory.py --kinds "zarr, the same, zstd" --rows 10000000
+    --epochs 2 --limit 600 --alone --pairs 1     # ten million rows, 2 GB, under a limit
+
 The file is read from the disk, by a process whose private memory may only grow by so much, if
 there is a limit; in its turns a process does the same with the rows in memory. What has been read
 stays in the disk cache while a verb runs, if the machine has room for it.
@@ -31,7 +34,7 @@ from skae._rows.tensors import as_numpy
 
 # Of this folder, `sparse.py` would be taken for the package that Dask asks for.
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).parent]
-N_FEATURES, BLOCK = 256, 10_000
+N_FEATURES, BLOCK, CHUNK = int(os.environ.get("N_FEATURES", 256)), 10_000, 1000
 
 
 def blocks(n_samples):
@@ -193,12 +196,12 @@ def tensor(path, n_samples):
 KINDS = {
     "memory map": mapped,
     "HDF5": hdf5,
-    "HDF5, chunks of 1000 rows": partial(hdf5, chunks=(1000, N_FEATURES)),
-    "HDF5, the same, gzip": partial(hdf5, chunks=(1000, N_FEATURES), compression="gzip"),
-    "zarr, chunks of 1000 rows": partial(zarr, chunks=(1000, N_FEATURES), compressors=None),
-    "zarr, the same, zstd": partial(zarr, chunks=(1000, N_FEATURES)),
+    "HDF5, chunks of 1000 rows": partial(hdf5, chunks=(CHUNK, N_FEATURES)),
+    "HDF5, the same, gzip": partial(hdf5, chunks=(CHUNK, N_FEATURES), compression="gzip"),
+    "zarr, chunks of 1000 rows": partial(zarr, chunks=(CHUNK, N_FEATURES), compressors=None),
+    "zarr, the same, zstd": partial(zarr, chunks=(CHUNK, N_FEATURES)),
     "zarr, 10 of them a shard": partial(
-        zarr, chunks=(1000, N_FEATURES), shards=(10_000, N_FEATURES)
+        zarr, chunks=(CHUNK, N_FEATURES), shards=(10_000, N_FEATURES)
     ),
     "AnnData, dense": anndata,
     "AnnData, CSR": anndata_csr,
@@ -208,7 +211,7 @@ KINDS = {
     "netCDF 3, scipy": netcdf3,
     "netCDF 4": netcdf4,
     "netCDF 4, chunks of 1000 rows, zlib": partial(
-        netcdf4, chunksizes=(1000, N_FEATURES), zlib=True
+        netcdf4, chunksizes=(CHUNK, N_FEATURES), zlib=True
     ),
     "np.frombuffer": buffer,
     "torch.from_file": tensor,
@@ -254,9 +257,9 @@ class Peak:
         self.watcher.join()
 
 
-def work(path, kind, in_memory, limit):
+def work(path, kind, in_memory, limit, n_epochs):
     """One child: fit, transform and score; prints seconds and megabytes."""
-    estimator = AutoencoderTransformer(8, max_iter=1, batch_size=512, random_state=0)
+    estimator = AutoencoderTransformer(8, max_iter=n_epochs, batch_size=512, random_state=0)
     # The first fit of a process loads libraries, whatever the data.
     estimator.fit(np.random.default_rng(0).normal(size=(500, N_FEATURES)).astype(np.float32))
     X = KINDS[kind](path, 0)
@@ -300,29 +303,34 @@ def report(kind, pairs):
 def main(arguments=None):
     """Write each file, and use it from where it lies and in memory, in turns."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of 1 kB each")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of N_FEATURES values each")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--kinds", nargs="+", default=["memory map"], help=f"'all', or {[*KINDS]}")
     parser.add_argument(
         "--limit", type=int, help="MB that the process which reads the file may take"
     )
+    parser.add_argument("--epochs", type=int, default=1, help="of `fit`")
+    parser.add_argument("--alone", action="store_true", help="not in memory as well")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--in-memory", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
-        work(options.worker, options.kinds[0], options.in_memory, options.limit)
+        kind, limit = options.kinds[0], options.limit
+        work(options.worker, kind, options.in_memory, limit, options.epochs)
         return
+    settings = ["--epochs", str(options.epochs)]
     limit = ["--limit", str(options.limit)] if options.limit else []
-    print("One epoch of `fit`, `transform` and `score`: seconds (with those in memory as 1), MB\n")
+    print("`fit`, `transform` and `score`: seconds (with those in memory as 1), MB\n")
     print("| rows | `fit` | `transform` | `score` |\n| --- | --- | --- | --- |", flush=True)
     for kind in KINDS if options.kinds == ["all"] else options.kinds:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "X"
             KINDS[kind](path, options.rows)
-            pairs = [
-                (run(path, kind, *limit), run(path, kind, "--in-memory"))
-                for _ in range(options.pairs)
-            ]
+            pairs = []
+            for _ in range(options.pairs):
+                there = run(path, kind, *settings, *limit)
+                here = there if options.alone else run(path, kind, *settings, "--in-memory")
+                pairs.append((there, here))
         report(kind, pairs)
 
 

@@ -26,6 +26,11 @@ def check_weights(X, sample_weight):
     """The numbers of the rows of positive weight, and all weights or None."""
     if sample_weight is None:
         return np.arange(X.shape[0]), None
+    if np.ma.is_masked(sample_weight):
+        raise ValueError(
+            "sample_weight has masked values. Write 0 where a row is not to count: "
+            "sample_weight.filled(0)."
+        )
     if not np.asarray(sample_weight).any():
         raise ValueError(
             "All of sample_weight is zero: nothing is left. At least one weight must be positive."

@@ -34,16 +34,16 @@ def hold_out_chunks(source, rows, fraction, random_state):
     Returns
     -------
     ndarray of shape (n_rows,), bool, or None
-        None where the rows do not lie in chunks, or in too few.
+        None where the rows do not lie in chunks, in too few, or in some that are far larger.
     """
     starts = np.flatnonzero(np.diff(source.parts(rows, 1), prepend=-1))
-    n_held = int(fraction * len(starts))
-    if source.together == 1 or n_held < MIN_HELD:
+    sizes, n_held = np.diff(starts, append=len(rows)), int(fraction * len(starts))
+    if source.together == 1 or n_held < MIN_HELD or sizes.max() > 2 * sizes.mean():
         return None
     held = np.zeros(len(starts), dtype=bool)
     ends = np.linspace(0, len(starts), n_held + 1).astype(int)
     held[[random_state.randint(first, last) for first, last in pairwise(ends)]] = True
-    return np.repeat(held, np.diff(starts, append=len(rows)))
+    return np.repeat(held, sizes)
 
 
 def warn_if_sorted(rows):
@@ -57,7 +57,7 @@ def warn_if_sorted(rows):
     if n_mixed is not None and n_mixed < MIN_MIXED and _are_alike(rows):
         warn_user(
             f"Rows that lie together in X are alike, as in a sorted file, and are stored in such "
-            f"large chunks that only {n_mixed} parts of the file are mixed at a time. What is "
+            f"large chunks that no more than {n_mixed} of its parts are mixed at a time. What is "
             "learned may be worse than of the same rows in random order. Store them in that, or in "
             "chunks of some hundred rows."
         )
@@ -68,7 +68,8 @@ def _are_alike(rows):
     n_rows = min(STRETCH_ROWS, len(rows) // N_STRETCHES)
     firsts = np.linspace(0, len(rows) - n_rows, N_STRETCHES).astype(int)
     stretches = np.stack([rows[torch.arange(i, i + n_rows)][0].double().numpy() for i in firsts])
-    means, within = stretches.mean(axis=1), stretches.var(axis=1, ddof=1).mean(axis=0)
-    varies = within > 0  # not where a value is missing
-    ratios = n_rows * means.var(axis=0, ddof=1)[varies] / within[varies]
+    stretches = np.ma.masked_invalid(stretches)  # some values may be missing
+    within = stretches.var(axis=1, ddof=1).mean(axis=0)
+    between = n_rows * stretches.mean(axis=1).var(axis=0, ddof=1)
+    ratios = (between / np.ma.masked_equal(within, 0)).compressed()
     return len(ratios) > 0 and np.median(ratios) > ALIKE

@@ -26,6 +26,7 @@ def as_labels(y):
     """
     if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
         y = np.array(y, dtype=object)  # numpy would make texts of the numbers
+    is_masked = np.ma.is_masked(y)
     y = column_or_1d(y, warn=True)
     if y.dtype.kind == "T":  # texts of any length, which numpy does not search
         y = y.astype(str)
@@ -35,9 +36,10 @@ def as_labels(y):
         missing = any(value is None or is_pandas_na(value) or value != value for value in y)
     else:
         missing = y.dtype.kind in "fc" and np.isnan(y).any()
-    if missing:
+    if missing or is_masked:
         raise ValueError(
-            "Input y contains NaN, NA or None, a missing value. Write -1 where there is no label."
+            "Input y contains NaN, NA, None or what is masked, a missing value. Write -1 where "
+            "there is no label."
         )
     return y
 

@@ -88,9 +88,9 @@ def shape_of(X):
 
 
 def some_rows(X, rows):
-    """Some rows of X in the form that it has; of what `is_read_in_place`, an array."""
+    """Some rows of X in the form that it has; of what `is_read_in_place`, in memory."""
     if is_read_in_place(X):
-        return as_source(X).block(rows)
+        return as_source(X).named(rows)
     return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
 
 

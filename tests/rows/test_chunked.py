@@ -48,7 +48,12 @@ def test_rows_are_held_out_of_few_chunks_of_labels_and_of_what_fits_into_memory(
         chunks = [set(part // LENGTH) for part in np.split(table.subset, [table.n_train])]
         return chunks[0] & chunks[1]
 
+    def dask_of(*lengths):
+        array = pytest.importorskip("dask.array").from_array(np.zeros((sum(lengths), 2)))
+        return as_source(array.rechunk((lengths, 2)))
+
     assert not held_out()
+    assert held_out(source=dask_of(*[5] * 150, 5000, *[5] * 150))
     assert held_out(0.09)
     assert held_out(labels=np.zeros(N_ROWS, dtype=int))
     assert held_out(source=as_source(np.zeros((N_ROWS, 2))))
@@ -72,13 +77,18 @@ def test_no_chunk_is_read_twice_because_some_of_its_rows_are_held_out(source, la
 
 @pytest.mark.parametrize(
     ("order", "n_mixed", "warns"),
-    [("sorted", 5, True), ("sorted", 6, False), ("shuffled", 5, False), ("drifting", 5, True)],
+    [
+        *(("sorted", 5, True), ("sorted", 6, False), ("shuffled", 5, False)),
+        *(("drifting", 5, True), ("with holes", 5, True)),
+    ],
 )
 def test_who_mixes_few_parts_of_a_sorted_file_is_told(order, n_mixed, warns, tmp_path, large):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 3)) + 4 * rng.integers(5, size=(2000, 1))
-    if order == "sorted":
+    if order in ("sorted", "with holes"):
         X = X[np.argsort(X[:, 0])]
+    if order == "with holes":
+        X[rng.uniform(size=X.shape) < 0.05] = np.nan
     elif order == "drifting":
         X = X + np.linspace(0, 50, len(X))[:, None]
     rows = Rows(hdf5(X, tmp_path, chunks=(1000, 3)), Scaling(np.zeros(3), 1.0))
@@ -89,4 +99,4 @@ def test_who_mixes_few_parts_of_a_sorted_file_is_told(order, n_mixed, warns, tmp
         for name, value in ahead.items():
             patch.setattr(skae._rows.batches, name, value)
         warn_if_sorted(rows)
-    assert [f"only {n_mixed} parts" in str(w.message) for w in caught] == [True] * warns
+    assert [f"than {n_mixed} of its parts" in str(w.message) for w in caught] == [True] * warns

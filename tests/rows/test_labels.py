@@ -120,6 +120,7 @@ def test_classes_that_are_declared_are_put_in_order(classes, fitted, found):
         (np.array([-1], dtype=object), "two or more"),
         ([0, 0, -1], "two or more"),
         ([0, 1, np.nan], "a missing value"),
+        (np.ma.masked_equal([0, 1, -999], -999), "a missing value"),
         ([0, 1, 2], r"not those that the model began with: \[0 1\]"),
         (["0", "1"], "not those that the model began with"),
     ],

@@ -43,6 +43,12 @@ class ArrowSource(PieceSource):
         """An empty table with the names of the columns."""
         return self.X.schema.empty_table()
 
+    def named(self, rows):
+        """Some of the rows, as a table."""
+        import pyarrow as pa
+
+        return pa.table(dict(zip(self.X.schema.names, self.block(rows).T, strict=True)))
+
     def _chunk_rows(self):
         return self._sizes
 

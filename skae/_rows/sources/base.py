@@ -102,6 +102,10 @@ class Source:
         make = np.array if foreign or (copy and block.base is not None) else np.asarray
         return torch.from_numpy(make(block, dtype=float_dtype(block.dtype), order="C"))
 
+    def named(self, rows):
+        """Some of the rows in memory, with the names of the columns if they have any."""
+        return self.block(rows)
+
     def kept(self, rows):
         """Copies of some of the rows in memory, in the form that they have: dense or CSR."""
         return np.array(self.block(rows))
