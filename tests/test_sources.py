@@ -36,6 +36,7 @@ def where(request, monkeypatch):
     if request.param == "batch by batch":
         monkeypatch.setattr(batches, "MAX_DENSE_BYTES", 0)
         monkeypatch.setattr(batches, "FILE_AHEAD", 100 * 64)
+        monkeypatch.setattr(batches, "BLOCK_ROWS", 100)  # no chunk is so large that parts matter
         monkeypatch.setattr(skae._rows.sources.pieces, "PIECE_VALUES", 50 * 64)
 
 
@@ -72,7 +73,7 @@ def test_rows_are_the_same_wherever_they_lie(kind, where, digits, tmp_path):
     assert_same(outcome(model, rows), outcome(model, mapped(X, tmp_path)))
 
 
-@pytest.mark.parametrize("kind", ["HDF5", "zarr", "AnnData, CSR", "Parquet", "Dask"])
+@pytest.mark.parametrize("kind", ["zarr", "Parquet"])
 @pytest.mark.parametrize(
     "model",
     [

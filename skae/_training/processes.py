@@ -128,11 +128,11 @@ class SharedNet(ObjectiveNet):
             self._take_over(self.module_.buffers())
         return terms
 
-    def validate(self, iterator):
+    def validate(self, iterator, reports=False):
         """Each process validates on its part; all of them know the result."""
         from accelerate.utils import gather_object
 
-        terms = super().validate(self._divided(iterator))
+        terms = super().validate(self._divided(iterator), reports)
         self.row_losses_ = torch.cat(gather_object([self.row_losses_]))
         return terms
 
