@@ -40,7 +40,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"(benchmarks|scale_out)/|mlflow_logging",
+    "ignore_pattern": r"(benchmarks|scale_out|beside)/|mlflow_logging",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skae",),
     "abort_on_example_error": True,

@@ -14,7 +14,7 @@ strange = X.iloc[:3].copy()
 strange["hue"] += 6.0  # standard deviations
 masker = shap.maskers.Independent(X, max_samples=50)
 explainer = shap.PermutationExplainer(detector.score_samples, masker, seed=0)
-explained = explainer(strange)
+explained = explainer(strange, max_evals=4 * 27, silent=True)
 culprits = X.columns[explained.values.argmin(axis=1)]
 print(list(culprits))
 

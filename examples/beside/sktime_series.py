@@ -11,8 +11,8 @@ from skae import AutoencoderTransformer
 
 X, y = load_italy_power_demand("train", return_X_y=True)  # 67 days of 24 hours
 X_test, y_test = load_italy_power_demand("test", return_X_y=True)
-codes = AutoencoderTransformer(4, random_state=0)
-model = make_pipeline(Tabularizer(), codes, LogisticRegression()).fit(X, y)
+classifier = make_pipeline(AutoencoderTransformer(4, random_state=0), LogisticRegression())
+model = (Tabularizer() * classifier).fit(X, y)  # a pipeline of sktime, of hours as columns
 print(f"winter or summer: accuracy {model.score(X_test, y_test):.3f}")
 
 passengers = np.log(load_airline())  # 144 months
