@@ -200,3 +200,19 @@ def test_the_picture_of_the_house_is_that_of_the_imports():
     rooms = {path.stem for path in package.iterdir()}
     floors = [[word for word in line.split() if word in rooms] for line in picture.splitlines()]
     assert [floor for floor in floors if floor] == HOUSE
+
+
+def test_examples_beside_other_tools_are_on_their_page_and_held_to_it():
+    folder = ROOT / "examples" / "beside"
+    text = (ROOT / "docs" / "beside.md").read_text()
+    shown = re.findall(r"literalinclude\} \.\./examples/beside/(\w+)\.py", text)
+    assert sorted(shown) == sorted(path.stem for path in folder.glob("*.py"))
+    assert text.count('\n:end-before: "# What the page says."\n') == len(shown)
+    weekly = ROOT / ".ci" / "beside"
+    run = shown if not weekly.exists() else re.findall(r"^(\w+) [\w -]+$", weekly.read_text(), re.M)
+    assert set(shown) <= set(run)
+    for name in shown:
+        code = (folder / f"{name}.py").read_text()
+        before, promised = code.split("# What the page says.\n")
+        assert "assert" in promised, name
+        assert "skae" in before, name

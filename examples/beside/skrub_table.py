@@ -34,5 +34,6 @@ print(drawn.filter(regex="sex|bmi").mean().round(2).to_dict())
 assert area > 0.75
 assert list(codes.transform(table).index) == list(table.index)
 one_of_each = drawn.filter(like="bmi")
-assert (one_of_each.sum(axis=1) == 1).all() and one_of_each.isin([0, 1]).all(axis=None)
+assert (one_of_each.sum(axis=1) == 1).all()
+assert one_of_each.isin([0, 1]).all(axis=None)
 assert drawn.filter(like="sex").isin([0, 1]).all(axis=None)
