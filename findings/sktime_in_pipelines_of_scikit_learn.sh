@@ -2,9 +2,8 @@
 # sktime 1.2.0, scikit-learn 1.9.1: no transformer of sktime can be fitted in a Pipeline of
 # scikit-learn. The Pipeline notes on each of its steps which callbacks are above it, and removes
 # the note when the step is fitted; sktime's fit removes every attribute that is no parameter, the
-# note too. So sklearn.pipeline.make_pipeline(Tabularizer(), PCA(4)), which sktime's guides have,
-# ends in an AttributeError that names neither the cause nor sktime. In a pipeline of sktime,
-# Tabularizer() * classifier, all is well.
+# note too. The error is an AttributeError that names neither the cause nor a way out. In a pipeline
+# of sktime, Tabularizer() * classifier, all is well. Its developers know of it.
 # Seen: AttributeError 'Tabularizer' object has no attribute '_parent_callback_ctx'
 set -euo pipefail
 work=$(mktemp -d)
