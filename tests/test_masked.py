@@ -28,11 +28,11 @@ def holes(rows):
     return np.random.default_rng(0).uniform(size=rows.shape) < 0.1
 
 
-def in_hdf5(X, folder):
+def in_hdf5(X, folder, **attributes):
     h5py = pytest.importorskip("h5py")
     with h5py.File(folder / "X.h5", "w") as file:
         file["X"] = X
-        file["X"].attrs["_FillValue"] = np.array([FILL], X.dtype)
+        file["X"].attrs.update(attributes)
     return h5py.File(folder / "X.h5")["X"]
 
 
@@ -70,7 +70,7 @@ PLACES = {
     "netCDF4, another": lambda X, holes, folder: in_netcdf4(
         X, folder, attributes={"missing_value": X.dtype.type(FILL)}, chunksizes=(40, 7), zlib=True
     ),
-    "HDF5": lambda X, holes, folder: in_hdf5(X, folder),
+    "HDF5": lambda X, holes, folder: in_hdf5(X, folder, _FillValue=np.array([FILL], X.dtype)),
     "zarr": lambda X, holes, folder: in_zarr(X, folder, missing_value=FILL),
     "zarr of xarray": lambda X, holes, folder: in_zarr(X, folder, _ARRAY_DIMENSIONS=["a", "b"]),
     "Dask": lambda X, holes, folder: in_dask(X),
@@ -179,6 +179,46 @@ def test_values_of_a_packed_variable_are_those_that_it_stands_for(rows, holes, t
         assert found.dtype == np.float64
         np.testing.assert_array_equal(found, model.transform(expected))
         np.testing.assert_array_equal(model.impute(variable), model.impute(expected))
+
+
+# Places of values with several numbers that stand for none, of which the attributes say so.
+SEVERAL = {
+    "netCDF3": lambda X, codes, folder: in_netcdf3(X, folder, attributes=codes),
+    "netCDF3, masked": lambda X, codes, folder: in_netcdf3(X, folder, True, attributes=codes),
+    "netCDF4": lambda X, codes, folder: in_netcdf4(
+        X, folder, attributes=codes, fill_value=codes.pop("_FillValue", None)
+    ),
+    "HDF5": lambda X, codes, folder: in_hdf5(X, folder, **codes),
+    "zarr": lambda X, codes, folder: in_zarr(
+        X, folder, **{name: value.tolist() for name, value in codes.items()}
+    ),
+}
+
+
+@pytest.mark.parametrize("place", SEVERAL)
+@pytest.mark.parametrize("dtype", ["f4", "i2"])
+@pytest.mark.parametrize("both", [False, True])
+def test_all_numbers_that_stand_for_none_are_missing(place, dtype, both, rows, holes, tmp_path):
+    codes = np.array([FILL, -99], dtype)
+    values = np.where(holes, codes[np.arange(len(rows)) % 2, None], rows).astype(dtype)
+    attributes = {"missing_value": codes}
+    if both:
+        attributes = {"missing_value": codes[0], "_FillValue": codes[1]}
+    X = SEVERAL[place](values, attributes, tmp_path)
+    plain = np.where(holes, np.nan, rows).astype("f4")
+    model = AutoencoderTransformer(2, **QUICK, allow_nan=True).fit(plain)
+    np.testing.assert_array_equal(model.transform(X), model.transform(plain))
+
+
+def test_a_number_that_a_dtype_can_not_hold_stands_for_none(rows, tmp_path):
+    rows = rows.copy()
+    X = in_hdf5(rows.astype("f2"), tmp_path, _FillValue=1e20)
+    assert np.isfinite(AutoencoderTransformer(2, **QUICK).fit(X).transform(X)).all()
+    rows[0, 0] = np.inf
+    X.file.close()
+    X = in_hdf5(rows.astype("f2"), tmp_path, _FillValue=1e20)
+    with pytest.raises(ValueError, match="infinity"):
+        AutoencoderTransformer(2, **QUICK, allow_nan=True).fit(X)
 
 
 def test_what_was_never_written_to_zarr_is_not_missing(rows, tmp_path):

@@ -8,8 +8,9 @@ from scipy import sparse
 
 from skae._rows.sources.dtypes import (
     accepted_dtypes,
+    equal_any,
     float_dtype,
-    missing_value,
+    missing_values,
     plain,
     plain_dtype,
 )
@@ -76,25 +77,33 @@ def test_values_are_copied_only_where_they_change():
     assert np.shares_memory(plain(np.ma.array(X, mask=False), X.dtype), X)
     masked = np.ma.masked_greater(X, 4, copy=False)
     np.testing.assert_array_equal(
-        plain(masked, X.dtype, missing=1), [[0, np.nan], [2, 3], [4, np.nan]]
+        plain(masked, X.dtype, equal_any(masked, [1, 2])), [[0, np.nan], [np.nan, 3], [4, np.nan]]
     )
     np.testing.assert_array_equal(X, np.arange(6.0).reshape(3, 2))
 
 
 @pytest.mark.parametrize(
-    ("attributes", "expected"),
+    ("attributes", "dtype", "expected"),
     [
-        ({}, None),
-        ({"_FillValue": np.float32(-9)}, -9),
-        ({"_FillValue": np.array([-9], "i2"), "missing_value": 3}, 3),
-        ({"_FillValue": "n/a"}, None),
-        ({"_FillValue": "AAAAAAA4j8A="}, -999),  # as xarray writes it to zarr
-        ({"_FillValue": "no number at"}, None),
-        ({"_FillValue": np.nan}, None),
-        ({"missing_value": np.array([1, 2])}, None),
-        ({"missing_value": b"", "_FillValue": 7}, 7),
+        ({}, "f4", []),
+        ({"_FillValue": np.float32(-9)}, "f4", [-9]),
+        ({"_FillValue": np.array([-9], "i2"), "missing_value": 3}, "i2", [3, -9]),
+        ({"missing_value": np.array([1, 2])}, "u1", [1, 2]),
+        ({"missing_value": [-9, "AAAAAAA4j8A="], "_FillValue": -9}, "f8", [-9, -999]),
+        ({"missing_value": b"", "_FillValue": 7}, "i4", [7]),
+        ({"_FillValue": "n/a"}, "f4", []),
+        ({"_FillValue": "AAAAAAA4j8A="}, "f4", [-999]),  # as xarray writes it to zarr
+        ({"_FillValue": "no number at"}, "f4", []),
+        ({"_FillValue": np.nan, "missing_value": -np.inf}, "f8", [-np.inf]),
+        ({"_FillValue": -999.9}, "f4", [np.float32(-999.9)]),
+        ({"_FillValue": [1e20, -1e4, 1e-20]}, "f2", [-1e4]),
+        ({"_FillValue": [-1, 300, 2.5, 4.0]}, "u1", [4]),
+        ({"_FillValue": 1}, "U3", []),
+        ({"_FillValue": 1}, [("a", "f4")], []),
     ],
     ids=str,
 )
-def test_attributes_tell_what_stands_for_missing_values(attributes, expected):
-    assert missing_value(attributes) == expected
+def test_attributes_tell_what_stands_for_missing_values(attributes, dtype, expected):
+    found = missing_values(attributes, dtype)
+    assert found == expected
+    assert all(code.dtype == dtype for code in found)

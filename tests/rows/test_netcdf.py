@@ -43,9 +43,11 @@ def test_a_file_that_is_closed_is_refused(tmp_path):
             source.block(slice(3))
 
 
-@pytest.mark.parametrize("put", [in_netcdf3, in_netcdf4])
-def test_what_is_no_table_of_numbers_is_refused(put, tmp_path):
-    letters = put(np.full((2, 2), b"a", "S1"), tmp_path)
+@pytest.mark.parametrize(
+    ("put", "dtype"), [(in_netcdf3, "S1"), (in_netcdf4, "S1"), (in_netcdf4, "U2")]
+)
+def test_what_is_no_table_of_numbers_is_refused(put, dtype, tmp_path):
+    letters = put(np.full((2, 2), "a", dtype), tmp_path)
     with pytest.raises(ValueError, match=r"X is a netCDF4? variable of dtype .* needs numbers"):
         validate_in_place(Model(), letters, reset=True)
 

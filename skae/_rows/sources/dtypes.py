@@ -40,30 +40,51 @@ def plain_dtype(dtype, has_missing=False):
     return dtype.newbyteorder("=")
 
 
-def plain(values, dtype, missing=None):
-    """Values in a dtype, with NaN where they are masked or equal `missing`; a copy if need be."""
-    mask = np.ma.getmask(values)
+def plain(values, dtype, missing=False):
+    """Values in a dtype, with NaN where they are masked or `missing`; a copy if need be."""
+    mask = np.ma.getmask(values) | missing
     values = np.ma.getdata(values)
-    if missing is not None:
-        mask = mask | (values == missing)
-    if mask is np.ma.nomask or not mask.any():
+    if not mask.any():
         return values.astype(dtype, copy=False)
     values = values.astype(dtype)
     values[mask] = np.nan
     return values
 
 
-def missing_value(attributes):
-    """The number that stands for missing values by the attributes of what has them, or None."""
-    found = (_number(attributes[name]) for name in _MISSING if name in attributes)
-    return next((value for value in found if value is not None and value == value), None)
+def equal_any(values, codes):
+    """Which values equal one of some codes."""
+    values = np.ma.getdata(values)
+    return np.logical_or.reduce([values == code for code in codes]) if codes else np.False_
 
 
-def _number(value):
-    if isinstance(value, str) and len(value) == _ENCODED_LENGTH:
-        try:
-            return struct.unpack("<d", base64.b64decode(value, validate=True))[0]
-        except ValueError:
-            return None
-    value = np.asarray(value)
-    return value.item() if value.size == 1 and value.dtype.kind in "iuf" else None
+def missing_values(attributes, dtype):
+    """The numbers, of a dtype, that stand for missing values by the attributes of what has them.
+
+    What the dtype can not hold is none of them, nor is NaN, which is missing anyway.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "biuf":
+        return []
+    found = (_numbers(attributes[name]) for name in _MISSING if name in attributes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pairs = [(value.astype(dtype), value) for values in found for value in values]
+    # Text such as -999.9 is float64 where the values that it is meant for are not.
+    rounding = np.finfo(dtype).eps if dtype.kind == "f" else 0
+    held = (code for code, value in pairs if np.isclose(code, value, rtol=rounding, atol=0))
+    return list(dict.fromkeys(held))
+
+
+def _numbers(values):
+    values = [_decoded(value) for value in values] if isinstance(values, list) else _decoded(values)
+    values = np.ravel(values)
+    return values if values.dtype.kind in "iuf" else ()
+
+
+def _decoded(value):
+    """A number that xarray has written as text."""
+    if not isinstance(value, str) or len(value) != _ENCODED_LENGTH:
+        return value
+    try:
+        return struct.unpack("<d", base64.b64decode(value, validate=True))[0]
+    except ValueError:
+        return value

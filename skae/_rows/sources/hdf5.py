@@ -1,6 +1,6 @@
 """Datasets of HDF5 files."""
 
-from skae._rows.sources.dtypes import missing_value
+from skae._rows.sources.dtypes import missing_values
 from skae._rows.sources.pieces import PieceSource, is_of
 
 
@@ -31,8 +31,8 @@ class HDF5Source(PieceSource):
             )
         super().__init__(X)
 
-    def _missing_value(self):
-        return missing_value(self.X.attrs)
+    def _missing_values(self):
+        return missing_values(self.X.attrs, self.X.dtype)
 
     def _chunk_rows(self):
         return self.X.chunks[0] if self.X.chunks else 1

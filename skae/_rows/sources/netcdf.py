@@ -1,7 +1,9 @@
 """Variables of netCDF files."""
 
+import numpy as np
+
 from skae._rows.sources.base import Source, as_slice
-from skae._rows.sources.dtypes import missing_value, plain, plain_dtype
+from skae._rows.sources.dtypes import equal_any, missing_values, plain, plain_dtype
 from skae._rows.sources.memory import is_memory_mapped
 from skae._rows.sources.pieces import PieceSource, is_of
 
@@ -31,7 +33,7 @@ class NetCDF4Source(PieceSource):
         return X.shape, X[:0].dtype if X.shape else X.dtype  # of what it is unpacked to
 
     def _masks(self):
-        return self.X.mask
+        return self.X.mask and self._outline()[1].kind != "O"  # of text, whatever its length
 
     def _chunk_rows(self):
         sizes = self.X.chunking()
@@ -70,16 +72,23 @@ class NetCDF3Source(Source):
 
     def __init__(self, X):
         _refuse_file(X)
-        self._missing = missing_value(vars(X))
-        self.X, self.shape, self.has_missing = X, X.shape, self._missing is not None
-        self.dtype = plain_dtype(X[:0].dtype if X.shape else X.data.dtype, self.has_missing)
+        self._missing = missing_values(vars(X), X.data.dtype)
+        self.X, self.shape, self.has_missing = X, X.shape, bool(self._missing)
+        self._packing = [vars(X).get(name) for name in ("scale_factor", "add_offset")]
+        self._is_packed = X.maskandscale and self._packing != [None, None]
+        self.dtype = plain_dtype(np.float64 if self._is_packed else X.data.dtype, self.has_missing)
         self.lies_in_file = is_memory_mapped(X.data)
 
     def block(self, rows):
         """Some of the rows."""
-        return plain(
-            self.X[as_slice(rows)], self.dtype, None if self.X.maskandscale else self._missing
-        )
+        # Of several numbers that stand for missing values scipy masks one, or fails.
+        values = self.X.data[as_slice(rows)]
+        missing = equal_any(values, self._missing)
+        if self._is_packed:
+            factor, offset = self._packing
+            values = values.astype(np.float64) * (1 if factor is None else factor)
+            values += 0 if offset is None else offset
+        return plain(values, self.dtype, missing)
 
 
 def _root(group):

@@ -6,7 +6,7 @@ from abc import abstractmethod
 import numpy as np
 
 from skae._rows.sources.base import Source, as_slice
-from skae._rows.sources.dtypes import plain, plain_dtype
+from skae._rows.sources.dtypes import equal_any, plain, plain_dtype
 
 # Rows are read in pieces of about so many values, of whole chunks where they are stored in chunks:
 # a chunk must be read whole, mostly to be decompressed. Chunks of more than the second are not kept
@@ -20,7 +20,7 @@ class PieceSource(Source):
     """Rows of which a library reads some neighbours at a time, in whole chunks where it has some.
 
     A kind fills in `takes` and `_read`; `_outline` where X itself does not tell; `_chunk_rows`
-    where rows are not to be had alone; `_masks` or `_missing_value` where values may be missing
+    where rows are not to be had alone; `_masks` or `_missing_values` where values may be missing
     for another reason than being NaN; `_place` and `_open` where X can not be pickled.
 
     Attributes
@@ -45,9 +45,9 @@ class PieceSource(Source):
         """Whether the library may mask values."""
         return False
 
-    def _missing_value(self):
-        """The number that stands for values that are missing, if there is one."""
-        return None
+    def _missing_values(self):
+        """The numbers that stand for values that are missing."""
+        return []
 
     def _chunk_rows(self):
         """How many rows are stored together, or how many in each chunk; 1 if each lies alone."""
@@ -69,8 +69,8 @@ class PieceSource(Source):
     def __init__(self, X):
         self.X = X
         self.shape, dtype = self._outline()
-        self._missing = self._missing_value()
-        self.has_missing = self._masks() or self._missing is not None
+        self._missing = self._missing_values()
+        self.has_missing = self._masks() or bool(self._missing)
         self.dtype = plain_dtype(dtype, self.has_missing)
         self._divide()
         self._start, self._piece = 0, np.empty((0, 0), self.dtype)  # what was read last
@@ -147,7 +147,8 @@ class PieceSource(Source):
         stop = self._first_of(min(self._chunk_of(last) + 1, most))
         try:
             values = self._read(int(start), int(stop))
-            self._start, self._piece = int(start), plain(values, self.dtype, self._missing)
+            missing = equal_any(values, self._missing)
+            self._start, self._piece = int(start), plain(values, self.dtype, missing)
         except Exception as error:  # each library has its own
             raise OSError(
                 f"Rows {start} to {stop} of X, {self.kind}, can not be read: {error}. {self.advice}"

@@ -1,6 +1,6 @@
 """Arrays of zarr."""
 
-from skae._rows.sources.dtypes import missing_value
+from skae._rows.sources.dtypes import missing_values
 from skae._rows.sources.pieces import PieceSource, is_of
 
 
@@ -23,11 +23,11 @@ class ZarrSource(PieceSource):
             )
         super().__init__(X)
 
-    def _missing_value(self):
+    def _missing_values(self):
         attributes = dict(self.X.attrs)
         if "_ARRAY_DIMENSIONS" in attributes:  # of xarray, which notes it there in version 2
             attributes.setdefault("_FillValue", self.X.fill_value)
-        return missing_value(attributes)
+        return missing_values(attributes, self.X.dtype)
 
     def _chunk_rows(self):
         return self.X.chunks[0]
