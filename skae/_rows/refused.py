@@ -1,5 +1,7 @@
 """What looks like rows and is none, with the way to what it has."""
 
+import numpy as np
+
 # By package and class; its base classes count.
 ADVICE = {
     ("anndata", "AnnData"): "Give its matrix, X.X, or one of X.layers or X.obsm.",
@@ -24,8 +26,14 @@ def refuse(X):
     Raises
     ------
     TypeError
-        If X is of a class in `ADVICE`; a `DataArray` only if its values are not in memory.
+        If X is of a class in `ADVICE`; a `DataArray` only if its values are not in memory. If it is
+        a structured array.
     """
+    if isinstance(X, np.ndarray) and X.dtype.names:
+        raise TypeError(
+            f"X is a structured array with fields {list(X.dtype.names)[:10]}, which is no table. "
+            "Give numpy.lib.recfunctions.structured_to_unstructured(X), or pandas.DataFrame(X)."
+        )
     package = type(X).__module__.partition(".")[0]
     if package not in _PACKAGES or any(cls.__module__ == "anndata.abc" for cls in type(X).__mro__):
         return

@@ -5,7 +5,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn.utils import check_array
 
+from skae._rows.source import as_source
 from skae._rows.sources.dtypes import (
     accepted_dtypes,
     equal_any,
@@ -36,6 +38,39 @@ def test_results_are_float64_where_values_may_need_it(dtype, expected):
         assert (accepted_dtypes(X) is np.float32) == (expected == "f4")
 
 
+def in_pandas(values, dtype):
+    return pd.DataFrame({"a": values, "b": values[::-1]}).astype(dtype)
+
+
+def in_arrow(values, dtype):
+    pa = pytest.importorskip("pyarrow")
+    columns = [pa.array(column).cast(dtype) for column in (values, values[::-1])]
+    return pa.table(dict(zip("ab", columns, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("table", "dtypes", "expected"),
+    [
+        (in_pandas, ["Float32", "Int8", "UInt16", "boolean", "float32[pyarrow]"], np.float32),
+        (in_pandas, ["Float64", "Int32", "double[pyarrow]", {"a": "Int8", "b": "Int32"}], "f8"),
+        (in_arrow, ["float32", "int8", "uint16", "bool"], np.float32),
+        (in_arrow, ["float64", "int32"], "f8"),
+    ],
+)
+def test_tables_with_dtypes_of_their_own_are_float32_where_it_does(table, dtypes, expected):
+    for dtype in dtypes:
+        if "pyarrow" in dtype:
+            pytest.importorskip("pyarrow")
+        X = table([1, None, 0], dtype)
+        if expected is np.float32:
+            assert accepted_dtypes(X) is np.float32
+        else:
+            assert accepted_dtypes(X) == [np.float64, np.float32]
+        found = check_array(X, dtype=accepted_dtypes(X), ensure_all_finite="allow-nan")
+        assert found.dtype == expected
+        np.testing.assert_array_equal(found, [[1, 0], [np.nan, np.nan], [0, 1]])
+
+
 def test_scikit_learn_chooses_where_there_is_no_one_dtype():
     mixed = {"a": np.zeros(2, "f4"), "b": np.zeros(2, "u1")}
     for X in (pd.DataFrame(mixed), pl.DataFrame(mixed), sparse.csr_array((2, 2), dtype="i1")):
@@ -43,6 +78,13 @@ def test_scikit_learn_chooses_where_there_is_no_one_dtype():
     texts = pd.DataFrame({"a": ["x"]})
     for X in ([[1, 2]], texts, pl.DataFrame({"a": [1.0]}), np.array([[None]])):
         assert accepted_dtypes(X) == [np.float64, np.float32]
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="of numpy 2")
+def test_numbers_that_are_text_of_any_length_are_left_to_scikit_learn():
+    X = np.array([["1", "2.5"]], np.dtypes.StringDType())
+    assert as_source(X).is_dense
+    assert accepted_dtypes(X) == [np.float64, np.float32]
 
 
 @pytest.mark.parametrize(

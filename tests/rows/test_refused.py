@@ -1,6 +1,7 @@
 """What has its rows elsewhere is refused with the way to them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
@@ -30,7 +31,17 @@ def lazy_data_array():
     return xarray_dataset()["a"].chunk({"row": 10})
 
 
+def structured():
+    return np.zeros((5, 2), [("a", "f4"), ("b", "i4")])
+
+
+def masked_structured():
+    return np.ma.array(structured(), mask=True)
+
+
 WAYS = {
+    structured: r"fields \['a', 'b'\].*structured_to_unstructured",
+    masked_structured: r"fields \['a', 'b'\].*structured_to_unstructured",
     anndata: r"X.X, or one of X.layers",
     lazy_frame: r"X.collect\(\)",
     coo: r"X.to_scipy_sparse\(\)",
@@ -56,8 +67,10 @@ def test_what_scikit_learn_takes_is_taken():
     model = AutoencoderTransformer(2, max_iter=1, random_state=0)
     expected = model.fit(X).transform(X)
     columns = {f"c{i}": column for i, column in enumerate(X.T)}
+    dask = pytest.importorskip("dask.dataframe")
     for rows in (
         xarray_dataset()["a"],
         pytest.importorskip("pyarrow").table(columns),
+        dask.from_pandas(pd.DataFrame(columns), npartitions=2),
     ):
         np.testing.assert_array_equal(model.fit(rows).transform(rows), expected)

@@ -13,18 +13,29 @@ _ENCODED_LENGTH = len(base64.b64encode(bytes(8)))
 
 def float_dtype(dtype):
     """The floating dtype of results for values of a dtype: float64 where they may need it."""
-    fits = dtype.itemsize <= 2 or dtype.newbyteorder("=") == np.float32
+    fits = dtype.itemsize <= 2 or (dtype.kind, dtype.itemsize) == ("f", 4)
     return np.float32 if fits else np.float64
 
 
 def accepted_dtypes(X):
     """What scikit-learn may make of X, or must."""
-    dtype = getattr(X, "dtype", None)
-    if dtype is None and hasattr(X, "dtypes"):  # one for each column
-        dtype = np.asarray(X[:0]).dtype
-    if isinstance(dtype, np.dtype) and float_dtype(dtype) is np.float32:
+    dtypes = _dtypes(X)
+    if dtypes and all(isinstance(d, np.dtype) and float_dtype(d) is np.float32 for d in dtypes):
         return np.float32
     return [np.float64, np.float32]
+
+
+def _dtypes(X):
+    """The dtype of an array, or those of the columns of a table; none where nothing tells."""
+    if hasattr(X, "dtype"):
+        return [X.dtype]
+    if hasattr(X, "iloc"):  # of pandas, or like it; some know the dtype of numpy beside their own
+        return [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
+    if hasattr(X, "dtypes"):  # of polars
+        return [np.asarray(X[:0]).dtype]
+    if hasattr(getattr(X, "schema", None), "empty_table"):  # of pyarrow
+        return [np.asarray(column).dtype for column in X.schema.empty_table().columns]
+    return []
 
 
 def plain_dtype(dtype, has_missing=False):
@@ -37,7 +48,7 @@ def plain_dtype(dtype, has_missing=False):
         return np.dtype(np.float32)
     if has_missing and dtype.kind in "biuO":
         return np.dtype(float_dtype(dtype))
-    return dtype.newbyteorder("=")
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
 def plain(values, dtype, missing=False):
