@@ -170,7 +170,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             statistics = self._measure(table)
         span = statistics.low, statistics.high
         if table.X_val is not None:
-            statistics.warn_if_far(table.X_val, self._as_fitted("allow_nan", False))
+            statistics.warn_if_far(table.judged, self._as_fitted("allow_nan", False))
         if stream:
             statistics = statistics.of_a_stream()
             if self._as_fitted("allow_nan", False):  # the first rows show no bounds

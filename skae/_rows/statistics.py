@@ -12,8 +12,9 @@ from skae._rows.source import as_source, chunks
 MAX_DEVIATION = 1e150
 # A block of so many rows stays in the cache while it is used several times.
 STATISTICS_ROWS = 256
-# Rows that two sets are compared by, and how many times wider or further away is plainly far.
-MIN_COMPARED, MAX_COMPARED, FAR = 50, 1000, 3
+# Rows that two sets are compared by, and how many times wider or further away is plainly far. One
+# of several groups may be narrow, so that plainly narrow is narrower than plainly wide is wide.
+MIN_COMPARED, MAX_COMPARED, FAR, NARROW = 50, 1000, 3, 8
 
 
 @dataclass(frozen=True)
@@ -132,27 +133,50 @@ class ColumnStatistics:
     def warn_if_far(self, X, allow_nan=False):
         """Warn where rows to validate on are plainly on another scale than these.
 
-        Of a few rows that can not be said, nor of a few columns.
+        Of a few rows that can not be said.
         """
         source = as_source(X)
         some = np.linspace(0, len(source) - 1, min(len(source), MAX_COMPARED)).astype(int)
         varies = self.deviation > 0
-        if len(some) < MIN_COMPARED or not varies.any():
+        if min(len(some), self.n_rows) < MIN_COMPARED or not varies.any():
             return
         measure = self.measure_observed if allow_nan else self.measure
         others = measure(source, some)
         with np.errstate(over="ignore"):
             shift = ((others.mean - self.mean)[varies] / self.deviation[varies]) ** 2
             spread = (others.deviation[varies] / self.deviation[varies]) ** 2
-        # Most columns spread or lie far from these; or they spread by far less all together, for
-        # some hardly ever vary and so may not at all in a few rows.
-        if np.median(shift + spread) > FAR**2 or spread.mean() < 1 / FAR**2:
-            low, high = others.low.min(), others.high.max()
-            warn_user(
-                f"X_val is on another scale than X: its values are from {low:.3g} to {high:.3g}, "
-                f"those of X from {self.low.min():.3g} to {self.high.max():.3g}. Transform it as "
-                "X; a Pipeline does that for metadata that its transform_input names."
-            )
+        columns, where = np.flatnonzero(varies & self._are_beyond(source, some)), ""
+        # Most columns spread or lie far from these; or they spread by far less, those aside that
+        # hardly ever vary and so may not at all in a few rows.
+        most_are_far = np.mean(shift + spread > FAR**2) > 0.5
+        varying = spread[spread > 0]
+        if most_are_far or (varying < 1 / NARROW**2).sum() > len(varying) / 2:
+            columns = np.arange(source.shape[1])
+        elif len(columns):
+            where = f" in columns {columns[:10].tolist()}"
+        else:
+            return
+        low, high = others.low[columns].min(), others.high[columns].max()
+        warn_user(
+            f"X_val is on another scale than X{where}: its values are from {low:.3g} to "
+            f"{high:.3g}, those of X from {self.low[columns].min():.3g} to "
+            f"{self.high[columns].max():.3g}. Transform it as X; a Pipeline does that for metadata "
+            "that its transform_input names."
+        )
+
+    def _are_beyond(self, source, rows):
+        """Columns of which most values lie further outside of the range of these than it is wide.
+
+        Rows of a group that these have too lie within it, however rare the group is.
+        """
+        beyond, n_seen = np.zeros((2, source.shape[1]))
+        with np.errstate(over="ignore"):
+            low, high = 2 * self.low - self.high, 2 * self.high - self.low
+        for chunk in chunks(len(rows), STATISTICS_ROWS):
+            x = source.block(rows[chunk])
+            beyond += ((x < low) | (x > high)).sum(axis=0)
+            n_seen += (~np.isnan(x)).sum(axis=0)
+        return (n_seen >= MIN_COMPARED) & (beyond > n_seen / 2)
 
     def zero_share(self):
         """How much of the weight of each column lies on zero, if that is one of its ends."""

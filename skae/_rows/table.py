@@ -54,6 +54,11 @@ class Table:
         """X as it is learned from."""
         return self._within_limits(self.X)
 
+    @property
+    def judged(self):
+        """X_val as it is judged by."""
+        return self._within_limits(self.X_val)
+
     def _within_limits(self, X):
         return X if self.limits is None else ClippedSource(X, *self.limits)
 
@@ -116,7 +121,7 @@ class Table:
             device=device,
         )
         if self.X_val is not None:
-            return all_rows, all_rows, Rows(self._within_limits(self.X_val), scaling, device=device)
+            return all_rows, all_rows, Rows(self.judged, scaling, device=device)
         if self.n_train in (None, len(self.subset)):
             return all_rows, all_rows, None
         parts = slice(self.n_train), slice(self.n_train, None)

@@ -124,6 +124,14 @@ def test_a_model_learns_from_the_ends_of_the_other_values(cls, way, tmp_path):
     assert models[0].score(clean) == models[1].score(clean)
 
 
+def test_rows_to_validate_on_are_compared_within_the_limits():
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    X[:3] = -9999
+    with pytest.warns(UserWarning, match="far beyond all others") as warned:
+        AutoencoderTransformer(1, max_iter=1, random_state=0).fit(X, X_val=X[:120])
+    assert len(warned) == 1
+
+
 @pytest.mark.parametrize("weight", [1e-3, 100.0])
 def test_weights_do_not_hide_them(weight):
     Y, _ = table()

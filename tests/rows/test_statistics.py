@@ -135,6 +135,36 @@ def test_rows_of_one_distribution_are_on_one_scale(draw, n_rows):
         statistics.warn_if_far(outlier)
 
 
+@pytest.mark.parametrize("factor", [100, -1000])
+@pytest.mark.parametrize("columns", [[1, 2], [5]])
+def test_columns_of_other_units_are_named(factor, columns):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 6))
+    statistics = ColumnStatistics.measure(X, np.arange(300))
+    X_val = np.where(rng.uniform(size=(80, 6)) < 0.1, np.nan, rng.normal(size=(80, 6)))
+    with warnings.catch_warnings(action="error"):
+        statistics.warn_if_far(X_val, allow_nan=True)
+    X_val[:, columns] *= factor
+    with pytest.warns(UserWarning, match=rf"in columns \{columns}: .*, those of X from -"):
+        statistics.warn_if_far(X_val, allow_nan=True)
+
+
+def test_one_group_of_several_is_on_the_scale_of_all():
+    """Even if it is narrow, or does not vary, or is rare in some columns."""
+    rng = np.random.default_rng(0)
+    near, far = rng.normal(size=(500, 6)), rng.normal(size=(500, 6)) + 8
+    flags = np.repeat(np.eye(5), [6900, 1000, 1000, 1000, 100], axis=0)
+    noise = rng.normal(size=(10000, 2))
+    for X, X_val in [
+        (np.concatenate([near, far]), far),
+        (flags, flags[-100:]),
+        (np.hstack([flags, noise]), np.hstack([flags, noise])[-100:]),
+    ]:
+        statistics = ColumnStatistics.measure(X, np.arange(len(X)))
+        with warnings.catch_warnings(action="error"):
+            statistics.warn_if_far(X_val)
+
+
 @pytest.mark.parametrize("draw", [skewed, rare, of_units])
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), MaxAbsScaler()], ids=repr)
