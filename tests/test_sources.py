@@ -13,7 +13,7 @@ from skae import (
     VAEClassifier,
     VAETransformer,
 )
-from skae._base import applying
+from skae._base import writing
 from skae._rows import batches
 from skae._rows.scaling import Scaling
 from skae._training.training import Training
@@ -215,16 +215,21 @@ def empty_zarr(X, folder):
     return zarr.create_array(folder / "out.zarr", shape=X.shape, dtype=X.dtype, **settings)
 
 
-@pytest.mark.parametrize("place", [opened, empty_hdf5, empty_zarr])
+def empty_tensor(X, folder):
+    return torch.zeros(X.shape, dtype=getattr(torch, X.dtype.name))
+
+
+@pytest.mark.parametrize("place", [opened, empty_hdf5, empty_zarr, empty_tensor])
 @pytest.mark.parametrize("verb", ["transform", "inverse_transform", "impute"])
 def test_results_go_where_they_are_told_to(verb, place, digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(applying, "OUT_VALUES", 0)
+    monkeypatch.setattr(writing, "OUT_VALUES", 0)
     X = np.tile(digits, (6, 1))
     X[::3, 5] = np.nan
     model = AutoencoderTransformer(3, **QUICK, allow_nan=True).fit(X)
     rows = model.transform(X) if verb == "inverse_transform" else X
     expected = getattr(model, verb)(rows)
     out = place(expected, tmp_path)
+    model.set_output(transform="pandas")
     assert getattr(model, verb)(rows, out=out) is out
     np.testing.assert_array_equal(out[:], expected)
     with pytest.raises(ValueError, match="out has the shape"):
@@ -233,7 +238,7 @@ def test_results_go_where_they_are_told_to(verb, place, digits, tmp_path, monkey
 
 def test_decoded_rows_of_classes_go_where_they_are_told_to(digits, monkeypatch):
     X, y = np.tile(digits, (6, 1)), np.arange(2400) % 2
-    monkeypatch.setattr(applying, "OUT_VALUES", 0)
+    monkeypatch.setattr(writing, "OUT_VALUES", 0)
     model = VAEClassifier(3, **QUICK).fit(digits, y[:400])
     codes = model.transform(X)
     found = model.inverse_transform(codes, y, out=np.empty(X.shape))

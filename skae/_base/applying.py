@@ -21,8 +21,6 @@ from skae._training.threads import work_of
 # With fewer rows matrix products are summed in another order: a row would differ in its last digit
 # from itself among others.
 MIN_ROWS = 16
-# About so many values are written to a file at a time.
-OUT_VALUES = 2**20
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -138,37 +136,6 @@ class Codes(Source):
     def block(self, rows):
         """Some of the rows, floats of this machine's byte order."""
         return _checked(self.source.block(rows))
-
-
-def filled(out, function, shape):
-    """What a function gives of rows, block by block, written into something that has a place.
-
-    Parameters
-    ----------
-    out : object with `shape` and slice assignment
-        Chunks of rows, if it has `chunks`, or `shards`, are written whole.
-    function : callable
-        slice of rows -> array of shape (n_rows, n_columns)
-    shape : pair of int
-        What the shape of `out` must be.
-
-    Returns
-    -------
-    out
-    """
-    if tuple(np.shape(out)) != tuple(shape):
-        raise ValueError(
-            f"out has the shape {tuple(np.shape(out))}, but what is to be written has {shape}."
-        )
-    stored = (getattr(out, "shards", None) or getattr(out, "chunks", None) or [1])[0]
-    n_rows = max(1, OUT_VALUES // max(1, shape[1]) // CHUNK_ROWS) * CHUNK_ROWS
-    start, held = 0, None
-    for rows in chunks(shape[0], n_rows):  # of whole `CHUNK_ROWS`, on which last digits depend
-        values = function(rows)
-        held = values if held is None else np.concatenate([held, values])
-        stop = rows.stop if rows.stop == shape[0] else rows.stop // stored * stored
-        out[start:stop], held, start = held[: stop - start], held[stop - start :], stop
-    return out
 
 
 def in_float64(module, function, n_features):

@@ -11,9 +11,10 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base.applying import as_codes, filled, in_float64, map_codes
+from skae._base.applying import as_codes, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
 from skae._base.holding import hold
+from skae._base.writing import OutMixin, filled
 from skae._rows.checks import check_finite, check_weights
 from skae._rows.columns import Target
 from skae._rows.scaling import Scaling
@@ -31,7 +32,7 @@ MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
 MIN_FEATURES_OF_ZEROS, MIN_ZERO_SHARE = 500, 0.97
 
 
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, OutMixin, TransformerMixin, NeuralEstimator):
     """Base class of the autoencoders."""
 
     # What a model fills in.
@@ -228,7 +229,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             Rows.
         out : object of shape (n_samples, n_components), default=None
             What to write the codes to, block by block, and return: a memory map, an `h5py.Dataset`,
-            an array of zarr, or what else has slice assignment. None makes an array.
+            an array of zarr, a tensor, or what else has slice assignment. What was written before
+            an error stays. None makes an array.
 
         Returns
         -------
@@ -241,7 +243,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             Before `fit`.
         ValueError
             If X has another number of features, NaN or infinity, or is too far from the training
-            data for float32; or `out` another shape.
+            data for float32; or `out` another shape, or is read-only.
+        TypeError
+            If `out` can not be written to, or its dtype would cut off values.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False, finite=False)
@@ -283,6 +287,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralE
             Before `fit`.
         ValueError
             If X has another number of columns, NaN or infinity, or `out` another shape.
+        TypeError
+            As in `transform`.
         """
         return self._decode(X, out=out)
 

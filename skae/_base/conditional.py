@@ -55,6 +55,8 @@ class ConditionalMixin(Holes):
             Before `fit`.
         ValueError
             If X has another number of columns, NaN or infinity, or if y is not as described.
+        TypeError
+            As in `transform`.
         """
         return self._decode(X, y, out)
 
@@ -114,6 +116,8 @@ class ConditionalMixin(Holes):
             Before `fit`.
         ValueError
             If `n_samples` is below 1, or if y is not as described.
+        TypeError
+            As in `transform`.
         """
         return self._sample(n_samples, random_state, y)
 

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base.applying import device_of, filled
+from skae._base.applying import device_of
 from skae._base.holes import Holes
+from skae._base.writing import filled
 from skae._rows.filling import (
     MAX_FILL_CELLS,
     MAX_FILL_VALUES,
@@ -93,6 +94,8 @@ class MissingValuesMixin(Holes):
         ValueError
             If the model was fitted with ``allow_nan=False`` or ``conditional=True``, or X is not as
             described.
+        TypeError
+            As in `transform`.
         """
         check_is_fitted(self)
         if not self._as_fitted("allow_nan"):

@@ -27,13 +27,17 @@ def tensors_welcome(method):
     """Let a method take tensors.
 
     With scikit-learn's `array_api_dispatch` its result comes back as X came in, on the same device.
+    What it is to write to, `out`, is left as it is.
     """
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
         X = args[0] if args else kwargs.get("X")
         args = [as_numpy(value) for value in args]
-        result = method(self, *args, **{name: as_numpy(value) for name, value in kwargs.items()})
+        kwargs = {k: value if k == "out" else as_numpy(value) for k, value in kwargs.items()}
+        result = method(self, *args, **kwargs)
+        if kwargs.get("out") is not None:
+            return result
         is_numbers = isinstance(result, np.ndarray) and result.dtype.kind in "biuf"
         if is_numbers and _is_foreign(X) and get_config()["array_api_dispatch"]:
             return _like(result, X)
