@@ -8,42 +8,52 @@ the estimators that those make and fit in their turn.
 import functools
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
-from types import FunctionType
+from threading import Lock, Thread
+from types import FunctionType, SimpleNamespace
 
 from sklearn.base import BaseEstimator
 
 FITS = "fit", "fit_predict", "fit_transform", "partial_fit"
 
-_is_inside = ContextVar("_is_inside", default=False)
+# The block that a thread is in: its own, or that in which it was started.
+_block = ContextVar("_block", default=None)
 _lock = Lock()
-# How many are inside, and what stood in the classes before.
-_n_inside, _watched = 0, {}
+# How many are inside, and what was put where: the place, the name, what stood there, and what does.
+_n_inside, _replaced = 0, []
 
 
 @contextmanager
 def unwatched():
     """A context in which scikit-learn's own methods fit, and no wrapper of another package's.
 
-    What other threads fit meanwhile is watched as before. Where nobody watches it does nothing.
+    So do threads that are started in it, as joblib's are, until it ends. What other threads fit
+    meanwhile is watched as before. Where nobody watches it does nothing.
     """
-    token = _is_inside.set(True)
+    block = SimpleNamespace(is_open=True)
+    token = _block.set(block)
     _enter()
     try:
         yield
     finally:
         _leave()
-        _is_inside.reset(token)
+        block.is_open = False
+        _block.reset(token)
 
 
 def _enter():
     global _n_inside
     with _lock:
         if not _n_inside:
-            for cls, name, watched, own in _wrapped_fits():
-                _watched[cls, name] = watched
-                setattr(cls, name, _choosing(watched, own))
+            for place, name, watched, own in _wrapped_fits():
+                _replace(place, name, watched, _choosing(watched, own))
+            if _replaced:  # before Python 3.14 a thread takes over nothing from the one it comes of
+                _replace(Thread, "start", Thread.start, _starting(Thread.start))
         _n_inside += 1
+
+
+def _replace(place, name, before, after):
+    _replaced.append((place, name, before, after))
+    setattr(place, name, after)
 
 
 def _leave():
@@ -51,9 +61,15 @@ def _leave():
     with _lock:
         _n_inside -= 1
         if not _n_inside:
-            for (cls, name), watched in _watched.items():
-                setattr(cls, name, watched)
-            _watched.clear()
+            for place, name, before, after in _replaced:
+                if vars(place).get(name) is after:  # else the tool has been switched off meanwhile
+                    setattr(place, name, before)
+            _replaced.clear()
+
+
+def _is_inside():
+    block = _block.get()
+    return block is not None and block.is_open
 
 
 def _choosing(watched, own):
@@ -61,22 +77,42 @@ def _choosing(watched, own):
 
     @functools.wraps(watched)
     def fit(self, *args, **kwargs):
-        method = own if _is_inside.get() else watched
+        method = own if _is_inside() else watched
         return method.__get__(self, type(self))(*args, **kwargs)
 
     return fit
 
 
+def _starting(start):
+    """What starts a thread, which is inside if that is which starts it."""
+
+    @functools.wraps(start)
+    def start_inside(thread):
+        if _is_inside():
+            thread.run = functools.partial(_run, _block.get(), thread.run)
+        return start(thread)
+
+    return start_inside
+
+
+def _run(block, run):
+    _block.set(block)
+    run()
+
+
 def _wrapped_fits():
-    """What others have wrapped: the class, the name, the method as it is and as it was written."""
+    """What others have wrapped: the place, the name, the method as it is and as it was."""
     bases = {base for cls in _subclasses(BaseEstimator) for base in cls.__mro__}
-    for cls in bases:
+    for cls in filter(lambda cls: _is_sklearn(cls.__module__), bases):
         for name in FITS:
-            own = watched = vars(cls).get(name)
+            place, key, watched = cls, name, vars(cls).get(name)
+            if hasattr(watched, "fn"):  # of `available_if`, which is wrapped from within
+                place, key, watched = watched, "fn", watched.fn
+            own = watched
             while not _is_sklearn(_origin(own)) and hasattr(own, "__wrapped__"):
                 own = own.__wrapped__
-            if own is not watched and _is_sklearn(cls.__module__):
-                yield cls, name, watched, own
+            if own is not watched:
+                yield place, key, watched, own
 
 
 def _subclasses(cls):

@@ -4,13 +4,14 @@ import functools
 import importlib.util
 import subprocess
 import sys
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -29,6 +30,9 @@ MODELS = {
     "a classifier": lambda: skae.AutoencoderClassifier(make(skae.AutoencoderTransformer)),
     "a Pipeline": lambda: skae.AutoencoderOutlierDetector(
         make_pipeline(StandardScaler(), PCA(2)), contamination=0.2
+    ),
+    "a Pipeline in a Pipeline": lambda: skae.AutoencoderClassifier(
+        make_pipeline(make_pipeline(StandardScaler(), PCA(3)), PCA(2))
     ),
     "a search, which clones": lambda: skae.AutoencoderClassifier(
         PCA(2), GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2)
@@ -59,7 +63,9 @@ def seen(monkeypatch):
 
     for cls in WATCHED:
         for name in ("fit", "fit_transform", "fit_predict"):
-            if hasattr(cls, name):
+            if hasattr(vars(cls).get(name), "fn"):  # what may be there or not is wrapped within
+                monkeypatch.setattr(vars(cls)[name], "fn", wrap(vars(cls)[name].fn))
+            elif hasattr(cls, name):
                 monkeypatch.setattr(cls, name, wrap(getattr(cls, name)))
     return names
 
@@ -85,17 +91,51 @@ def test_what_is_fitted_is_the_same_as_without_a_tool(digits, request):
 
 
 def test_other_threads_are_watched_meanwhile(seen, digits):
-    def fit():
+    begin, inside, leave = Event(), Event(), Event()
+
+    def fit_outside():
+        begin.wait()
         PCA(2).fit(digits)
 
+    def fit_inside():
+        PCA(3).fit(digits)
+        inside.set()
+        leave.wait()
+        KMeans(2).fit(digits[:20])
+
+    other = Thread(target=fit_outside)
+    other.start()
     with unwatched():
         PCA(3).fit(digits)
         with unwatched():
-            other = Thread(target=fit)
-            other.start()
+            begin.set()
             other.join()
-        PCA(3).fit(digits)
+        late = Thread(target=fit_inside)
+        late.start()
+        inside.wait()
     assert seen == ["PCA"]
+    leave.set()
+    late.join()
+    assert seen == ["PCA", "KMeans"]  # the block has ended
+    assert not hasattr(Thread.start, "__wrapped__")
+
+
+def test_threads_of_joblib_are_inside(seen, digits):
+    voting = VotingClassifier(
+        [(str(c), LogisticRegression(C=c, max_iter=500)) for c in (1, 2)], n_jobs=2
+    )
+    classifier = skae.AutoencoderClassifier(make(skae.AutoencoderTransformer), voting)
+    with parallel_config("threading"):
+        classifier.fit(digits[:60], np.arange(60) % 2)
+    assert seen == []
+
+
+def test_a_tool_that_is_switched_off_meanwhile_stays_off(seen, monkeypatch):
+    watching = vars(PCA)["fit"]
+    own = watching.__wrapped__
+    with unwatched():
+        monkeypatch.setattr(PCA, "fit", own)
+    assert vars(PCA)["fit"] is own
 
 
 def test_the_tool_finds_its_wrappers_again_also_after_a_failure(seen):
@@ -110,6 +150,7 @@ def test_the_tool_finds_its_wrappers_again_also_after_a_failure(seen):
 # In a process of its own, since what wraps scikit-learn stays there.
 AUTOLOGGED = """
 import mlflow, numpy as np
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -122,6 +163,8 @@ model = AutoencoderTransformer(2, init="pca", max_iter=1)
 with mlflow.start_run():
     model.fit(X).sample(2)
     AutoencoderClassifier(model, LogisticRegression()).fit(X, X[:, 0] > 0)
+    nested = make_pipeline(make_pipeline(StandardScaler(), PCA(3)), PCA(2))
+    AutoencoderClassifier(nested, LogisticRegression()).fit(X, X[:, 0] > 0)
     mlflow.log_params(model.get_params())
 make_pipeline(StandardScaler(), model).fit(X)
 pipeline, own = mlflow.search_runs(output_format="list")
