@@ -58,8 +58,9 @@ def _refusal(callback):
         )
     if isinstance(callback, BatchScoring):
         return (
-            "which scores the predictions for a batch, but a batch here has terms of a loss. Use "
-            "PassthroughScoring('train_loss'), or EpochScoring with a function (net, X, y)."
+            "which scores the predictions for a batch, but a batch here has terms of a loss. Their "
+            "means over each epoch are there without it, as in net_.history[:, 'train_loss']; for "
+            "anything else use EpochScoring with a function (net, X, y)."
         )
     if isinstance(callback, EpochScoring) and not _is_function(callback.scoring):
         return (

@@ -105,10 +105,11 @@ def wrote(name):
     return check
 
 
-def recorded(name):
+def recorded(*names):
     def check(case):
         as_plain(case)
-        assert all(np.isfinite(case.model.net_.history[:, name]))
+        for name in names:
+            assert all(np.isfinite(case.model.net_.history[:, name]))
 
     return check
 
@@ -162,7 +163,11 @@ SLOW = {"policy": "StepLR", "step_size": 1, "gamma": 1e-3}
 WARM = {"policy": "WarmRestartLR", "min_lr": 1e-6, "max_lr": 1e-3, "base_period": 9}
 # What to try, and either what shows that it works or what the refusal says to do.
 CASES = {
-    "BatchScoring": (lambda c: [of_skorch.BatchScoring(n_rows)], "Use PassthroughScoring"),
+    "BatchScoring": (lambda c: [of_skorch.BatchScoring(n_rows)], r"\[:, 'train_loss'\].*EpochS"),
+    "EpochScoring, as BatchScoring's refusal says": (
+        lambda c: [of_skorch.EpochScoring(n_rows, name="train_n", on_train=True)],
+        recorded("train_n", "train_loss", "valid_loss"),
+    ),
     "Callback": (lambda c: [of_skorch.Callback()], as_plain),
     "Checkpoint": (lambda c: [of_skorch.Checkpoint(dirname=c.folder)], wrote("params.pt")),
     "Checkpoint, loading": (lambda c: [of_skorch.Checkpoint(load_best=True)], "early_stopping=T"),
