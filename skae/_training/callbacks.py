@@ -26,7 +26,14 @@ def print_epochs(callbacks):
 
 
 def _bare(given):
-    return given[-1] if isinstance(given, tuple) else given
+    """The callback without its name; of a class, which skorch takes too, an object."""
+    callback = given[-1] if isinstance(given, tuple) else given
+    if not (isinstance(callback, type) and hasattr(callback, "on_train_begin")):
+        return callback
+    try:
+        return callback()
+    except TypeError:  # what it needs may be among the settings of the net
+        return callback.__new__(callback)
 
 
 def check_callbacks(callbacks):
@@ -35,7 +42,7 @@ def check_callbacks(callbacks):
     Parameters
     ----------
     callbacks : list
-        The user's: objects, or pairs of a name and an object.
+        The user's: objects or classes, or pairs of a name and one of them.
     """
     for given in callbacks:
         callback = _bare(given)
@@ -62,7 +69,7 @@ def _refusal(callback):
             "means over each epoch are there without it, as in net_.history[:, 'train_loss']; for "
             "anything else use EpochScoring with a function (net, X, y)."
         )
-    if isinstance(callback, EpochScoring) and not _is_function(callback.scoring):
+    if isinstance(callback, EpochScoring) and not _is_function(vars(callback).get("scoring", len)):
         return (
             f"whose scoring={callback.scoring!r} is for the predictions of a net, but this net "
             "has terms of a loss. Give a function (net, X, y) that returns a number, or "

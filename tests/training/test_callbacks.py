@@ -168,6 +168,7 @@ CASES = {
         lambda c: [of_skorch.EpochScoring(n_rows, name="train_n", on_train=True)],
         recorded("train_n", "train_loss", "valid_loss"),
     ),
+    "BatchScoring, a class": (lambda c: [of_skorch.BatchScoring], "EpochScoring"),
     "Callback": (lambda c: [of_skorch.Callback()], as_plain),
     "Checkpoint": (lambda c: [of_skorch.Checkpoint(dirname=c.folder)], wrote("params.pt")),
     "Checkpoint, loading": (lambda c: [of_skorch.Checkpoint(load_best=True)], "early_stopping=T"),
@@ -185,6 +186,7 @@ CASES = {
     "GradientNormClipping": (lambda c: [of_skorch.GradientNormClipping(1e-3)], clipped),
     "Initializer": (lambda c: [of_skorch.Initializer("model.*", fn=halved)], began_elsewhere),
     "InputShapeSetter": (lambda c: [of_skorch.InputShapeSetter()], "Leave it out"),
+    "InputShapeSetter, a class": (lambda c: [("a", of_skorch.InputShapeSetter)], "Leave it out"),
     "LRScheduler": (lambda c: [of_skorch.LRScheduler(**SLOW)], slowed),
     "LoadInitState": (
         lambda c: [p := of_skorch.TrainEndCheckpoint(dirname=c.folder), of_skorch.LoadInitState(p)],
@@ -204,6 +206,7 @@ CASES = {
         recorded("valid_loss"),
     ),
     "PrintLog": (lambda c: [of_skorch.PrintLog()], printed("valid_loss")),
+    "PrintLog, a class": (lambda c: [of_skorch.PrintLog], printed("valid_loss")),
     "ProgressBar": (lambda c: [of_skorch.ProgressBar()], full),
     "TrainEndCheckpoint": (
         lambda c: [of_skorch.TrainEndCheckpoint(dirname=c.folder)],
