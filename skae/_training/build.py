@@ -125,7 +125,7 @@ def _check_shapes(settings):
         parameter.grad = torch.zeros_like(parameter)
         try:
             optimizer([parameter], **{"lr": settings["lr"], **options}).step()
-        except (RuntimeError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever the class of a user says it by
             return error
         return None
 
@@ -133,8 +133,8 @@ def _check_shapes(settings):
     if of_vectors is not None and (tried(2, 2) is None or "dense gradients" in str(of_vectors)):
         raise ValueError(
             f"net_params has optimizer={optimizer.__name__}, which can not move all parameters of "
-            f"a network: {of_vectors}. Choose one that moves biases as well as weights, such as "
-            "torch.optim.AdamW."
+            f"a network: {str(of_vectors) or repr(of_vectors)}. Choose one that moves "
+            "biases as well as weights, such as torch.optim.AdamW."
         ) from of_vectors
 
 

@@ -53,9 +53,32 @@ class OfMatrices(torch.optim.SGD):
         super().__init__(params, lr)
 
 
-def test_an_optimizer_of_matrices_is_refused():
-    with pytest.raises(ValueError, match="can not move all parameters of a network: only 2D"):
-        net_of(make_model(), net_params={"optimizer": OfMatrices})
+class AssertsMatrices(torch.optim.SGD):
+    def step(self, closure=None):
+        for group in self.param_groups:
+            if any(p.ndim != 2 for p in group["params"]):
+                raise AssertionError
+        return super().step(closure)
+
+
+class AssertsSeveral(torch.optim.SGD):
+    def __init__(self, params, lr):
+        super().__init__(params, lr)
+        assert sum(len(group["params"]) for group in self.param_groups) > 1
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "why"), [(OfMatrices, "only 2D"), (AssertsMatrices, "AssertionError")]
+)
+def test_an_optimizer_of_matrices_is_refused(optimizer, why):
+    with pytest.raises(ValueError, match=f"can not move all parameters of a network: {why}"):
+        net_of(make_model(), net_params={"optimizer": optimizer})
+
+
+def test_an_optimizer_that_is_tried_in_vain_trains():
+    net = net_of(make_model(), net_params={"optimizer": AssertsSeveral})
+    train(net, rows(), lr=0.01, learning_rate="constant", max_epochs=2)
+    assert net.history[1, "train_loss"] < net.history[0, "train_loss"]
 
 
 def test_a_model_without_parameters_is_refused():
