@@ -344,4 +344,10 @@ def principal_components(rows, fill, n_components, random_state, n_values):
             pca.fit(x)
         components[: pca.n_components_] = pca.components_
         variances[: pca.n_components_] = pca.singular_values_.astype(np.float64) ** 2 / len(x)
-    return Components(components, mean, variances, x.var(axis=0, dtype=np.float64).sum())
+    return Components(components, mean, variances, total_variance(x))
+
+
+def total_variance(x):
+    """The sum of the variances of the columns, without a copy of x in float64."""
+    centre = x.mean(axis=0, dtype=np.float64)
+    return sum(np.square(x[part] - centre).sum() for part in chunks(len(x))) / len(x)

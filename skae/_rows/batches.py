@@ -116,7 +116,8 @@ class Rows(Dataset):
         rows = self.subset[indices.numpy()]
         order = np.argsort(rows)  # a file is read from front to back
         x = torch.empty((len(rows), self.n_features), dtype=torch.float32)
-        x[torch.from_numpy(order)] = standardized(self.source, rows[order], self.scaling)
+        for part in map(order.__getitem__, chunks(len(rows))):  # nothing is there twice
+            x[torch.from_numpy(part)] = standardized(self.source, rows[part], self.scaling)
         return x, (labels, weight)
 
     def fair_sample(self, n_rows, generator):
