@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch.nn import functional
 
 from skae.losses import LOSSES
 from skae.objectives._semi_supervised import of_labelled, of_plain
+
+# All weights of a unit move at once, and without momentum nothing evens that out: sides with wider
+# layers take smaller steps, or the game drifts apart.
+FULL_RATE_WIDTH = 256
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,6 @@ class Adversarial:
     loss: str = "squared_error"
     smoothness: float = 0.1
 
-    # Of Adam: what the other side did some steps ago is no guide to what it does now. And where
-    # codes can hardly be told from draws, gradients are but noise, which Adam would make steps of
-    # full size of: in wide layers these undo what is learned of the rows.
-    optimizer_settings: ClassVar = {
-        "discriminate": {"betas": (0.0, 0.9)},
-        "fool": {"betas": (0.0, 0.9), "eps": 1e-4},
-    }
-
     phases = {
         "reconstruct": ("encoder", "decoder"),
         "discriminate": ("discriminator",),
@@ -50,6 +45,17 @@ class Adversarial:
     }
     # The others are at odds: their sum says nothing.
     judged = ("reconstruction",)
+
+    def optimizer_settings(self, phase, module):
+        """What Adam is told for a phase, and the share of the learning rate that it has."""
+        if phase == "reconstruct":
+            return {}
+        width = max(p.shape[1] for p in module.discriminator.parameters() if p.ndim > 1)
+        # What the other side did some steps ago is no guide to what it does now: no momentum.
+        settings = {"betas": (0.0, 0.9), "share": min(1.0, FULL_RATE_WIDTH / width)}
+        # Where codes can hardly be told from draws, gradients are but noise, which Adam would make
+        # steps of full size of: in wide layers these undo what is learned of the rows.
+        return {**settings, "eps": 1e-4} if phase == "fool" else settings
 
     def __call__(self, module, x, y=None):
         phases = (getattr(self, phase)(module, x, y) for phase in self.phases)
@@ -83,13 +89,16 @@ class AdversarialClustering(Adversarial):
     """
 
     smoothness: float = 0.0
-    optimizer_settings: ClassVar = {}
 
     phases = {
         "reconstruct": ("encoder", "norm", "decoder"),
         "discriminate": ("discriminator", "class_discriminator"),
         "fool": ("encoder", "norm"),
     }
+
+    def optimizer_settings(self, phase, module):
+        """Nothing: the game is the plain one."""
+        return {}
 
     def reconstruct(self, module, x, y=None):
         """``loss(x, decoder(style, class probabilities))``."""

@@ -77,3 +77,19 @@ def test_the_encoder_takes_small_steps_where_codes_can_hardly_be_told():
         return (encoder.bias.abs().max() / rate).item()
 
     assert moved(1.0) > 5 > 1 > moved(1e-6)
+
+
+@pytest.mark.parametrize(("width", "share"), [(8, 1.0), (256, 1.0), (1024, 0.25)])
+def test_the_sides_of_a_game_of_wide_layers_take_smaller_steps(width, share):
+    parts = (
+        nn.Linear(3, 2),
+        nn.Linear(2, 3),
+        nn.Sequential(nn.Linear(2, width), nn.Linear(width, 1)),
+    )
+    prior = SimpleNamespace(draw=torch.zeros)
+    module = AdversarialModule(*parts[:2], nn.Identity(), parts[2], prior, 0)
+    net = make_net(module, Adversarial(), lr=0.01, batch_size=10, device="cpu")
+    net.initialize()
+    rates = {name: one.param_groups[0]["lr"] for name, one in net.optimizers_.items()}
+    game = pytest.approx(0.01 * share)
+    assert rates == {"reconstruct": 0.01, "discriminate": game, "fool": game}
