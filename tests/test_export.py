@@ -77,6 +77,8 @@ def agrees(found, expected):
 def test_onnx_gives_what_the_verbs_give(model, rows):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
+    if getattr(model, "likelihood", None) == "poisson":
+        rows = rows.round()  # counts
     model.fit(rows, np.arange(len(rows)) % 3)
     X = rows[:17].copy()
     X[-2:] *= 5  # far beyond all others

@@ -111,11 +111,11 @@ class MissingValuesMixin(Holes):
         source = as_source(self._validate(X, reset=False))
 
         def fill(rows):
-            return self._fill(source.block(rows))
+            return self._imputed(source.block(rows))
 
         return fill(slice(None)) if out is None else filled(out, fill, source.shape)
 
-    def _fill(self, values):
+    def _imputed(self, values):
         """Checked rows with estimates in place of NaN."""
         full = np.array(values, dtype=np.result_type(values.dtype, np.float32))
         missing = np.isnan(full)
