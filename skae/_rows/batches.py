@@ -286,8 +286,8 @@ class BatchIterator:
         if not self._has_large_chunks():
             return rows.split(min(BLOCK_ROWS, n_largest))
         source = self.rows.source
-        part = source.parts(self.rows.subset, min(MAX_READS, -(-source.together // n_largest)))
-        return rows.tensor_split((np.flatnonzero(np.diff(part)) + 1).tolist())
+        n_parts = min(MAX_READS, -(-source.together // n_largest))
+        return rows.tensor_split(source.starts(self.rows.subset, n_parts)[1:].tolist())
 
     def _read(self, batches):
         if self.loader_params:

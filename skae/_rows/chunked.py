@@ -36,9 +36,11 @@ def hold_out_chunks(source, rows, fraction, random_state):
     ndarray of shape (n_rows,), bool, or None
         None where the rows do not lie in chunks, in too few, or in some that are far larger.
     """
-    starts = np.flatnonzero(np.diff(source.parts(rows, 1), prepend=-1))
+    if source.together == 1:
+        return None
+    starts = source.starts(rows, 1)
     sizes, n_held = np.diff(starts, append=len(rows)), int(fraction * len(starts))
-    if source.together == 1 or n_held < MIN_HELD or sizes.max() > 2 * sizes.mean():
+    if n_held < MIN_HELD or sizes.max() > 2 * sizes.mean():
         return None
     held = np.zeros(len(starts), dtype=bool)
     ends = np.linspace(0, len(starts), n_held + 1).astype(int)

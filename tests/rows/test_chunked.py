@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import skae._rows.batches
+import skae._rows.sources.base
 from skae._rows.batches import BatchIterator, Rows
 from skae._rows.chunked import MIN_HELD, hold_out_chunks, warn_if_sorted
 from skae._rows.columns import Target
@@ -20,7 +21,8 @@ N_ROWS = LENGTH * N_CHUNKS
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path, monkeypatch):
+    monkeypatch.setattr(skae._rows.sources.base, "PARTS_ROWS", 7)
     X = np.arange(2.0 * N_ROWS, dtype=np.float32).reshape(N_ROWS, 2)
     return as_source(hdf5(X, tmp_path, chunks=(LENGTH, 2)))
 

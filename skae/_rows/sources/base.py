@@ -6,7 +6,7 @@ from sklearn.utils import assert_all_finite
 
 from skae._rows.sources.dtypes import float_dtype, plain_dtype
 
-CHUNK_ROWS = 1024
+CHUNK_ROWS, PARTS_ROWS = 1024, 2**18
 
 
 def chunks(n_rows, chunk_rows=CHUNK_ROWS):
@@ -114,6 +114,15 @@ class Source:
         """Numbers of the parts that rows lie in, where what is stored together is so many."""
         chunk, place = np.divmod(rows, self.together)
         return chunk * n_parts + place * n_parts // self.together
+
+    def starts(self, rows, n_parts):
+        """Where among rows in their order each of these parts begins."""
+        found, last = [], -1
+        for some in chunks(len(rows), PARTS_ROWS):  # of millions the numbers are large themselves
+            part = self.parts(rows[some], n_parts)
+            found.append(some.start + np.flatnonzero(np.diff(part, prepend=last)))
+            last = part[-1]
+        return np.concatenate(found)
 
     def blocks(self):
         """All rows, block by block."""
