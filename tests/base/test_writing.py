@@ -1,16 +1,16 @@
 """What results can not be written to is refused, before anything is."""
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-import zarr
 
 from skae import AutoencoderTransformer, SemanticHashing
+from skae._base import writing
 
 from .estimators import QUICK
 
+h5py, zarr = pytest.importorskip("h5py"), pytest.importorskip("zarr")
 SHAPE = (400, 3)
 
 
@@ -83,3 +83,22 @@ def test_a_subclass_with_its_own_transform_makes_frames_still(digits):
     assert isinstance(model.transform(digits), pd.DataFrame)
     out = zarr.zeros(SHAPE, dtype="f8")
     assert model.transform(digits, out=out) is out
+
+
+@pytest.mark.parametrize("stored", [1, 300, 1024, 1500, 5000])
+def test_chunks_are_written_whole_and_each_row_once(stored, monkeypatch):
+    monkeypatch.setattr(writing, "OUT_VALUES", 0)
+    written = []
+
+    class Place:
+        shape, chunks, dtype = (3000, 2), (stored, 2), np.dtype(np.float32)
+
+        def __setitem__(self, rows, values):
+            assert len(values) == rows.stop - rows.start
+            written.append(rows)
+
+    writing.filled(Place(), lambda rows: np.zeros((rows.stop - rows.start, 2), "f4"), (3000, 2))
+    edges = [0, *(rows.stop for rows in written)]
+    assert [rows.start for rows in written] == edges[:-1]
+    assert edges[-1] == 3000
+    assert all(stop % stored == 0 for stop in edges[:-1])

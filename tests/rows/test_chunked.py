@@ -47,6 +47,9 @@ def test_rows_are_held_out_of_few_chunks_of_labels_and_of_what_fits_into_memory(
     def held_out(fraction=0.1, source=source, **params):
         table = Table(source, Target(), subset=np.arange(len(source)), **params)
         table = table.held_out(fraction, np.random.RandomState(0))
+        held = table.subset[table.n_train :]
+        assert len(held) == pytest.approx(fraction * len(source), abs=1)
+        assert np.ptp(held) > len(source) / 2  # of the whole file
         chunks = [set(part // LENGTH) for part in np.split(table.subset, [table.n_train])]
         return chunks[0] & chunks[1]
 
