@@ -23,7 +23,7 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
 
     so that the codes fill the prior, without holes, and any code decodes to something like data. To
     the second 0.05 times the squared slopes of D at both kinds of codes is added, estimated by
-    differences [2]_; the optimizers of the second and the third have no momentum.
+    differences [2]_; its optimizer has no momentum.
 
     With `conditional` both g and D are told the class y beside the code: the codes of each class
     are to follow the prior, :math:`p(z | y) = p(z)`, so they can not tell the class and are left

@@ -182,10 +182,9 @@ class ObjectiveNet(NeuralNet):
             if name.split(".")[0] in names
         ]
         args, kwargs = self.get_params_for_optimizer("optimizer", parameters)
-        wanted, settings = {}, getattr(self.module_.objective, "optimizer_settings", None)
-        if settings and self.optimizer is FusedAdam:  # of another the user knows what it is to be
-            wanted = settings(phase, self.module_.model)
-            kwargs["lr"] *= wanted.pop("share", 1.0)
+        wanted = {}
+        if self.optimizer is FusedAdam:  # of another the user knows what it is to be
+            wanted = getattr(self.module_.objective, "optimizer_settings", {}).get(phase, {})
         return self.optimizer(*args, **{**wanted, **kwargs})
 
     def _parameter_groups(self):

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch.nn import functional
 
 from skae.losses import LOSSES
 from skae.objectives._semi_supervised import of_labelled, of_plain
-
-# All weights of a unit move at once, and without momentum nothing evens that out: sides with wider
-# layers take smaller steps, or the game drifts apart.
-FULL_RATE_WIDTH = 256
 
 
 @dataclass(frozen=True)
@@ -46,16 +43,9 @@ class Adversarial:
     # The others are at odds: their sum says nothing.
     judged = ("reconstruction",)
 
-    def optimizer_settings(self, phase, module):
-        """What Adam is told for a phase, and the share of the learning rate that it has."""
-        if phase == "reconstruct":
-            return {}
-        width = max(p.shape[1] for p in module.discriminator.parameters() if p.ndim > 1)
-        # What the other side did some steps ago is no guide to what it does now: no momentum.
-        settings = {"betas": (0.0, 0.9), "share": min(1.0, FULL_RATE_WIDTH / width)}
-        # Where codes can hardly be told from draws, gradients are but noise, which Adam would make
-        # steps of full size of: in wide layers these undo what is learned of the rows.
-        return {**settings, "eps": 1e-4} if phase == "fool" else settings
+    # Of Adam: what codes were some steps ago is no guide to what they are now, and with momentum
+    # the discriminator goes in circles after them. Without it the encoder does not get as far.
+    optimizer_settings: ClassVar = {"discriminate": {"betas": (0.0, 0.9)}}
 
     def __call__(self, module, x, y=None):
         phases = (getattr(self, phase)(module, x, y) for phase in self.phases)
@@ -96,9 +86,7 @@ class AdversarialClustering(Adversarial):
         "fool": ("encoder", "norm"),
     }
 
-    def optimizer_settings(self, phase, module):
-        """Nothing: the game is the plain one."""
-        return {}
+    optimizer_settings: ClassVar = {}
 
     def reconstruct(self, module, x, y=None):
         """``loss(x, decoder(style, class probabilities))``."""
