@@ -5,6 +5,12 @@ import numpy as np
 # By package and class; its base classes count.
 ADVICE = {
     ("anndata", "AnnData"): "Give its matrix, X.X, or one of X.layers or X.obsm.",
+    ("anndata", "Raw"): "Give its matrix, X.X.",
+    ("anndata", "AlignedMappingBase"): "Give one of its tables, such as X['name'].",
+    ("anndata", "AnnCollection"): "It is not read where it lies. Give the matrices of its parts to "
+    "partial_fit, one after the other, or X[:].X, which loads all of it.",
+    ("anndata", "AnnCollectionView"): "It is not read where it lies. Give X.X, which loads all of "
+    "it.",
     # Of before `anndata.abc`; newer ones are read where they lie.
     ("anndata", "SparseDataset"): "Give X.to_memory(), or update anndata to 0.11 or later, of "
     "which it is read where it lies.",
@@ -40,7 +46,7 @@ def refuse(X):
     for cls in type(X).__mro__:
         advice = ADVICE.get((package, cls.__name__))
         if advice and not (cls.__name__ == "DataArray" and _is_in_memory(X)):
-            raise TypeError(f"X is {package}'s {cls.__name__}, which is no table. {advice}")
+            raise TypeError(f"X is {package}'s {type(X).__name__}, which is no table. {advice}")
 
 
 def _is_in_memory(array):

@@ -14,6 +14,25 @@ def anndata():
     return pytest.importorskip("anndata").AnnData(X)
 
 
+def raw_of_anndata():
+    whole = anndata()
+    whole.raw = whole
+    return whole.raw
+
+
+def layers_of_anndata():
+    whole = anndata()
+    whole.layers["logs"] = X
+    return whole.layers
+
+
+def collection_of_anndata():
+    whole = anndata()
+    return pytest.importorskip("anndata.experimental").AnnCollection(
+        [whole, whole.copy()], index_unique="-"
+    )
+
+
 def lazy_frame():
     return pytest.importorskip("polars").LazyFrame(X)
 
@@ -43,6 +62,9 @@ WAYS = {
     structured: r"fields \['a', 'b'\].*structured_to_unstructured",
     masked_structured: r"fields \['a', 'b'\].*structured_to_unstructured",
     anndata: r"X.X, or one of X.layers",
+    raw_of_anndata: r"Raw, which is no table. Give its matrix, X.X",
+    layers_of_anndata: r"Layers.*X\['name'\]",
+    collection_of_anndata: r"partial_fit, one after the other, or X\[:\].X",
     lazy_frame: r"X.collect\(\)",
     coo: r"X.to_scipy_sparse\(\)",
     xarray_dataset: r"X\['name'\].data",
