@@ -67,17 +67,20 @@ def quiet():
         yield
 
 
-def parquet(X, folder):
+def parquet(X, folder, group_rows=None):
     """Files of unequal length, with groups of rows that are as long but for the last."""
     dataset = pytest.importorskip("pyarrow.dataset")
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     path = new(folder)
     path.mkdir()
     columns = {f"feature {i}": column for i, column in enumerate(X.T)}
+    group_rows = group_rows or len(X) // 5
     cuts = [0, len(X) // 2, len(X) // 2, len(X) // 2 + 1, len(X)]
     for number, (start, stop) in enumerate(pairwise(cuts)):
         part = {k: v[start:stop].astype(v.dtype.newbyteorder("=")) for k, v in columns.items()}
-        pq.write_table(pa.table(part), path / f"{number}.parquet", row_group_size=len(X) // 5)
+        pq.write_table(
+            pa.table(part), path / f"{number}.parquet", row_group_size=group_rows or len(X) // 5
+        )
     return dataset.dataset(path)
 
 
@@ -126,6 +129,7 @@ FILES = {
     ),
     "AnnData, CSR in zarr": lambda X, folder: anndata_in_zarr(sparse.csr_matrix(X), folder),
     "Parquet": parquet,
+    "Parquet, files of one group": lambda X, folder: parquet(X, folder, len(X)),
     "Arrow": arrow,
     "Dask": dask,
     "Dask, sparse": dask_of_sparse,

@@ -21,6 +21,7 @@ from skae._rows.source import (
 from skae._rows.sources.anndata import BackedCSRSource
 from skae._rows.sources.dtypes import float_dtype
 from skae._rows.sources.memory import CSRSource
+from skae._rows.sources.pieces import _edges
 
 from ..places import FILES, anndata_in_zarr, hdf5, mapped
 from .mapped import MAPPED, lacks
@@ -56,7 +57,7 @@ def contain(request, tmp_path):
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Datasets are read in several pieces, and not what is between."""
-    for name, value in [("PIECE_VALUES", 24), ("MAX_CHUNK_VALUES", 30), ("GAP_BYTES", 30)]:
+    for name, value in [("PIECE_VALUES", 24), ("MAX_CHUNK_VALUES", 18), ("GAP_BYTES", 30)]:
         monkeypatch.setattr(skae._rows.sources.pieces, name, value)
 
 
@@ -87,6 +88,15 @@ def test_blocks_are_those_of_the_array(kind, tmp_path, small_pieces):
     np.testing.assert_array_equal(np.concatenate(list(source.blocks())), X)
 
 
+@given(st.lists(st.integers(0, 50), max_size=8), st.integers(1, 20))
+def test_chunks_that_are_too_large_are_cut_and_others_are_not(sizes, most):
+    edges, longest = _edges(sizes, most)
+    assert {0, *np.cumsum(sizes)} <= {*edges}
+    assert edges[-1] == sum(sizes)
+    assert longest <= most
+    assert len(edges) - 1 == sum(-(-size // most) for size in sizes)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_tensors_lose_no_value(kind, dtype, tmp_path):
@@ -95,7 +105,7 @@ def test_tensors_lose_no_value(kind, dtype, tmp_path):
         return
     source = as_source(CONTAINERS[kind](values, tmp_path))
     own = values.dtype.newbyteorder("=")
-    if kind in ("Parquet", "Arrow"):
+    if kind.startswith(("Parquet", "Arrow")):
         own = np.dtype(float_dtype(own))
     assert source.dtype == source.block(slice(3)).dtype
     if "netCDF4" not in kind:  # where any integer may be missing

@@ -7,6 +7,9 @@ import numpy as np
 from skae._rows.sources.dtypes import float_dtype
 from skae._rows.sources.pieces import PieceSource, is_of
 
+# Bytes of each column, and rows, that are read at once of a group of which not all is wanted.
+BUFFER_BYTES, STREAM_ROWS = 2**16, 2**14
+
 
 class ArrowSource(PieceSource):
     """A dataset of pyarrow, read by groups of rows.
@@ -33,6 +36,7 @@ class ArrowSource(PieceSource):
         groups = [group for fragment in fragments for group in _groups(fragment)]
         self._groups, self._sizes = zip(*groups, strict=True) if groups else ((), ())
         self._starts = np.array([0, *accumulate(self._sizes)])
+        self._stream = None
         super().__init__(X)
 
     def _outline(self):
@@ -56,13 +60,66 @@ class ArrowSource(PieceSource):
         found, n_found = np.empty((stop - start, self.shape[1]), self.dtype), 0
         first = np.searchsorted(self._starts, start, side="right") - 1
         last = np.searchsorted(self._starts, stop)
-        for group, begin in zip(self._groups[first:last], self._starts[first:last], strict=True):
-            table = group.to_table(schema=self.X.schema)
-            table = table.slice(max(0, start - begin), stop - max(start, begin))
-            for column, values in zip(found[n_found:].T, table.columns, strict=True):
-                column[: len(values)] = values.to_numpy()
-            n_found += len(table)
+        for number in range(first, last):
+            begin = self._starts[number]
+            wanted = max(0, start - begin), min(stop - begin, self._sizes[number])
+            for table in self._parts_of(number, *wanted):
+                into = found[n_found : n_found + len(table)]
+                for name, column in zip(self.X.schema.names, into.T, strict=True):
+                    column[:] = table.column(name).to_numpy()
+                n_found += len(table)
         return found
+
+    def _parts_of(self, number, start, stop):
+        """Rows of a group, in parts: of the whole, or as a stream where that would be large."""
+        group, size = self._groups[number], self._sizes[number]
+        if stop - start == size or not _can_be_streamed(group, self.X.schema):
+            yield group.to_table(schema=self.X.schema).slice(start, stop - start)
+            return
+        # A stream goes on where it was left: it has no way back.
+        if self._stream is None or not self._stream.is_before(number, start):
+            self._stream = _Stream(number, group, self.X.schema.names)
+        yield from self._stream.rows(start, stop)
+
+
+class _Stream:
+    """Rows of a group of a Parquet file from front to back, of which few are in memory."""
+
+    def __init__(self, number, group, names):
+        from pyarrow.parquet import ParquetFile
+
+        self._number, self._begin, self._batch = number, 0, None
+        file = ParquetFile(
+            group.open(), metadata=group.metadata, pre_buffer=False, buffer_size=BUFFER_BYTES
+        )
+        self._batches = file.iter_batches(
+            STREAM_ROWS, row_groups=[group.row_groups[0].id], columns=names, use_threads=False
+        )
+
+    def is_before(self, number, row):
+        """Whether a row of a group is yet to come, or in the batch that was read last."""
+        return number == self._number and row >= self._begin
+
+    def rows(self, start, stop):
+        """Tables of these rows, which `is_before`."""
+        from pyarrow import Table
+
+        while start < stop:
+            n_rows = 0 if self._batch is None else len(self._batch)
+            if start >= self._begin + n_rows:
+                self._begin, self._batch = self._begin + n_rows, next(self._batches)
+                continue
+            part = self._batch.slice(start - self._begin, stop - start)
+            start += len(part)
+            yield Table.from_batches([part])  # whose columns may have null
+
+
+def _can_be_streamed(group, schema):
+    """Whether it lies in a Parquet file that has all columns, of these types."""
+    if not hasattr(group, "row_groups"):
+        return False
+    own = dict(zip(group.physical_schema.names, group.physical_schema.types, strict=True))
+    return all(own.get(field.name) == field.type for field in schema)
 
 
 def _groups(fragment):

@@ -159,8 +159,8 @@ def _edges(sizes, most):
     """Where chunks begin, and the last ends; and the longest. Those of more than `most` are cut."""
     edges = [0]
     for size in sizes:
-        n_cuts = -(-size // most)
-        edges.extend(edges[-1] + size * (1 + i) // n_cuts for i in range(n_cuts))
+        n_cuts, start = -(-size // most), edges[-1]
+        edges.extend(start + size * (1 + i) // n_cuts for i in range(n_cuts))
     edges = np.array(edges)
     return edges, int(np.diff(edges).max(initial=1))
 
