@@ -108,11 +108,11 @@ class AutoencoderOutlierDetector(
     An autoencoder knows the training rows better than new ones, which is why others judge. Rows are
     held out until 50 are expected below the threshold: where that is a tenth of them at most (5000
     rows, with a `contamination` of 0.1), the autoencoder does without those; where rows are fewer,
-    up to five more autoencoders are fitted, each to four fifths of them, from the start that was
-    kept and for as many epochs. So `fit` takes up to five times as long, with 1000 rows and 0.1 two
-    or three times. The autoencoders of the folds know a little less than `autoencoder_`: each
-    quantile of their scores is moved a tenth of the way to that of the rows that they were fitted
-    to, by what is expected of one over the number of rows.
+    up to five more autoencoders are fitted, each to four fifths of them. So `fit` takes up to five
+    times as long, with 1000 rows and 0.1 two to three and a half times. The autoencoders of the
+    folds know a little less than `autoencoder_`: each quantile of their scores is moved a tenth of
+    the way to that of the rows that they were fitted to, by what is expected of one over the number
+    of rows.
     Of n rows that were held out the rate's 95 % interval is that of a beta distribution with
     parameters ``contamination * (n + 1)`` and ``(1 - contamination) * (n + 1)``: a `contamination`
     far below ``10 / n`` can not be kept.

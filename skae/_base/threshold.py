@@ -65,7 +65,7 @@ def held_out_scores(autoencoder, X, sample_weight, parts, n_folds, step):
     """Scores of each part by a new autoencoder that has not seen it, corrected; or None."""
     scores, of_seen, interrupted = [], [], False
     for number, part in enumerate(parts[:n_folds]):
-        fold = trained_alike(autoencoder)
+        fold = clone(autoencoder)
         # What there is to warn of was said when all rows were trained on.
         with step("fit-fold", fold), warnings.catch_warnings(action="ignore"):
             fit_without(fold, X, sample_weight, part)
@@ -84,22 +84,6 @@ def held_out_scores(autoencoder, X, sample_weight, parts, n_folds, step):
     return _by_more_rows(np.concatenate(scores), np.concatenate(of_seen)) if scores else None
 
 
-def trained_alike(autoencoder):
-    """An unfitted one that trains from the start that was kept, for as many epochs.
-
-    To compare starts and to stop early in each fold takes twice as long, and tells the same.
-    """
-    new, net = clone(autoencoder), getattr(_last(autoencoder), "net_", None)
-    params = _last(new).get_params(deep=False)
-    if not params.get("early_stopping") or params.get("warm_start") or not net.best_epoch_:
-        return new
-    settings = {"early_stopping": False, "max_iter": net.best_epoch_}
-    if "init" in params:
-        settings["init"] = net.start_
-    _last(new).set_params(**settings)
-    return new
-
-
 def _by_more_rows(scores, of_seen):
     """What an autoencoder of all rows would score new rows, from the scores of the folds'.
 
@@ -114,14 +98,12 @@ def _by_more_rows(scores, of_seen):
 
 def was_interrupted(fitted):
     """Whether the user has ended the training of an estimator, or of the last of a Pipeline."""
-    last = _last(fitted)
+    last = fitted
+    while isinstance(last, Pipeline):
+        last = last[-1]
     return not isinstance(last, FrozenEstimator) and getattr(
         getattr(last, "net_", None), "interrupted_", False
     )
-
-
-def _last(estimator):
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def threshold(scores, contamination, *, held_out):

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer, VAETransformer
-from skae._base.threshold import held_out_scores, parts_to_hold_out, threshold, trained_alike
+from skae._base.threshold import held_out_scores, parts_to_hold_out, threshold
 
 
 @pytest.mark.parametrize(
@@ -90,40 +87,3 @@ def test_auto_does_not_follow_outliers(share):
     found = threshold(np.concatenate([Z, outliers]), "auto", held_out=True)
     assert (outliers < found).all()
     assert 0 < (found > Z).mean() < 0.02
-
-
-@pytest.mark.parametrize("in_pipeline", [False, True])
-@pytest.mark.parametrize(
-    ("model", "start"),
-    [(AutoencoderTransformer, "random"), (AutoencoderTransformer, "pca"), (VAETransformer, None)],
-)
-def test_folds_train_from_the_start_that_was_kept_for_as_many_epochs(model, start, in_pipeline):
-    t = np.random.default_rng(0).uniform(-2, 2, (200, 1))
-    X = np.hstack([t, t**2, t**3])
-    model = model(1, max_iter=20, random_state=0)
-    if start is not None:
-        model.init = start
-    fitted = (make_pipeline(StandardScaler(), model) if in_pipeline else model).fit(X)
-    assert model.net_.best_epoch_ > 0
-    model.max_iter = 30  # which is not what was found
-    if start is not None:
-        model.init = "auto"
-    fold = trained_alike(fitted)
-    fold.fit(X)
-    last = fold[-1] if in_pipeline else fold
-    assert last.net_.start_ == model.net_.start_
-    assert start in (None, last.net_.start_)
-    assert len(last.net_.history) == model.net_.best_epoch_
-    assert "valid_loss" not in last.net_.history[0]
-    assert last.random_state == 0
-    assert model.early_stopping
-    assert model.max_iter == 30
-
-
-@pytest.mark.parametrize("params", [{"early_stopping": False}, {"warm_start": True}, {}])
-def test_folds_of_what_did_not_stop_early_are_plain_clones(params):
-    """As of what stayed at the principal components, here of noise."""
-    X = np.random.default_rng(0).normal(size=(120, 3))
-    model = AutoencoderTransformer(1, max_iter=3, random_state=0, **params).fit(X)
-    assert params or model.net_.best_epoch_ == 0
-    assert trained_alike(model).get_params() == model.get_params()

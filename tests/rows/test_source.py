@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+import skae._rows.sources.arrow
 import skae._rows.sources.pieces
 from skae._rows.scaling import Scaling, standardized
 from skae._rows.source import (
@@ -59,6 +60,8 @@ def small_pieces(monkeypatch):
     """Datasets are read in several pieces, and not what is between."""
     for name, value in [("PIECE_VALUES", 24), ("MAX_CHUNK_VALUES", 18), ("GAP_BYTES", 30)]:
         monkeypatch.setattr(skae._rows.sources.pieces, name, value)
+    monkeypatch.setattr(skae._rows.sources.arrow, "MIN_STREAMED_ROWS", 10)
+    monkeypatch.setattr(skae._rows.sources.arrow, "STREAM_ROWS", 3)
 
 
 ROWS = st.one_of(
@@ -86,6 +89,36 @@ def test_blocks_are_those_of_the_array(kind, tmp_path, small_pieces):
     assert len(source) == len(X)
     assert as_source(source) is source
     np.testing.assert_array_equal(np.concatenate(list(source.blocks())), X)
+
+
+def test_of_a_column_of_the_file_and_one_of_the_folder_that_of_the_folder_counts(
+    tmp_path, small_pieces
+):
+    """As pyarrow has it, whether a group is read whole or in part."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for year in (5, 6):
+        (tmp_path / f"year={year}").mkdir()
+        table = pa.table({"a": np.arange(20.0), "year": np.full(20, 100 + year, np.int32)})
+        pq.write_table(table, tmp_path / f"year={year}" / "0.parquet")
+    X = pytest.importorskip("pyarrow.dataset").dataset(tmp_path, partitioning="hive")
+    source = as_source(X)
+    assert len(source.block(slice(0, 7))) == 7
+    whole = X.to_table().to_pandas().to_numpy()
+    np.testing.assert_array_equal(np.concatenate(list(source.blocks())), whole)
+
+
+def test_a_stream_that_broke_is_begun_anew(tmp_path, small_pieces, monkeypatch):
+    source = as_source(FILES["Parquet, files of one group"](X, tmp_path))
+    np.testing.assert_array_equal(source.block(slice(0, 4)), X[:4])
+    assert source._stream is not None
+    stream = source._stream
+    with monkeypatch.context() as broken:
+        broken.setattr(stream, "_batches", iter(()))
+        with pytest.raises(OSError, match="a group ends after"):
+            source.block(slice(5, 9))
+    np.testing.assert_array_equal(source.block(slice(3, 9)), X[3:9])
+    source.block(slice(5, 10))  # to the end of the group
+    assert source._stream is None
 
 
 @given(st.lists(st.integers(0, 50), max_size=8), st.integers(1, 20))

@@ -5,10 +5,12 @@ from itertools import accumulate
 import numpy as np
 
 from skae._rows.sources.dtypes import float_dtype
-from skae._rows.sources.pieces import PieceSource, is_of
+from skae._rows.sources.pieces import PIECE_VALUES, PieceSource, is_of
 
-# Bytes of each column, and rows, that are read at once of a group of which not all is wanted.
-BUFFER_BYTES, STREAM_ROWS = 2**16, 2**14
+# Of a group of more rows than the first, some millions of bytes a column, a part is read as a
+# stream: of each column there is one page in memory, of a million bytes as they are mostly written,
+# so shorter groups are not less in memory. The others: bytes of each column and rows read at once.
+MIN_STREAMED_ROWS, BUFFER_BYTES, STREAM_ROWS = 2**19, 2**16, 2**14
 
 
 class ArrowSource(PieceSource):
@@ -73,13 +75,25 @@ class ArrowSource(PieceSource):
     def _parts_of(self, number, start, stop):
         """Rows of a group, in parts: of the whole, or as a stream where that would be large."""
         group, size = self._groups[number], self._sizes[number]
-        if stop - start == size or not _can_be_streamed(group, self.X.schema):
+        if stop - start == size or size < MIN_STREAMED_ROWS or not self._can_stream(group):
             yield group.to_table(schema=self.X.schema).slice(start, stop - start)
             return
         # A stream goes on where it was left: it has no way back.
-        if self._stream is None or not self._stream.is_before(number, start):
-            self._stream = _Stream(number, group, self.X.schema.names)
-        yield from self._stream.rows(start, stop)
+        stream, self._stream = self._stream, None
+        if stream is None or not stream.is_before(number, start):
+            stream = _Stream(number, group, self.X.schema.names)
+        yield from stream.rows(start, stop)
+        if stop < size:  # else, and after an error, its file is closed
+            self._stream = stream
+
+    def _can_stream(self, group):
+        """Whether a group lies in a Parquet file that has all columns, of the dataset's types."""
+        from pyarrow.dataset import get_partition_keys
+
+        if not hasattr(group, "row_groups") or get_partition_keys(group.partition_expression):
+            return False
+        own = dict(zip(group.physical_schema.names, group.physical_schema.types, strict=True))
+        return all(own.get(field.name) == field.type for field in self.X.schema)
 
 
 class _Stream:
@@ -92,8 +106,9 @@ class _Stream:
         file = ParquetFile(
             group.open(), metadata=group.metadata, pre_buffer=False, buffer_size=BUFFER_BYTES
         )
+        n_rows = max(1, min(STREAM_ROWS, PIECE_VALUES // max(1, len(names))))
         self._batches = file.iter_batches(
-            STREAM_ROWS, row_groups=[group.row_groups[0].id], columns=names, use_threads=False
+            n_rows, row_groups=[group.row_groups[0].id], columns=names, use_threads=False
         )
 
     def is_before(self, number, row):
@@ -107,19 +122,13 @@ class _Stream:
         while start < stop:
             n_rows = 0 if self._batch is None else len(self._batch)
             if start >= self._begin + n_rows:
-                self._begin, self._batch = self._begin + n_rows, next(self._batches)
+                self._begin, self._batch = self._begin + n_rows, next(self._batches, None)
+                if self._batch is None:
+                    raise EOFError(f"a group ends after {self._begin} rows")
                 continue
             part = self._batch.slice(start - self._begin, stop - start)
             start += len(part)
             yield Table.from_batches([part])  # whose columns may have null
-
-
-def _can_be_streamed(group, schema):
-    """Whether it lies in a Parquet file that has all columns, of these types."""
-    if not hasattr(group, "row_groups"):
-        return False
-    own = dict(zip(group.physical_schema.names, group.physical_schema.types, strict=True))
-    return all(own.get(field.name) == field.type for field in schema)
 
 
 def _groups(fragment):
