@@ -18,6 +18,7 @@ from torch import nn
 from skae import (
     AdversarialAutoencoder,
     AdversarialAutoencoderClassifier,
+    AdversarialAutoencoderClustering,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
     LadderClassifier,
@@ -26,6 +27,9 @@ from skae import (
     VAETransformer,
 )
 from skae.architectures import TorchArchitecture
+
+from .base.estimators import CLASSIFIERS, ESTIMATORS
+from .quick import make
 
 
 def ring(n_rows, rng):
@@ -59,14 +63,14 @@ def overlapping(n_rows, rng, shares):
 # Of a variational autoencoder.
 
 
-@pytest.mark.parametrize(("make", "right"), [(ring, -0.94), (twins, 0.19)])
-def test_the_code_follows_what_is_curved_or_parted(make, right):
+@pytest.mark.parametrize(("make", "right", "share"), [(ring, -0.94, 0.85), (twins, 0.19, 0.7)])
+def test_the_code_follows_what_is_curved_or_parted(make, right, share):
     rng = np.random.default_rng(0)
     X, X_test = make(1500, rng), make(1500, rng)
     normal = stats.multivariate_normal(X.mean(axis=0), np.cov(X.T)).logpdf(X_test).mean()
     found = VAETransformer(X.shape[1], hidden_layer_sizes=(64, 64), random_state=0).fit(X)
-    # One that collapses is no better than a normal distribution.
-    assert found.score(X_test) > normal + 0.6 * (right - normal)
+    # One that collapses is no better than a normal distribution, and there are those half-way.
+    assert found.score(X_test) > normal + share * (right - normal)
 
 
 def test_it_is_never_worse_than_probabilistic_pca():
@@ -245,7 +249,55 @@ def test_statistics_of_batches_are_those_of_the_rows_as_they_weigh(cls):
 def test_codes_of_a_ring_fill_the_prior():
     rng = np.random.default_rng(0)
     model = AdversarialAutoencoder(2, hidden_layer_sizes=(64, 64), random_state=0)
-    codes = model.fit(ring(1500, rng)).transform(ring(1000, rng))
-    drawn, others = rng.standard_normal((2, 1000, 2))
+    codes = model.fit(ring(3000, rng)).transform(ring(2000, rng))
+    drawn, others = rng.standard_normal((2, 2000, 2))
     energy = 2 * cdist(codes, drawn).mean() - cdist(codes, codes).mean()
-    assert energy - cdist(others, drawn).mean() < 0.03
+    assert energy - cdist(others, drawn).mean() < 0.015
+
+
+# Weights.
+
+
+def left_behind(model, X):
+    """Numbers that a fit leaves, of rows of two kinds."""
+    found = {"mean": model.scaling_.mean, "scale": model.scaling_.scale}
+    # What a game with classes comes to, and how other terms share their sum, is left to chance.
+    if not isinstance(model, AdversarialAutoencoderClassifier | AdversarialAutoencoderClustering):
+        terms = "train_loss", "train_classification"
+        found |= {k: v for k, v in model.net_.history[-1].items() if k in terms}
+        if hasattr(model, "score_samples"):
+            found["error"] = model.reconstruction_err_
+            found["scores"] = model.score_samples(X).reshape(2, -1).mean(axis=1)
+    if hasattr(model, "sample"):
+        found["draws"] = model.sample(3000, random_state=0).mean(axis=0)
+    if hasattr(model, "predict_proba"):
+        found["probabilities"] = model.predict_proba(X).mean(axis=0)
+    return {name: np.atleast_1d(value).astype(float) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *CLASSIFIERS])
+def test_whole_weights_are_rows_that_come_as_often(cls):
+    """After as many steps, and what weights change by more than a tenth they change alike."""
+    rng, n = np.random.default_rng(0), 300
+    spread = np.array([1.0, 0.5, 0.3, 0.3])
+    X = np.repeat([[0.0, 0, 0, 0], [3, 3, 0, 1]], n, axis=0) + spread * rng.normal(size=(2 * n, 4))
+    weight = np.repeat([6, 1], n)
+    y = np.where(np.arange(2 * n) % 3, -1, X[:, 0] + X[:, 1] + rng.normal(size=2 * n) > 1)
+    settings = {"hidden_layer_sizes": (32,), "batch_size": 60, "learning_rate_init": 0.005}
+
+    def fitted(rows, n_epochs, weight=None):
+        given = {"y": y[rows]} if cls in CLASSIFIERS else {}
+        model = make(cls, max_iter=n_epochs, early_stopping=False, random_state=0, **settings)
+        return left_behind(model.fit(X[rows], **given, sample_weight=weight), X)
+
+    each, often = np.arange(2 * n), np.repeat(np.arange(2 * n), weight)
+    flat, weighted, repeated = fitted(each, 35), fitted(each, 35, weight), fitted(often, 10)
+    np.testing.assert_allclose(weighted["mean"], repeated["mean"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(weighted["scale"], repeated["scale"], rtol=1e-5)
+    told = 0
+    for name, expected in repeated.items():
+        change = abs(flat[name] - expected).max()
+        if change > 0.1 * abs(expected).max():
+            assert abs(weighted[name] - expected).max() < change / 2, name
+            told += 1
+    assert told >= 3
