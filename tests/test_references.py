@@ -21,6 +21,7 @@ from skae import (
     AdversarialAutoencoderClustering,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
+    DenoisingAutoencoder,
     LadderClassifier,
     SemanticHashing,
     VAEClassifier,
@@ -301,3 +302,58 @@ def test_whole_weights_are_rows_that_come_as_often(cls):
             assert abs(weighted[name] - expected).max() < change / 2, name
             told += 1
     assert told >= 3
+
+
+# Of rows that are filled, cleaned and drawn.
+
+
+def correlated(n_rows, rng):
+    """Rows of a normal distribution, and its covariance."""
+    axes = np.random.default_rng(5).normal(size=(2, 6))
+    covariance = axes.T @ axes + 0.1 * np.eye(6)
+    return rng.multivariate_normal(np.arange(6.0), covariance, n_rows), covariance
+
+
+def test_what_is_imputed_is_nearly_the_conditional_mean():
+    rng = np.random.default_rng(0)
+    X, covariance = correlated(2000, rng)
+    hidden = rng.random(X.shape) < 0.25
+    hidden[:, 0] = False
+    with_holes = np.where(hidden, np.nan, X)
+    model = AutoencoderTransformer(2, allow_nan=True, max_iter=20, random_state=0)
+    found = model.fit(with_holes[:1500]).impute(with_holes[1500:])
+    X, hidden, mean = X[1500:], hidden[1500:], np.arange(6.0)
+    exact = X.copy()
+    for row, missing in zip(exact, hidden, strict=True):
+        known = ~missing
+        weights = np.linalg.solve(covariance[np.ix_(known, known)], covariance[known][:, missing])
+        row[missing] = mean[missing] + (row[known] - mean[known]) @ weights
+    errors = [np.sqrt(((filled - X)[hidden] ** 2).mean()) for filled in (found, exact)]
+    assert errors[0] < 1.05 * errors[1]
+    np.testing.assert_array_equal(found[~hidden], X[~hidden])
+
+
+def test_what_is_denoised_is_nearly_what_the_best_linear_filter_gives():
+    rng = np.random.default_rng(0)
+    X, covariance = correlated(2000, rng)
+    level = 0.8
+    model = DenoisingAutoencoder(
+        4, noise="gaussian", noise_level=level, max_iter=30, random_state=0
+    ).fit(X[:1500])
+    clean = X[1500:]
+    spread = level * np.asarray(model.scaling_.scale)  # in units of X
+    noisy = clean + spread * rng.normal(size=clean.shape)
+    mean = np.arange(6.0)
+    noise = np.diag(np.broadcast_to(spread, 6) ** 2)
+    wiener = mean + (noisy - mean) @ np.linalg.solve(covariance + noise, covariance)
+    errors = [((found - clean) ** 2).mean() for found in (model.denoise(noisy), wiener)]
+    assert errors[0] < 1.1 * errors[1]
+
+
+def test_draws_lie_where_rows_do():
+    rng = np.random.default_rng(0)
+    model = VAETransformer(2, hidden_layer_sizes=(64, 64), random_state=0).fit(ring(1500, rng))
+    drawn = model.sample(2000, random_state=0)
+    rows, others = ring(2000, rng), ring(2000, rng)
+    energy = 2 * cdist(drawn, rows).mean() - cdist(drawn, drawn).mean()
+    assert energy - cdist(others, rows).mean() < 0.01
