@@ -294,7 +294,8 @@ def trainings(monkeypatch):
 
     nets_after = [lambda net, terms: terms]
     monkeypatch.setattr(skae._training.trainer, "Training", Recorded)
-    monkeypatch.setattr(skae._training.trainer, "TRIAL_MARGIN", np.inf)
+    for name in ("TRIAL_MARGIN", "MARGIN_OF_FEW"):
+        monkeypatch.setattr(skae._training.trainer, name, np.inf)
     return nets, nets_after
 
 

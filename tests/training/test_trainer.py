@@ -80,8 +80,9 @@ class Interrupted(Scripted):
         return super().__call__(module, x, y)
 
 
-def kept_of(trainer, *starts, floor=None):
+def kept_of(trainer, *starts, floor=None, n_rows=None):
     """The outcome of starts with such held-out losses, and the nets that were made for them."""
+    learned = rows() if n_rows is None else rows(np.ones((n_rows, 6)))
     nets = []
 
     def maker(losses):
@@ -92,7 +93,7 @@ def kept_of(trainer, *starts, floor=None):
         return make
 
     makers = [maker([None if v is None else float(v) for v in losses]) for losses in starts]
-    return trainer.best_of(makers, rows(), rows(), floor), nets
+    return trainer.best_of(makers, learned, rows(), floor), nets
 
 
 @pytest.mark.parametrize(
@@ -114,19 +115,23 @@ def test_of_several_starts_the_best_is_kept(starts, best, loss):
 
 
 @pytest.mark.parametrize(
-    ("second", "n_epochs", "best"),
+    ("n_rows", "second", "n_epochs", "best"),
     [
-        (8 * [5.3] + 4 * [1], (12, 8), 0),  # behind when it is judged: given up
-        (8 * [5.2] + 4 * [1], (12, 12), 1),  # close enough
-        (7 * [6] + 5 * [4.7], (8, 12), 1),  # ahead: the first is given up
-        ([4, *11 * [9]], (8, 12), 1),  # the lowest counts
+        (501, 8 * [5.3] + 4 * [1], (12, 8), 0),  # behind when it is judged: given up
+        (501, 8 * [5.2] + 4 * [1], (12, 12), 1),  # close enough
+        (501, 7 * [6] + 5 * [4.7], (8, 12), 1),  # ahead: the first is given up
+        (501, [4, *11 * [9]], (8, 12), 1),  # the lowest counts
+        (500, 8 * [5.8] + 4 * [1], (12, 8), 0),  # of few rows less is given up
+        (500, 8 * [5.7] + 4 * [1], (12, 12), 1),
     ],
 )
 @pytest.mark.parametrize("has_checkpoint", [False, True])
-def test_a_start_that_is_behind_ends_early(second, n_epochs, best, has_checkpoint, tmp_path):
+def test_a_start_that_is_behind_ends_early(
+    n_rows, second, n_epochs, best, has_checkpoint, tmp_path
+):
     checkpoint = Checkpoint(tmp_path, "key") if has_checkpoint else None
     trainer = trainer_of(max_epochs=12, patience=12, checkpoint=checkpoint)
-    outcome, nets = kept_of(trainer, (9, *12 * [5]), (9, *second))
+    outcome, nets = kept_of(trainer, (9, *12 * [5]), (9, *second), n_rows=n_rows)
     assert outcome.net is nets[best]
     if not has_checkpoint:
         assert tuple(len(net.history) for net in nets) == n_epochs
