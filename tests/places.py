@@ -78,9 +78,7 @@ def parquet(X, folder, group_rows=None):
     cuts = [0, len(X) // 2, len(X) // 2, len(X) // 2 + 1, len(X)]
     for number, (start, stop) in enumerate(pairwise(cuts)):
         part = {k: v[start:stop].astype(v.dtype.newbyteorder("=")) for k, v in columns.items()}
-        pq.write_table(
-            pa.table(part), path / f"{number}.parquet", row_group_size=group_rows or len(X) // 5
-        )
+        pq.write_table(pa.table(part), path / f"{number}.parquet", row_group_size=group_rows)
     return dataset.dataset(path)
 
 
