@@ -1,13 +1,15 @@
 """Rows that are held out, and thresholds from their scores."""
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
 
-from skae._base.threshold import held_out_scores, parts_to_hold_out, threshold
+from skae._base.threshold import held_out_scores, parts_to_hold_out, threshold, was_interrupted
 
 
 @pytest.mark.parametrize(
@@ -87,3 +89,10 @@ def test_auto_does_not_follow_outliers(share):
     found = threshold(np.concatenate([Z, outliers]), "auto", held_out=True)
     assert (outliers < found).all()
     assert 0 < (found > Z).mean() < 0.02
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_an_interruption_is_seen_in_a_pipeline_in_a_pipeline(interrupted):
+    last = Mean()
+    last.net_ = SimpleNamespace(interrupted_=interrupted)
+    assert was_interrupted(make_pipeline(make_pipeline(last))) is interrupted
