@@ -14,7 +14,7 @@ MIN_STREAMED_ROWS, BUFFER_BYTES, STREAM_ROWS = 2**19, 2**16, 2**14
 
 
 class ArrowSource(PieceSource):
-    """A dataset of pyarrow, read by groups of rows.
+    """A dataset of pyarrow, read by groups of rows; parts of long ones as streams.
 
     Values are floats, for null is NaN: float32 where all columns fit.
     """
