@@ -9,10 +9,12 @@ from skae._contractive import ContractiveAutoencoder
 from skae._denoising import DenoisingAutoencoder
 from skae._documented import VERSION
 from skae._hashing import SemanticHashing
+from skae._imputer import AutoencoderImputer
 from skae._ladder import LadderClassifier
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._sparse import SparseAutoencoder
 from skae._stacked import StackedDenoisingAutoencoder
+from skae._tabular import TabularAutoencoder
 from skae._vae import VAETransformer
 from skae._vae_classifier import VAEClassifier
 from skae._wasserstein import WassersteinAutoencoder
@@ -25,6 +27,7 @@ __all__ = [
     "AdversarialAutoencoderClassifier",
     "AdversarialAutoencoderClustering",
     "AutoencoderClassifier",
+    "AutoencoderImputer",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "ContractiveAutoencoder",
@@ -33,6 +36,7 @@ __all__ = [
     "SemanticHashing",
     "SparseAutoencoder",
     "StackedDenoisingAutoencoder",
+    "TabularAutoencoder",
     "VAEClassifier",
     "VAETransformer",
     "WassersteinAutoencoder",

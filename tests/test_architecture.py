@@ -13,7 +13,7 @@ PACKAGE = Path(skae.__file__).parent
 
 # The floors, from the top. What stands on one may import from those below it and from its own room.
 HOUSE = [
-    ["_outlier_detector", "_autoencoder_classifier"],
+    ["_outlier_detector", "_autoencoder_classifier", "_imputer", "_tabular"],
     ["_adversarial_classifier", "_adversarial_clustering", "_vae_classifier"],
     ["_adversarial", "_autoencoder", "_contractive", "_denoising", "_hashing", "_ladder"],
     ["_sparse", "_stacked", "_vae", "_wasserstein"],

@@ -163,9 +163,14 @@ def listed():
     return {name: half for half, name in lines}
 
 
+def frame_of(name):
+    """The table as it comes."""
+    return _package().data(*name.split("/"))
+
+
 def load(name):
     """The cleaned table, an array."""
-    return clean(_package().data(*name.split("/"))).to_numpy()
+    return clean(frame_of(name)).to_numpy()
 
 
 def real_tables(half=None):

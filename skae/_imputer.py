@@ -1,0 +1,243 @@
+"""Filling in what is missing, as a step before any model."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.impute import MissingIndicator
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from skae._base.parameters import keep, public
+from skae._base.tabular import TableEstimator
+from skae._rows.checks import warn_user
+from skae._rows.frames.layouts import joined, without_columns
+from skae._denoising import DenoisingAutoencoder
+
+MAX_COMPONENTS = 10
+
+
+@public
+class AutoencoderImputer(TableEstimator):
+    r"""Fills in missing values by an autoencoder of the table.
+
+    It takes the place of `sklearn.impute.KNNImputer` and `IterativeImputer` in a Pipeline, and
+    takes columns of texts and categories as well: what a value is expected to be, given the others
+    of its row, is found by an autoencoder that learned all columns together [1]_. Of numbers it is
+    an estimate of the mean, of categories of the likeliest,
+
+    .. math:: \hat{x}_{\text{missing}} \approx \mathbb{E}[x_{\text{missing}} \mid
+        x_{\text{observed}}] \quad\text{or}\quad \arg\max_c p(x_{\text{missing}} = c \mid
+        x_{\text{observed}}).
+
+    Frames come back as frames, with their dtypes and index; arrays as arrays.
+
+    Parameters
+    ----------
+    autoencoder : autoencoder of skae, default=None
+        One with `impute`: an `AutoencoderTransformer`, a `DenoisingAutoencoder` or a
+        `VAETransformer`. None means a `DenoisingAutoencoder` that hides a fifth of the values from
+        itself, with half as many components as columns, at least 2 and at most 10.
+    missing_values : int, float, str, np.nan or None, default=np.nan
+        What stands for a missing value. NaN, None and the like are missing whatever it is.
+    add_indicator : bool, default=False
+        Whether columns follow that say which values were missing, for those columns in which some
+        were in `fit`.
+    keep_empty_features : bool, default=False
+        Whether columns without any value in `fit` are kept. Numbers are then 0 there.
+    column_kinds : dict, default=None
+        What columns hold, ``{name: kind}``, where what is found is not what is meant: see
+        `TabularAutoencoder`.
+    max_categories : int, default=40
+        Columns with more texts than these are filled with their most frequent one.
+    scaler : transformer, default=None
+        What standardizes the numbers: see `TabularAutoencoder`.
+    random_state : int, RandomState instance or None, default=None
+        Of the default autoencoder; one that is given has its own.
+
+    Attributes
+    ----------
+    autoencoder_ : estimator or None
+        The fitted one. None if no column has several values.
+    indicator_ : MissingIndicator or None
+        What says which values were missing; None without `add_indicator`.
+    column_kinds_ : dict
+        What was found of each column: see `TabularAutoencoder`.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if they are all strings.
+
+    See Also
+    --------
+    TabularAutoencoder : Fills as well, and does all else that an autoencoder does.
+    sklearn.impute.KNNImputer : By the nearest rows, of numbers.
+
+    Notes
+    -----
+    Numbers lie within the range that they had in `fit`, and are rounded as they were there. What is
+    filled in is the expected value: it varies less than values do. To draw values, use
+    ``TabularAutoencoder(VAETransformer()).sample``.
+
+    References
+    ----------
+    .. [1] Gondara and Wang, "MIDA: multiple imputation using denoising autoencoders", PAKDD 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skae import AutoencoderImputer
+    >>> size = np.arange(200.0)
+    >>> kind = np.where(size < 100, "small", "large")
+    >>> table = pd.DataFrame({"size": size, "weight": 2 * size, "kind": kind})
+    >>> table.loc[[20, 150], "kind"] = None
+    >>> AutoencoderImputer(random_state=0).fit_transform(table).loc[[20, 150], "kind"].tolist()
+    ['small', 'large']
+    """
+
+    _parameter_constraints: dict = {
+        "autoencoder": [HasMethods(["fit", "impute"]), None],
+        "missing_values": [Real, str, None],
+        "add_indicator": ["boolean"],
+        "keep_empty_features": ["boolean"],
+        "column_kinds": [dict, None],
+        "max_categories": [Interval(Integral, 2, None, closed="left")],
+        "scaler": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        missing_values=np.nan,
+        add_indicator=False,
+        keep_empty_features=False,
+        column_kinds=None,
+        max_categories=40,
+        scaler=None,
+        random_state=None,
+    ):
+        keep(self, locals())
+
+    def _make_autoencoder(self, n_columns):
+        n_components = max(2, min(MAX_COMPONENTS, n_columns // 2))
+        return DenoisingAutoencoder(
+            n_components, noise="masking", noise_level=0.2, random_state=self.random_state
+        )
+
+    def _tell_what_is_left_out(self, table, left_out, X):
+        gaps = table.gaps(X).any(axis=0)
+        names = [
+            c.name for c, gap in zip(table.columns, gaps, strict=True) if gap and c.kind == "text"
+        ]
+        if names:
+            warn_user(
+                f"Columns {names[:10]} have more texts than max_categories={self.max_categories}: "
+                "what is missing there is filled with the most frequent one."
+            )
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None):
+        """Find what columns hold, and fit the autoencoder.
+
+        Parameters
+        ----------
+        X : DataFrame of pandas or polars, or array-like, of shape (n_samples, n_features)
+            Training rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a column has infinite values or others than those that `column_kinds` says, or if the
+            autoencoder refuses the rows.
+        """
+        return self._fit_table(X, None, sample_weight)
+
+    def _note_table(self, X):
+        gaps = self._table.gaps(X)
+        self._is_empty = gaps.all(axis=0)
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(_holes(gaps))
+
+    def transform(self, X):
+        """Fill in what is missing.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_filled : DataFrame or ndarray of shape (n_samples, n_features_out)
+            A copy of X in which nothing is missing, but what had no value in `fit` and is no
+            number. A category that is none of those in `fit` stays.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has other columns than in `fit`, infinite values, or others than its columns hold.
+        """
+        check_is_fitted(self)
+        X = self._check_table(X, reset=False)
+        gaps = self._table.gaps(X)
+        rows = np.empty((len(gaps), 0))
+        if self.autoencoder_ is not None:
+            rows = self._encode(X)
+            some = gaps.any(axis=1)
+            if some.any():
+                rows[some] = self.autoencoder_.impute(rows[some])
+        filled = self._table.fill(X, rows, with_frequent=True)
+        if self._is_empty.any() and not self.keep_empty_features:
+            filled = without_columns(filled, self._is_empty)
+        if self.indicator_ is None:
+            return filled
+        flags = self.indicator_.transform(_holes(gaps))
+        return joined(filled, flags, self._names_of_flags())
+
+    def _names_of_flags(self):
+        names = np.asarray([str(name) for name in self._table.layout.names], dtype=object)
+        return [f"missingindicator_{name}" for name in names[self.indicator_.features_]]
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns, where those of `fit` are not known.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        kept = names if self.keep_empty_features else names[~self._is_empty]
+        if self.indicator_ is None:
+            return kept
+        flags = [f"missingindicator_{name}" for name in names[self.indicator_.features_]]
+        return np.concatenate([kept, np.asarray(flags, dtype=object)])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _holes(gaps):
+    """An array with NaN in the gaps, for what looks for those."""
+    return np.where(gaps, np.nan, 0.0)

@@ -1,0 +1,1 @@
+"""Tables of mixed columns: what each holds, as numbers, and the way back."""

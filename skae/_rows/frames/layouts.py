@@ -1,0 +1,379 @@
+"""Tables as their library has them: read column by column, and made anew with the same dtypes."""
+
+import importlib
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+
+import numpy as np
+from sklearn.utils._missing import is_scalar_nan
+
+from skae._rows.frames.columns import Values
+
+# What the values of a column of objects are made of again.
+FROM_NUMBERS = {
+    "bool": lambda value: bool(value >= 0.5),
+    "int": lambda value: int(value),
+    "float": float,
+    "Decimal": lambda value: Decimal(repr(float(value))),
+}
+
+
+def layout_of(X):
+    """The layout of a table: that of its library.
+
+    Raises
+    ------
+    TypeError
+        If it is none that is known.
+    ImportError
+        If narwhals is not installed.
+    """
+    package = type(X).__module__.partition(".")[0]
+    if isinstance(X, np.ndarray):
+        return ArrayLayout(str(X.dtype), list(range(X.shape[1])))
+    if package == "polars":
+        return PolarsLayout.of(X)
+    return PandasLayout.of(X)
+
+
+def from_plain(plain):
+    """The layout of `to_plain`."""
+    plain = dict(plain)
+    kinds = {"array": ArrayLayout, "pandas": PandasLayout, "polars": PolarsLayout}
+    return kinds[plain.pop("library")](**plain)
+
+
+def is_frame(X):
+    """Whether X is a table with columns of their own dtypes: of pandas or polars."""
+    package = type(X).__module__.partition(".")[0]
+    return package in ("pandas", "polars") and hasattr(X, "columns") and hasattr(X, "shape")
+
+
+def read(X, missing_values=np.nan):
+    """The `Values` of each column, of which those that are `missing_values` are missing as well."""
+    if isinstance(X, np.ndarray):
+        return [_read_array(column, missing_values) for column in X.T]
+    frame = _narwhals().from_native(X, eager_only=True)
+    return [_read_series(series, missing_values) for series in frame.iter_columns()]
+
+
+def without_columns(X, unwanted):
+    """A table without some of its columns, which a mask names."""
+    if isinstance(X, np.ndarray):
+        return X[:, ~unwanted]
+    if isinstance(layout_of(X), PandasLayout):
+        return X.loc[:, ~unwanted]
+    return X[:, np.flatnonzero(~unwanted).tolist()]
+
+
+def joined(X, further, names):
+    """A table with further columns, an array, behind its own."""
+    if isinstance(X, np.ndarray):
+        return np.hstack([X, further.astype(X.dtype)])
+    package = importlib.import_module(type(X).__module__.partition(".")[0])
+    if not isinstance(layout_of(X), PandasLayout):
+        return X.hstack(package.DataFrame(further, schema=names))
+    return package.concat([X, package.DataFrame(further, columns=names, index=X.index)], axis=1)
+
+
+def _narwhals():
+    try:
+        import narwhals.stable.v2 as narwhals
+    except ImportError as error:
+        raise ImportError(
+            "Tables of pandas and polars need narwhals: pip install 'skae[tables]', or narwhals "
+            "alone. scikit-learn 1.9 brings it."
+        ) from error
+    return narwhals
+
+
+def _read_series(series, missing_values):
+    native = series.to_native()
+    if str(getattr(native, "dtype", "")).startswith("period["):  # ordinals: of the same length each
+        missing = native.isna().to_numpy()
+        ordinals = native.array.asi8.astype("M8[D]")
+        return Values(np.where(missing, np.datetime64(0, "D"), ordinals), missing, "period")
+    array, missing = series.to_numpy(), series.is_null().to_numpy().astype(bool)
+    return Values.of(array, missing | _are(array, missing_values))
+
+
+def _read_array(column, missing_values):
+    missing = _are(column, missing_values)
+    if column.dtype.kind == "O":
+        missing |= np.array([value is None or value != value for value in column], dtype=bool)
+    return Values.of(column, missing)
+
+
+def _are(array, value):
+    """Where an array has a value, of whatever kind both are."""
+    if is_scalar_nan(value) or (isinstance(value, str) and array.dtype.kind != "O"):
+        return np.zeros(len(array), dtype=bool)
+    return np.array([item is value or item == value for item in array.tolist()], dtype=bool)
+
+
+@dataclass(frozen=True)
+class ArrayLayout:
+    """An array."""
+
+    dtype: str
+    names: list
+
+    library = "array"
+    is_frame = False
+
+    def to_plain(self):
+        """As numbers and texts."""
+        return {"library": self.library, **asdict(self)}
+
+    def is_category(self, place):
+        """Whether a column says itself that it has categories."""
+        return False
+
+    def make(self, columns, index=None):
+        """An array of columns: pairs of values and of which are missing."""
+        dtype = np.dtype(self.dtype)
+        dtype = dtype if dtype.kind in "fO" else np.dtype(np.float64)
+        made = np.empty((len(columns[0][0]), len(columns)), dtype=dtype)
+        for place, (values, missing, column) in enumerate(columns):
+            if dtype.kind == "O":
+                values = np.array(_objects(values, column.element), dtype=object)
+            made[:, place] = values
+            made[missing, place] = None if dtype.kind == "O" else np.nan
+        return made
+
+    def filled(self, X, decoded, gaps):
+        """X itself, with what is decoded in its gaps."""
+        X[gaps] = decoded[gaps]
+        return X
+
+
+@dataclass(frozen=True)
+class PandasLayout:
+    """A `pandas.DataFrame`.
+
+    Parameters
+    ----------
+    names : list
+        Of the columns.
+    dtypes : list of dict
+        How to make the dtype of each.
+    level_names : list
+        Of the index of columns.
+    """
+
+    names: list
+    dtypes: list
+    level_names: list = field(default_factory=lambda: [None])
+
+    library = "pandas"
+    is_frame = True
+
+    @classmethod
+    def of(cls, X):
+        return cls(list(X.columns), [_pandas_text(d) for d in X.dtypes], list(X.columns.names))
+
+    def to_plain(self):
+        """As numbers and texts."""
+        return {"library": self.library, **asdict(self)}
+
+    def is_category(self, place):
+        """Whether a column says itself that it has categories."""
+        return "categories" in self.dtypes[place]
+
+    def make(self, columns, index=None):
+        """A frame of columns: triples of values, of which are missing, and the `Column`."""
+        import pandas as pd
+
+        series = [
+            _pandas_series(values, missing, column, _pandas_dtype(dtype))
+            for (values, missing, column), dtype in zip(columns, self.dtypes, strict=True)
+        ]
+        frame = pd.DataFrame(dict(enumerate(series)))
+        if len(self.level_names) > 1:
+            frame.columns = pd.MultiIndex.from_tuples(self.names, names=self.level_names)
+        else:
+            frame.columns = pd.Index(self.names, name=self.level_names[0], tupleize_cols=False)
+        if index is not None:
+            frame.index = index
+        return frame
+
+    def filled(self, X, decoded, gaps):
+        """X, with what is decoded in its gaps."""
+        made = X.copy()
+        for place, gap in enumerate(gaps.T):
+            if gap.any():
+                column, found = X.iloc[:, place], decoded.iloc[:, place]
+                if found.dtype != column.dtype:
+                    found = found.astype(column.dtype)
+                made.isetitem(place, column.where(~gap, found.array))
+        return made
+
+
+def _pandas_text(dtype):
+    import pandas as pd
+
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories = dtype.categories
+        values = [v.item() if isinstance(v, np.generic) else v for v in categories]
+        return {
+            "categories": values,
+            "of": _pandas_text(categories.dtype),
+            "ordered": bool(dtype.ordered),
+        }
+    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
+        return {"name": f"string[{dtype.storage}]"}
+    return {"name": str(dtype)}
+
+
+def _pandas_dtype(text):
+    import pandas as pd
+
+    if "categories" in text:
+        categories = pd.Index(text["categories"], dtype=_pandas_dtype(text["of"]))
+        return pd.CategoricalDtype(categories, ordered=text["ordered"])
+    return pd.api.types.pandas_dtype(text["name"])
+
+
+def _pandas_series(values, missing, column, dtype):
+    import pandas as pd
+
+    if isinstance(dtype, pd.PeriodDtype) and values.dtype.kind == "M":
+        made = pd.Series(pd.PeriodIndex.from_ordinals(values.view("i8"), freq=dtype.freq))
+        return made.mask(missing)
+    if values.dtype.kind in "Mm" and not pd.api.types.is_object_dtype(dtype):
+        made = pd.Series(np.where(missing, np.array("NaT", values.dtype), values))
+        if isinstance(dtype, pd.DatetimeTZDtype):
+            made = made.dt.tz_localize("UTC")
+        if isinstance(dtype, pd.CategoricalDtype):
+            return pd.Series(pd.Categorical(made, dtype=dtype))
+        return made.astype(dtype)
+    if values.dtype.kind != "O" and not missing.any():
+        if pd.api.types.is_integer_dtype(dtype):
+            values = np.rint(values).astype(
+                np.uint64 if float(values.max()) >= 2.0**63 else np.int64
+            )
+        if not (pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype)):
+            return pd.Series(values).astype(dtype)
+    items = _objects(values, column.element)
+    items = [None if lost else item for item, lost in zip(items, missing, strict=True)]
+    if isinstance(dtype, pd.CategoricalDtype):
+        return pd.Series(pd.Categorical(items, dtype=dtype))
+    if pd.api.types.is_integer_dtype(dtype):
+        items = [None if item is None else int(item) for item in items]
+    return pd.Series(items, dtype=dtype)
+
+
+def _objects(values, element):
+    """The values as Python has them."""
+    if element in FROM_NUMBERS:
+        return [FROM_NUMBERS[element](value) for value in values]
+    if values.dtype.kind in "Mm":
+        return values.astype(f"{values.dtype.kind}8[{'D' if element == 'date' else 'us'}]").tolist()
+    return values.tolist()
+
+
+@dataclass(frozen=True)
+class PolarsLayout:
+    """A `polars.DataFrame`.
+
+    Parameters
+    ----------
+    names : list of str
+        Of the columns.
+    dtypes : list of dict
+        How to make the dtype of each.
+    """
+
+    names: list
+    dtypes: list
+
+    library = "polars"
+    is_frame = True
+
+    @classmethod
+    def of(cls, X):
+        return cls(list(X.columns), [_polars_text(dtype) for dtype in X.dtypes])
+
+    def to_plain(self):
+        """As numbers and texts."""
+        return {"library": self.library, **asdict(self)}
+
+    def is_category(self, place):
+        """Whether a column says itself that it has categories."""
+        return self.dtypes[place]["name"] in ("Categorical", "Enum")
+
+    def make(self, columns, index=None):
+        """A frame of columns: triples of values, of which are missing, and the `Column`."""
+        import polars as pl
+
+        return pl.DataFrame(
+            [
+                _polars_series(name, values, missing, column, _polars_dtype(dtype))
+                for name, (values, missing, column), dtype in zip(
+                    self.names, columns, self.dtypes, strict=True
+                )
+            ]
+        )
+
+    def filled(self, X, decoded, gaps):
+        """X, with what is decoded in its gaps."""
+        import polars as pl
+
+        columns = []
+        for place, gap in enumerate(gaps.T):
+            column, found = X.to_series(place), decoded.to_series(place)
+            if gap.any():
+                found = found.cast(column.dtype, strict=False)
+                column = column.zip_with(pl.Series(~gap), found)
+            columns.append(column)
+        return pl.DataFrame(columns)
+
+
+def _polars_text(dtype):
+    text = {"name": dtype.base_type().__name__}
+    for name in ("time_unit", "time_zone", "precision", "scale"):
+        if hasattr(dtype, name):
+            text[name] = getattr(dtype, name)
+    if text["name"] == "Enum":
+        text["categories"] = dtype.categories.to_list()
+    elif text["name"] in ("List", "Array"):
+        text["inner"] = _polars_text(dtype.inner)
+        if text["name"] == "Array":
+            text["shape"] = dtype.size
+    elif text["name"] == "Struct":
+        text["fields"] = {field.name: _polars_text(field.dtype) for field in dtype.fields}
+    return text
+
+
+def _polars_dtype(text):
+    import polars as pl
+
+    arguments = {name: value for name, value in text.items() if name != "name"}
+    if "inner" in arguments:
+        arguments["inner"] = _polars_dtype(arguments["inner"])
+    if "fields" in arguments:
+        fields = arguments["fields"].items()
+        arguments["fields"] = {name: _polars_dtype(of) for name, of in fields}
+    dtype = getattr(pl, text["name"])
+    return dtype(**arguments) if arguments else dtype
+
+
+def _polars_series(name, values, missing, column, dtype):
+    import polars as pl
+
+    if values.dtype.kind in "Mm" and dtype != pl.Object:
+        made = np.where(missing, np.array("NaT", values.dtype), values)
+        series = pl.Series(name, made)
+        zone = getattr(dtype, "time_zone", None)
+        if zone is not None:
+            series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        return series.cast(dtype)
+    items = values.tolist()
+    if dtype.is_integer():
+        items = [None if item is None else round(item) for item in items]
+    items = [None if lost else item for item, lost in zip(items, missing, strict=True)]
+    if dtype.base_type() == pl.Decimal:
+        return pl.Series(name, items, dtype=pl.Float64).cast(dtype)
+    if dtype == pl.Boolean:
+        items = [None if item is None else bool(item) for item in items]
+    return pl.Series(name, items, dtype=dtype, strict=False)

@@ -1,0 +1,394 @@
+"""Autoencoders of tables: frames in, frames out."""
+
+import inspect
+from numbers import Integral
+
+from sklearn import config_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, _fit_context
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skae._base.parameters import keep, public
+from skae._base.tabular import TableEstimator, inside_has
+from skae._vae import VAETransformer
+
+MAX_COMPONENTS = 10
+
+
+@public
+class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
+    r"""An autoencoder of a table with columns of all kinds, which gives such tables back.
+
+    It finds what each column of a frame of pandas or polars holds, gives the autoencoder inside
+    numbers, and makes of what that gives frames with the same columns, dtypes and categories.
+    Numbers, dates and durations are standardized, booleans are 0 and 1, and categories, texts of
+    few values among them, become one-hot columns. An autoencoder with a likelihood gets that of
+    each kind: the objective is then
+
+    .. math:: -\log p(x | z) = -\sum_{\text{numbers}} \log N(x_j; \mu_j, \sigma_j^2)
+        - \sum_{\text{booleans}} \log B(x_j; \pi_j)
+        - \sum_{\text{categories}} \log \pi_{j, x_j}
+
+    and others weigh all columns that it is given by their squares.
+
+    Parameters
+    ----------
+    autoencoder : autoencoder of skae, default=None
+        What learns the table. A copy is fitted, with `allow_nan` and `likelihood`, where it has
+        these, set for the table. None means a `VAETransformer` with half as many components as
+        columns, at least 2 and at most 10.
+    column_kinds : dict, default=None
+        What columns hold, ``{name: kind}``, where what is found is not what is meant: "numeric",
+        "integer" (whole numbers), "boolean", "categorical", "datetime", "duration", or "drop" to
+        leave one out. Columns of an array have their numbers as names.
+    max_categories : int, default=40
+        Columns with more texts than these, or more categories, are left out.
+    handle_unknown : {"ignore", "error"}, default="ignore"
+        Whether a category that was not there in `fit` is taken for missing, or refused.
+    allow_nan : bool, default=True
+        Whether values may be missing. An autoencoder that has no such parameter itself is given
+        means in their place.
+    scaler : transformer, default=None
+        What standardizes the numbers; it needs `inverse_transform`, and lets NaN pass. None means a
+        `StandardScaler`.
+    random_state : int, RandomState instance or None, default=None
+        Of the default autoencoder; one that is given has its own.
+
+    Attributes
+    ----------
+    autoencoder_ : estimator
+        The fitted one.
+    column_kinds_ : dict
+        What was found of each column: one of the kinds above, or why it is left out: "constant",
+        "identifier" (texts, or consecutive whole numbers, of which each row has another), "text"
+        (more than `max_categories`), "unknown" (lists and the like) or "drop".
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if they are all strings.
+
+    See Also
+    --------
+    AutoencoderImputer : Fills a table as a step of a Pipeline.
+    VAETransformer : What learns it by default.
+
+    Notes
+    -----
+    Frames that come back have all columns of that in `fit`. Numbers lie within the range that they
+    had there and are rounded as they were; of categories it is the likeliest, or with `sample`
+    and a likelihood one that is drawn. Columns that are left out have their one value if they
+    are constant, go on counting if they are identifiers of whole numbers, and are missing
+    otherwise; `impute` and `denoise` leave them as they are.
+
+    A scaler, the kinds and the categories are those of the first rows: with `partial_fit`, give it
+    first rows that have all categories, or dtypes and `column_kinds` that name them.
+
+    References
+    ----------
+    .. [1] Nazabal, Olmos, Ghahramani and Valera, "Handling incomplete heterogeneous data using
+       VAEs", Pattern Recognition 107, 2020.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skae import TabularAutoencoder
+    >>> table = pd.DataFrame({
+    ...     "age": [23, 35, None, 52, 41] * 8,
+    ...     "city": ["Ulm", "Bonn", "Ulm", None, "Bonn"] * 8,
+    ...     "paid": [True, False, True, True, False] * 8,
+    ... })
+    >>> model = TabularAutoencoder(random_state=0).fit(table)
+    >>> model.column_kinds_
+    integer      age
+    boolean      paid
+    categorical  city (2)
+    >>> int(model.impute(table).isna().sum().sum())
+    0
+    >>> model.sample(2, random_state=0).dtypes.equals(table.dtypes)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "autoencoder": [HasMethods("fit"), None],
+        "column_kinds": [dict, None],
+        "max_categories": [Interval(Integral, 2, None, closed="left")],
+        "handle_unknown": [StrOptions({"ignore", "error"})],
+        "allow_nan": ["boolean"],
+        "scaler": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        column_kinds=None,
+        max_categories=40,
+        handle_unknown="ignore",
+        allow_nan=True,
+        scaler=None,
+        random_state=None,
+    ):
+        keep(self, locals())
+
+    def _make_autoencoder(self, n_columns):
+        n_components = max(2, min(MAX_COMPONENTS, n_columns // 2))
+        return VAETransformer(n_components, random_state=self.random_state)
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
+        """Find what columns hold, and fit the autoencoder.
+
+        Parameters
+        ----------
+        X : DataFrame of pandas or polars, or array-like, of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for an autoencoder that learns those.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        X_val : DataFrame or array-like of shape (n_val_samples, n_features), default=None
+            Rows to validate on, in place of a part of X, for an autoencoder that takes those.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If no column is left to learn, if a column has infinite values or others than those that
+            `column_kinds` says, or if the autoencoder refuses the rows.
+        TypeError
+            If there are weights, or X_val, and the autoencoder takes none.
+
+        Warns
+        -----
+        UserWarning
+            If columns are left out.
+        """
+        return self._fit_table(X, y, sample_weight, X_val)
+
+    @inside_has("partial_fit")
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None, sample_weight=None, **kwargs):
+        """Take one more pass over X; the first call finds what columns hold.
+
+        Parameters
+        ----------
+        X : DataFrame of pandas or polars, or array-like, of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for an autoencoder that learns those.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        **kwargs : dict
+            What else `partial_fit` of the autoencoder takes, such as `classes`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit` does.
+        """
+        return self._partial_fit_table(X, y, sample_weight, kwargs)
+
+    def transform(self, X):
+        """Encode X.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Codes.
+        """
+        rows = self._rows(X)
+        with config_context(transform_output="default"):  # what it is to be is for us to say
+            return self.autoencoder_.transform(rows)
+
+    @inside_has("inverse_transform")
+    def inverse_transform(self, X, y=None):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_components)
+            Codes.
+        y : array-like of shape (n_samples,) or a label, default=None
+            The classes, where the decoder is told those.
+
+        Returns
+        -------
+        X_original : DataFrame or ndarray of shape (n_samples, n_features)
+            A table like that in `fit`; of a frame of pandas it has the index.
+        """
+        check_is_fitted(self)
+        told = {} if y is None else {"y": y}
+        rows = self.autoencoder_.inverse_transform(_codes(X), **told)
+        return self._table.decode(rows, getattr(X, "index", None))
+
+    @inside_has("sample")
+    def sample(self, n_samples=1, random_state=None, y=None, *, noise=True):
+        """Draw new rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+        y : array-like of shape (n_samples,) or a label, default=None
+            The classes, where the decoder is told those.
+        noise : bool, default=True
+            Whether values are drawn from the likelihood, if the autoencoder has one, rather than
+            taken to be its means and its likeliest categories.
+
+        Returns
+        -------
+        X : DataFrame or ndarray of shape (n_samples, n_features)
+            A table like that in `fit`, its rows numbered from 0.
+        """
+        check_is_fitted(self)
+        settings = {} if y is None else {"y": y}
+        if "noise" in inspect.signature(self.autoencoder_.sample).parameters:
+            settings["noise"] = noise
+        return self._table.decode(self.autoencoder_.sample(n_samples, random_state, **settings))
+
+    @inside_has("impute")
+    def impute(self, X):
+        """Fill in what is missing.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_filled : DataFrame or ndarray of shape (n_samples, n_features)
+            A copy of X, with its dtypes and index. Columns that are left out are filled if they
+            are constant. A category that is none of those in `fit` stays.
+        """
+        check_is_fitted(self)
+        X = self._check_table(X, reset=False)
+        return self._table.fill(X, self.autoencoder_.impute(self._encode(X)))
+
+    @inside_has("denoise")
+    def denoise(self, X):
+        """Reconstruct X.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_denoised : DataFrame or ndarray of shape (n_samples, n_features)
+            A table like that in `fit`, with the index of X.
+        """
+        rows = self.autoencoder_.denoise(self._rows(X))
+        return self._table.decode(rows, getattr(X, "index", None))
+
+    @inside_has("score_samples")
+    def score_samples(self, X):
+        """Score each row; higher is better.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Those of the autoencoder, of standardized rows.
+        """
+        rows = self._rows(X)
+        return self.autoencoder_.score_samples(rows)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Score X as the autoencoder does.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for an autoencoder that is judged by those.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the mean.
+
+        Returns
+        -------
+        score : float
+            Higher is better.
+        """
+        rows = self._rows(X)
+        return self.autoencoder_.score(rows, y, sample_weight)
+
+    @inside_has("predict")
+    def predict(self, X):
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            As the autoencoder gives it.
+        """
+        rows = self._rows(X)
+        return self.autoencoder_.predict(rows)
+
+    @inside_has("predict_proba")
+    def predict_proba(self, X):
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        rows = self._rows(X)
+        return self.autoencoder_.predict_proba(rows)
+
+    @property
+    def classes_(self):
+        """The classes, of an autoencoder that learns those."""
+        return self.autoencoder_.classes_
+
+    @property
+    def _n_features_out(self):
+        return self.autoencoder_._n_features_out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.autoencoder is not None:
+            inside = get_tags(self.autoencoder)
+            tags.estimator_type = inside.estimator_type
+            tags.classifier_tags = inside.classifier_tags
+            tags.target_tags = inside.target_tags
+        return tags
+
+
+def _codes(X):
+    """Codes without the names that a frame of them has, which are ours."""
+    return X.to_numpy() if hasattr(X, "to_numpy") else X

@@ -1,0 +1,126 @@
+"""A drop-in for scikit-learn's imputers."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skae import AutoencoderImputer, AutoencoderTransformer, VAETransformer, load, save
+
+from .test_tabular import shop
+
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+
+
+def quick(**settings):
+    return AutoencoderImputer(AutoencoderTransformer(2, **QUICK), **settings)
+
+
+@pytest.fixture(scope="module")
+def holes():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 4)) @ rng.normal(size=(4, 5))
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[:, 2] = np.nan  # empty
+    X[:30, 0] = 1.0
+    X[:, 0] = np.nan_to_num(X[:, 0])  # whole
+    return X
+
+
+@pytest.mark.parametrize("keep_empty_features", [False, True])
+@pytest.mark.parametrize("add_indicator", [False, True])
+@pytest.mark.parametrize("kind", ["array", "float32", "pandas", "polars"])
+def test_shapes_and_names_are_those_of_knn_imputer(holes, keep_empty_features, add_indicator, kind):
+    settings = {"keep_empty_features": keep_empty_features, "add_indicator": add_indicator}
+    peer, ours = KNNImputer(**settings), quick(**settings)
+    names = [f"f{i}" for i in range(5)]
+    X = {
+        "array": lambda: holes,
+        "float32": lambda: holes.astype(np.float32),
+        "pandas": lambda: pd.DataFrame(holes, columns=names, index=np.arange(100) * 3),
+        "polars": lambda: pl.DataFrame(holes, schema=names, nan_to_null=True),
+    }[kind]()
+    wanted = np.asarray(peer.fit_transform(np.asarray(X, dtype=float)))
+    given = ours.fit(X).transform(X)
+    assert type(given) is type(X) and given.shape == wanted.shape
+    array = np.asarray(given, dtype=float)
+    assert np.isfinite(array).all()
+    there = np.isfinite(np.asarray(X, dtype=float))
+    if not keep_empty_features:
+        there = np.delete(there, 2, axis=1)
+    n = there.shape[1]
+    np.testing.assert_array_equal(array[:, :n][there], wanted[:, :n][there])
+    np.testing.assert_array_equal(array[:, n:], wanted[:, n:])
+    if keep_empty_features:
+        assert (array[:, 2] == 0).all()
+    if kind in ("pandas", "polars"):
+        peer = SimpleImputer(**settings).fit(pd.DataFrame(holes, columns=names))
+        assert list(given.columns) == list(ours.get_feature_names_out())
+        assert list(given.columns) == list(peer.get_feature_names_out())
+    else:
+        assert given.dtype == X.dtype
+
+
+@pytest.mark.parametrize("missing_values", [-1, "?", None])
+def test_what_stands_for_missing_values(holes, missing_values):
+    X = np.delete(holes, 2, axis=1)
+    marked = np.where(np.isnan(X), missing_values, X.astype(object))
+    assert (marked == -1).sum() in (0, np.isnan(X).sum())
+    if missing_values == -1:
+        marked = marked.astype(float)
+    given = quick(missing_values=missing_values).fit(marked).transform(marked)
+    np.testing.assert_allclose(given.astype(float), quick().fit(X).transform(X), rtol=1e-6)
+
+
+def test_a_table_before_a_model():
+    table = shop()
+    del table["paid"]
+    imputer = AutoencoderImputer(VAETransformer(2, max_iter=30, random_state=0)).fit(table)
+    new = shop(seed=1).drop(columns="paid")
+    filled = imputer.transform(new)
+    assert not filled.isna().any().any() and filled.index.equals(new.index)
+    assert filled.dtypes.equals(new.dtypes)
+    for name in new:
+        known = new[name].notna()
+        assert filled.loc[known, name].equals(new.loc[known, name])
+
+
+def test_texts_get_the_most_frequent_one(tmp_path):
+    notes = [f"note {i}" for i in range(50)] + ["usual"] * 9 + [None]
+    table = pd.DataFrame({"x": np.arange(60) / 3, "note": notes, "same": ["a"] * 59 + [None]})
+    with pytest.warns(UserWarning, match=r"\['note'\] have more texts than max_categories=40"):
+        imputer = quick().fit(table)
+    assert imputer.transform(table).loc[59, ["note", "same"]].tolist() == ["usual", "a"]
+    pytest.importorskip("safetensors", reason="needs skae[files]")
+    save(imputer, tmp_path / "it.safetensors")
+    again = load(tmp_path / "it.safetensors")
+    pd.testing.assert_frame_equal(again.transform(table), imputer.transform(table))
+
+
+def test_nothing_to_learn():
+    """As other imputers do, it passes on what has one value."""
+    table = pd.DataFrame({"a": [1.0, None, 1.0], "b": ["x", "x", None]})
+    imputer = AutoencoderImputer().fit(table)
+    assert imputer.autoencoder_ is None
+    assert imputer.transform(table).to_numpy().tolist() == [[1.0, "x"]] * 3
+
+
+def test_it_knows_more_than_the_mean():
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[:300, :12], y[:300]
+    hidden = np.random.default_rng(0).random(X.shape) < 0.15
+    holes = np.where(hidden, np.nan, X)
+    scale = X.std(axis=0)
+
+    def error(imputer):
+        return np.sqrt(np.mean((((imputer.fit_transform(holes) - X) / scale)[hidden]) ** 2))
+
+    ours = error(AutoencoderImputer(random_state=0))
+    assert ours < 0.8 * error(KNNImputer()) < error(SimpleImputer())
+    model = make_pipeline(quick(), RandomForestClassifier(20, random_state=0))
+    assert cross_val_score(model, holes, y, cv=3).mean() > 0.9

@@ -1,0 +1,284 @@
+"""Frames in, frames out."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import (
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    TabularAutoencoder,
+    VAEClassifier,
+    VAETransformer,
+    load,
+    save,
+)
+
+from .generated_frames import frames
+
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+
+
+def shop(n_rows=300, seed=0):
+    """Orders: what a customer spends depends on the city and on the day; some is not known."""
+    rng = np.random.default_rng(seed)
+    city = rng.choice(["Ulm", "Bonn", "Kiel"], n_rows, p=[0.6, 0.3, 0.1])
+    rank = np.select([city == "Ulm", city == "Bonn"], [0.0, 1.0], 2.0)
+    day = rng.integers(0, 200, n_rows)
+    frame = pd.DataFrame(
+        {
+            "order": np.arange(n_rows) + 1,
+            "city": pd.Categorical(city, categories=["Kiel", "Bonn", "Ulm", "Jena"]),
+            "items": rng.poisson(2 + 3 * rank),
+            "amount": (20 + 30 * rank + day / 20 + rng.normal(0, 2, n_rows)).round(2),
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(day, unit="D"),
+            "paid": rng.random(n_rows) < 0.2 + 0.35 * rank,
+            "note": [f"note {i}" for i in rng.integers(0, 250, n_rows)],
+        },
+        index=[f"row {i}" for i in range(n_rows)],
+    )
+    frame.loc[rng.random(n_rows) < 0.1, "city"] = None
+    frame.loc[rng.random(n_rows) < 0.1, "amount"] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def table():
+    return shop()
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    vae = VAETransformer(2, max_iter=60, random_state=0)
+    with pytest.warns(UserWarning, match="leaves out.*'order': another value in each row"):
+        return TabularAutoencoder(vae).fit(table)
+
+
+def test_what_was_found(model, table):
+    assert model.column_kinds_ == {
+        "order": "identifier",
+        "city": "categorical",
+        "items": "integer",
+        "amount": "numeric",
+        "day": "datetime",
+        "paid": "boolean",
+        "note": "text",
+    }
+    likelihood = dict(model.autoencoder_.likelihood)
+    assert likelihood["gaussian"] == [0, 1, 2] and likelihood["bernoulli"] == [3]
+    assert likelihood["categorical"] == [4, 5, 6]
+    assert list(model.feature_names_in_) == list(table)
+    assert list(model.get_feature_names_out()) == ["tabularautoencoder0", "tabularautoencoder1"]
+
+
+@pytest.mark.parametrize("verb", ["inverse_transform", "sample", "impute"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_come_back(model, table, verb, library):
+    if library == "polars":
+        table = pl.from_pandas(table.reset_index(drop=True), rechunk=True)
+        with pytest.warns(UserWarning, match="leaves out"):
+            model = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(table)
+    given = {
+        "inverse_transform": lambda: model.inverse_transform(model.transform(table)),
+        "sample": lambda: model.sample(20, random_state=0),
+        "impute": lambda: model.impute(table),
+    }[verb]()
+    assert isinstance(given, type(table)) and list(given.columns) == list(table.columns)
+    assert list(given.dtypes) == list(table.dtypes)
+    if library == "pandas":
+        index = pd.RangeIndex(20) if verb == "sample" else table.index
+        # Codes are an array, which has none.
+        assert given.index.equals(index if verb != "inverse_transform" else pd.RangeIndex(300))
+    cities = set(np.asarray(given["city"])) - {None}
+    assert cities <= {"Ulm", "Bonn", "Kiel"}  # and never Jena, which is in no row
+
+
+def test_what_is_filled_in_is_what_the_rest_of_the_row_says(model, table):
+    whole = shop(seed=1).dropna()
+    holes = whole.copy()
+    holes["amount"] = np.nan
+    filled = model.impute(holes)
+    error = filled["amount"] - whole["amount"]
+    assert error.std() < 0.6 * whole["amount"].std()  # 0.36
+    holes = whole.assign(
+        city=pd.Categorical([None] * len(whole), categories=whole["city"].cat.categories)
+    )
+    right = (model.impute(holes)["city"] == whole["city"]).mean()
+    assert right > 0.85 > (whole["city"] == "Ulm").mean()
+    pd.testing.assert_frame_equal(filled.drop(columns="amount"), whole.drop(columns="amount"))
+
+
+def test_what_is_drawn_hangs_together(model, table):
+    drawn = model.sample(2000, random_state=0)
+    shares = drawn["city"].value_counts(normalize=True)
+    for city, share in table["city"].value_counts(normalize=True).items():
+        assert shares.get(city, 0) == pytest.approx(share, abs=0.07)
+    means = drawn.groupby("city", observed=True)["amount"].mean()
+    assert means["Bonn"] - means["Ulm"] == pytest.approx(30, abs=8)
+    assert drawn["items"].min() >= 0 and (drawn["day"] == drawn["day"].dt.normalize()).all()
+    assert model.sample(5, random_state=1).equals(model.sample(5, random_state=1))
+    plain = model.sample(2000, random_state=0, noise=False)
+    assert plain["amount"].std() < drawn["amount"].std()
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        AutoencoderTransformer(2, **QUICK),
+        DenoisingAutoencoder(2, **QUICK),
+        SparseAutoencoder(8, max_iter=3, random_state=0),
+        VAETransformer(2, conditional=True, **QUICK),
+        VAEClassifier(2, **QUICK),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_any_autoencoder_inside(inside, table):
+    """Those that do not take NaN are given means; verbs are those that the autoencoder has."""
+    y = np.where(table["paid"], "yes", "no")
+    X = table.drop(columns=["order", "note", "paid"])
+    model = TabularAutoencoder(inside)
+    model.fit(X, y)
+    codes = model.transform(X)
+    assert codes.shape == (300, inside.n_components) and np.isfinite(codes).all()
+    assert np.isfinite(model.score_samples(X)).all()
+    told = (
+        {"y": "yes"}
+        if isinstance(inside, VAEClassifier) or getattr(inside, "conditional", 0)
+        else {}
+    )
+    assert model.sample(4, random_state=0, **told).dtypes.equals(X.dtypes)
+    assert hasattr(model, "denoise") == hasattr(inside, "denoise")
+    assert hasattr(model, "predict") == hasattr(inside, "predict")
+    if hasattr(model, "denoise"):
+        assert model.denoise(X).index.equals(X.index)
+    if hasattr(model, "predict"):
+        assert set(model.predict(X)) <= {"yes", "no"} and list(model.classes_) == ["no", "yes"]
+        assert model.score(X, y) == (model.predict(X) == y).mean()
+
+
+def test_beside_the_rest_of_the_house(table):
+    X = table.drop(columns=["order", "note", "paid"])
+    inside = TabularAutoencoder(AutoencoderTransformer(2, **QUICK))
+    search = GridSearchCV(inside, {"autoencoder__n_components": [1, 3]}, cv=2).fit(X)
+    assert search.best_params_ == {"autoencoder__n_components": 3}
+    y = table["paid"].to_numpy().astype(int)
+    pipeline = make_pipeline(inside, StandardScaler(), LogisticRegression()).fit(X, y)
+    assert pipeline.score(X, y) > 0.5
+    assert AutoencoderClassifier(inside).fit(X, np.where(np.arange(300) % 2, y, -1)).predict(
+        X
+    ).shape == (300,)
+    detector = AutoencoderOutlierDetector(inside, contamination=0.1).fit(X)
+    assert 0 < (detector.predict(X) < 0).mean() < 0.3
+    framed = inside.set_output(transform="pandas").fit(X).transform(X)
+    assert framed.index.equals(X.index)
+    assert inside.inverse_transform(framed).index.equals(X.index)
+
+
+def test_pieces(table):
+    """The range of numbers grows; the scale and the categories are those of the first piece."""
+    X = table.drop(columns=["order", "note"])
+    model = TabularAutoencoder(VAETransformer(2, **QUICK))
+    for start in range(0, 300, 100):
+        model.partial_fit(X[start : start + 100])
+    whole = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(X)
+    assert model.sample(500, random_state=0)["amount"].max() <= X["amount"].max()
+    ends = [[(c.low, c.high) for c in m._table.learned() if not c.unit] for m in (model, whole)]
+    assert ends[0] == ends[1]
+    with pytest.raises(ValueError, match="infinite"):
+        model.partial_fit(X[:50].assign(amount=np.inf))
+    assert np.isfinite(model.transform(X)).all()
+
+
+def test_files_and_pickles(model, table, tmp_path):
+    pytest.importorskip("safetensors", reason="needs skae[files]")
+    save(model, tmp_path / "model.safetensors")
+    for again in (load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.transform(table), model.transform(table))
+        pd.testing.assert_frame_equal(again.impute(table), model.impute(table))
+        pd.testing.assert_frame_equal(
+            again.sample(9, random_state=0), model.sample(9, random_state=0)
+        )
+        assert repr(again.column_kinds_) == repr(model.column_kinds_)
+
+
+def test_without_missing_values(table):
+    """`allow_nan=False` refuses them, wherever they come from."""
+    X = table[["items", "day", "paid", "city"]].dropna()
+    model = TabularAutoencoder(AutoencoderTransformer(2, **QUICK), allow_nan=False).fit(X)
+    assert not model.autoencoder_.allow_nan
+    assert not hasattr(TabularAutoencoder(SparseAutoencoder()), "denoise")
+    for wrong in (table[["items", "day", "paid", "city"]], X.assign(city="Rom")):
+        with pytest.raises(ValueError, match="'city'.*allow_nan=True"):
+            model.transform(wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"column_kinds": {"town": "categorical"}}, "column_kinds has 'town', but X has"),
+        ({"column_kinds": {"city": "nominal"}}, "column_kinds has 'nominal' for 'city'"),
+        ({"column_kinds": {"city": "numeric"}}, "'city' is to have numbers"),
+        ({"handle_unknown": "drop"}, "handle_unknown"),
+        ({"allow_nan": False}, r"\['amount', 'city'\] have missing"),
+    ],
+)
+def test_settings_that_do_not_go_with_the_table(change, error, table):
+    with warnings.catch_warnings(action="ignore"), pytest.raises(ValueError, match=error):
+        TabularAutoencoder(VAETransformer(2, **QUICK)).set_params(**change).fit(table)
+
+
+def test_tables_that_are_none(table):
+    model = TabularAutoencoder(VAETransformer(2, **QUICK))
+    with pytest.raises(ValueError, match=r"several columns of one name: \['paid'\]"):
+        model.fit(pd.concat([table, table[["paid"]]], axis=1))
+    with pytest.raises(ValueError, match=r"Found a table with 0 sample\(s\)"):
+        model.fit(table[:0])
+    with pytest.raises(ValueError, match=r"Nothing is left to learn.*1 sample"):
+        model.fit(table[:1])
+    model.fit(table.set_axis(range(7), axis=1)[[2, 4, 5]])
+    with pytest.raises(ValueError, match=r"X has the columns \[5, 4, 2\]"):
+        model.transform(table.set_axis(range(7), axis=1)[[5, 4, 2]])
+
+
+def test_generated_frames(request):
+    """Whatever the frame, it comes back as one of the same dtypes, or ends in words."""
+    n_frames = 2000 if request.config.getoption("--thorough") else 12
+
+    @settings(
+        max_examples=n_frames,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(frames)
+    def check(frame):
+        vae = VAETransformer(1, hidden_layer_sizes=(4,), max_iter=1, random_state=0)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                model = TabularAutoencoder(vae).fit(frame)
+        except ValueError as error:
+            assert str(error)
+            return
+        drawn = model.sample(3, random_state=0)
+        back = model.inverse_transform(model.transform(frame))
+        filled = model.impute(frame)
+        for given in (drawn, back, filled):
+            assert list(given.dtypes) == list(frame.dtypes)
+            assert list(given.columns) == list(frame.columns)
+        assert len(filled) == len(back) == len(frame) and len(drawn) == 3
+
+    check()
