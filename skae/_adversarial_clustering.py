@@ -119,7 +119,7 @@ class AdversarialAutoencoderClustering(ClusteringMixin, AdversarialClassesBase):
             raise AttributeError(f"This {type(self).__name__} has no cluster_heads_ before fit.")
         numbers = self._told_classes()
         styles = np.zeros((len(numbers), self._n_features_out), dtype=self._start.dtype)
-        return self.inverse_transform(styles, numbers)
+        return self._decode(styles, numbers)
 
     def _make_norm(self, n_classes):
         # So each cluster is the likeliest of some rows from the start, and can not die out. Where

@@ -13,6 +13,7 @@ from torch import nn
 
 from skae._base.applying import as_codes, in_float64, map_codes
 from skae._base.estimator import NeuralEstimator
+from skae._base.frames import FramesMixin
 from skae._base.holding import hold
 from skae._base.writing import OutMixin, filled
 from skae._rows.checks import check_finite, check_weights
@@ -32,7 +33,9 @@ MIN_BOUND_SHARE, MIN_BOUND_ROWS = 0.05, 10
 MIN_FEATURES_OF_ZEROS, MIN_ZERO_SHARE = 500, 0.97
 
 
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, OutMixin, TransformerMixin, NeuralEstimator):
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, FramesMixin, OutMixin, TransformerMixin, NeuralEstimator
+):
     """Base class of the autoencoders."""
 
     # What a model fills in.

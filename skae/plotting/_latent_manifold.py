@@ -261,7 +261,7 @@ def _typical_codes(steps, X, random_state):
     if X is not None:
         rows = steps.enter(X)
     elif hasattr(steps.last, "sample"):
-        rows = steps.last.sample(N_DRAWN, random_state=random_state)
+        rows = np.asarray(steps.last.sample(N_DRAWN, random_state=random_state))
     else:
         raise ValueError(
             f"{type(steps.last).__name__} has no sample. Give X, rows that say where codes lie."
