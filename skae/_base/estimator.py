@@ -9,7 +9,7 @@ import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skae._base.applying import map_rows
 from skae._base.holding import release
@@ -20,20 +20,16 @@ from skae._documented import Documented
 from skae._rows.checks import check_finite, check_weights
 from skae._rows.chunked import warn_if_sorted
 from skae._rows.sentinels import Sentinels, is_common_beyond
-from skae._rows.source import as_source, is_read_in_place, validate_in_place
-from skae._rows.sources.dtypes import accepted_dtypes
+from skae._rows.source import as_source
 from skae._rows.statistics import ColumnStatistics
 from skae._rows.table import Table
+from skae._rows.validation import MISSING, explain_missing, validate
 from skae._training.checkpoint import open_checkpoint
 from skae._training.device import plain_torch, resolve_device
 from skae._training.listeners import HAS_CALLBACKS, CallbackSupportMixin, FitTask, curves
 from skae._training.precision import warn_of_missing
 from skae._training.state import pack, restore, rests, snapshot
 from skae._training.trainer import Trainer, epochs_worth
-
-# These fit into float32 without loss and may be large: they are cast batch by batch, as is all that
-# lies in a file.
-_SMALL_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -316,15 +312,20 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
 
     def _map_rows(self, X, function, **settings):
         """Apply a function of standardized rows to X, chunk by chunk: see `map_rows`."""
-        return map_rows(
-            function,
-            X,
-            self.scaling_,
-            self.module_,
-            allow_nan=self._as_fitted("allow_nan", False),
-            name=type(self).__name__,
-            **settings,
-        )
+        try:
+            return map_rows(
+                function,
+                X,
+                self.scaling_,
+                self.module_,
+                allow_nan=self._as_fitted("allow_nan", False),
+                name=type(self).__name__,
+                **settings,
+            )
+        except ValueError as error:
+            if not str(error).startswith(MISSING):
+                raise
+            raise explain_missing(error, self) from None
 
     def _probabilities(self, X):
         """Of the classes, where the module has `classify`."""
@@ -339,25 +340,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             return X
         if finite and self._as_fitted("allow_nan", False):
             finite = "allow-nan"
-        if is_read_in_place(X):
-            return validate_in_place(self, X, reset=reset, ensure_all_finite=finite)
-        keep = isinstance(X, np.ndarray) and X.dtype.name in _SMALL_DTYPES
-        try:
-            return validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=None if keep else accepted_dtypes(X),
-                ensure_all_finite=finite,
-                reset=reset,
-            )
-        except ValueError as error:
-            if "could not convert string to float" not in str(error):
-                raise
-            raise ValueError(
-                f"X has text that is not a number: {error}. Encode such columns first, for example "
-                "with OneHotEncoder in a ColumnTransformer."
-            ) from error
+        return validate(self, X, reset=reset, ensure_all_finite=finite)
 
     def _is_plain(self, X):
         """Whether scikit-learn would give X back as it is, without a word, but for its values.

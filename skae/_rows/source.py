@@ -127,8 +127,8 @@ def validate_in_place(estimator, X, *, reset, ensure_all_finite=True):
     if source.dtype.kind not in "biuf":
         raise ValueError(
             f"X is {source.kind} of dtype {source.dtype}, but {name} needs numbers: bool, "
-            "integers or floats. Write such a one; encode text before, for example with "
-            "OneHotEncoder."
+            "integers or floats. Write such a one. Texts and dates are for a TabularAutoencoder, "
+            "which takes frames of pandas or polars in memory."
         )
     # An array of the same shape and dtype that takes no memory has the same faults but for values.
     outline = np.broadcast_to(np.zeros((), source.dtype), source.shape)

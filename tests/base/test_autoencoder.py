@@ -136,7 +136,7 @@ def fit_with(X, **params):
     [
         (lambda X: fit_with(np.where(X > 15, np.nan, X)), "NaN"),
         (lambda X: fit_with(np.where(X > 15, np.inf, X)), "infinity"),
-        (lambda X: fit_with(np.array([["a", "1"], ["b", "2"]])), "OneHotEncoder"),
+        (lambda X: fit_with(np.array([["a", "1"], ["b", "2"]])), "TabularAuto"),
         (lambda X: fit_with(X, loss="log_loss"), r"\[0, 1\].*from 0 to 16"),
         (lambda X: fit_with(X, output_activation="logistic"), r"\[0, 1\]"),
         (lambda X: fit_with(X, loss="hinge"), "'loss' parameter"),

@@ -126,7 +126,7 @@ def test_datasets_are_checked_as_arrays_are(values, message, tmp_path):
 def test_text_is_refused(tmp_path):
     with h5py.File(tmp_path / "X.h5", "w") as file:
         file["X"] = [["a", "b"]]
-        with pytest.raises(ValueError, match="encode text before"):
+        with pytest.raises(ValueError, match="Texts and dates are for a TabularAutoencoder"):
             validate_in_place(Model(), file["X"], reset=True)
 
 

@@ -149,11 +149,8 @@ class Source:
         """The same for some values of a block."""
         if self.has_missing and not allow_nan and np.isnan(values).any():
             raise ValueError(
-                f"Input X contains NaN, or values that are masked or filled in and so missing.\n"
-                f"{estimator_name} does not accept these, unless it has a parameter allow_nan and "
-                "that is True. Fill them before: for an array in memory, SimpleImputer on "
-                "X.filled(np.nan), after X.astype(float) if it has integers. If nothing is "
-                "missing, take the mask off: X.data."
+                "Input X contains NaN, or values that are masked or filled in and so missing.\n"
+                f"{estimator_name} does not accept missing values."
             )
         assert_all_finite(
             values, allow_nan=allow_nan, estimator_name=estimator_name, input_name="X"
