@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing
 from skae._base.holes import Holes
 from skae._rows.checks import warn_user
 from skae._rows.labels import hold_out_of_each
+from skae._training.interrupts import ends_more
 from skae.modules import Calibration
 
 # The second training does without such a share of the labels, and has at most so many rows that
@@ -96,7 +97,9 @@ class CalibratedMixin(Holes):
             with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
                 warnings.filterwarnings("ignore", "precision=")  # said of the first training
                 model.fit(_rows_of(table, drawn[order]), labels[order], weight)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if ends_more(interrupt):
+                raise
             model = None
         if model is None or model.net_.interrupted_:
             warn_user(

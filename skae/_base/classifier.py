@@ -50,7 +50,7 @@ class SemiSupervisedClassifier(ClassifierMixin, LabelledMixin, NeuralEstimator):
         -----
         ConvergenceWarning
             If training was interrupted after its first epoch; the model is usable. Before that,
-            KeyboardInterrupt is passed on.
+            and in a search, KeyboardInterrupt is passed on.
         """
         return self._fit(X, y, sample_weight)
 

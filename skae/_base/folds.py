@@ -7,6 +7,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._rows.checks import warn_user
+from skae._training.interrupts import ends_more
 from skae._training.net import TrainingDiverged
 from skae._training.state import take_record
 
@@ -64,7 +65,9 @@ class Folds:
             return self._learned_whole(chosen, outcome)
         except TrainingDiverged:
             return outcome
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if ends_more(interrupt):
+                raise
             warn_user(
                 "Training was interrupted while the starts were compared; the model is the best on "
                 "the rows that were held out.",

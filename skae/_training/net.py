@@ -12,7 +12,7 @@ from torch import nn
 
 from skae._training.callbacks import is_own
 from skae._training.device import forked_seed
-from skae._training.interrupts import watch_for_interrupts
+from skae._training.interrupts import ends_more, watch_for_interrupts
 from skae._training.optimizer import FusedAdam
 from skae._training.precision import products
 from skae._training.recording import Recorder
@@ -112,7 +112,9 @@ class ObjectiveNet(NeuralNet):
                 super().fit_loop(*args, **kwargs)
             except _TrainingEnds:
                 pass
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
+                if ends_more(interrupt):
+                    raise
                 self.interrupted_ = True
         return self
 

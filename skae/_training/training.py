@@ -13,6 +13,7 @@ from skae._rows.checks import warn_user
 from skae._training.best import KeepBest
 from skae._training.callbacks import check_for_training
 from skae._training.checkpoint import Keep
+from skae._training.interrupts import ends_more
 from skae._training.listeners import Tell
 from skae._training.net import ObjectiveNet, TrainingDiverged
 from skae._training.processes import SharedNet
@@ -209,9 +210,9 @@ class Race:
         except TrainingDiverged as error:
             self.failure = error
             self._forget(training)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             self._forget(training)
-            if not self.running:
+            if not self.running or ends_more(interrupt):
                 raise
             self.interrupted = True
             warn_user(

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 
@@ -113,6 +115,8 @@ def test_what_was_found_before_is_kept_if_a_training_ends_early(monkeypatch, err
         with pytest.warns(UserWarning, match="interrupted while the starts were compared"):
             model.fit(X)
         assert model.net_.interrupted_
+        with pytest.raises(KeyboardInterrupt):  # one fit of many
+            Parallel(1)(delayed(clone(model).fit)(rows) for rows in (X, X))
     else:
         model.fit(X)
     np.testing.assert_array_equal(model.transform(X), expected.transform(X))

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from skae import AutoencoderTransformer
-from skae._training.interrupts import watch_for_interrupts
+from skae._training.interrupts import Keyboard, watch_for_interrupts
 from skae._training.training import train
 
 from .nets import make_model, net_of, rows
@@ -23,8 +23,9 @@ N_EPOCHS = 6
 
 
 @pytest.fixture
-def _pythons_handler():
-    """Python's own handler, in the main thread; that of before is given back."""
+def _pythons_handler(monkeypatch):
+    """Python's own handler, in the main thread, as if none came before; that of before is back."""
+    monkeypatch.setattr(Keyboard, "last", -float("inf"))
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("signals reach the main thread only")
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
