@@ -127,7 +127,7 @@ def _table_advice(estimator, rows=None):
 
 
 def _refuse_times(estimator, X):
-    if any(_is_time(dtype) for _, dtype in _columns(X)):
+    if any(map(_is_time, {dtype for _, dtype in _columns(X)})):
         raise _columns_error(estimator, X)
     if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
         raise ValueError(
