@@ -12,9 +12,12 @@ from skae.plotting._axes import (
     check_components,
     check_image_shape,
     finite_range,
+    image_shape_of,
     show_mosaic,
 )
-from skae.plotting._steps import Steps, as_table
+from skae.plotting._columns import as_given_table, as_table, chosen_columns, columns_of
+from skae.plotting._maps import draw_map, spread
+from skae.plotting._steps import Steps
 
 # How many rows are drawn to see where codes lie, and which shares of those are left out.
 N_DRAWN, TAIL = 500, 0.02
@@ -23,15 +26,17 @@ N_DRAWN, TAIL = 500, 0.02
 class LatentManifoldDisplay:
     """What a grid of codes decodes to; with classes, each style as each class.
 
-    Images are shown as such, side by side. Of other rows there is one picture for each of the
-    features that vary most, with a colour for each point of the grid.
+    Images are shown as such, side by side. Of other rows there is one map for each of the columns
+    that vary most: numbers and dates as a course of colours with a bar, in the units of the table,
+    categories as the regions where each is the most probable.
 
     Use `from_estimator` to create it.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_down, n_across, n_features)
-        What the points of the grid decode to, from the top.
+    rows : ndarray of shape (n_down, n_across, n_features), or dict of arrays
+        What the points of the grid decode to, from the top; a dictionary has an array of shape
+        (n_down, n_across) for each column of a table.
     down, across : ndarray of shape (n_down,) and (n_across,)
         The points: components of the code, numbers of styles, or classes.
     axis_labels : tuple of str
@@ -39,9 +44,11 @@ class LatentManifoldDisplay:
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels); None is a table.
     feature_names : list of str, default=None
-        Of a table.
+        Of a table that is an array.
     max_features : int, default=9
-        How many features of a table to show.
+        How many columns of a table to show: those that vary most, measured by `scales`.
+    scales : array-like of shape (2, n_features), default=None
+        Means and standard deviations of the columns of a table; NaN for categories.
 
     Attributes
     ----------
@@ -78,6 +85,7 @@ class LatentManifoldDisplay:
         image_shape=None,
         feature_names=None,
         max_features=9,
+        scales=None,
     ):
         self.rows = rows
         self.down = down
@@ -86,6 +94,7 @@ class LatentManifoldDisplay:
         self.image_shape = image_shape
         self.feature_names = feature_names
         self.max_features = max_features
+        self.scales = scales
 
     @classmethod
     def from_estimator(
@@ -96,6 +105,7 @@ class LatentManifoldDisplay:
         image_shape=None,
         components=(0, 1),
         n_steps=15,
+        features=None,
         max_features=9,
         random_state=0,
         ax=None,
@@ -107,8 +117,9 @@ class LatentManifoldDisplay:
         for each class. Otherwise two components go from one end of the codes to the other, and any
         others stay at their medians.
 
-        Where a step before the last of a pipeline can not be undone, such as `ColumnTransformer`,
-        or gives texts, what is drawn is what the last step is given.
+        The steps before the last of a pipeline are undone, those of a `ColumnTransformer` as well:
+        of the columns of a `OneHotEncoder` the most probable. Columns for which there is no way
+        back are drawn as the last step is given them.
 
         Parameters
         ----------
@@ -124,8 +135,10 @@ class LatentManifoldDisplay:
             Which components to go through: the first across, the second from bottom to top.
         n_steps : int, default=15
             How many points of each of the two, or how many styles.
+        features : sequence of str or int, default=None
+            Which columns of a table to show, by name or number. By default those that vary most.
         max_features : int, default=9
-            How many features of a table to show.
+            How many columns of a table to show, if none are chosen.
         random_state : int, RandomState instance or None, default=0
             Determines the samples.
         ax : matplotlib Axes, default=None
@@ -159,31 +172,29 @@ class LatentManifoldDisplay:
             grid, labels = styles.repeat(len(classes), axis=0), ("class", "style")
             told = np.tile(classes, len(styles))
         inside = steps.decode(grid, told)
-        decoded = steps.leave(inside)
-        if decoded is None:
-            decoded = as_table(inside)
-            names = steps.names_inside(decoded.shape[1])
+        settings = {"down": down, "across": across, "axis_labels": labels}
+        shape = image_shape_of(image_shape, steps.last)
+        if shape is not None:
+            decoded = steps.leave(inside)
+            rows = as_table(inside) if decoded is None else decoded
+            shape = check_image_shape(shape, rows.shape[1])
+            settings["rows"] = rows.reshape(len(down), len(across), -1)
         else:
-            names = steps.names(decoded.shape[1])
-        rows = decoded.reshape(len(down), len(across), -1)
-        display = cls(
-            rows=rows,
-            down=down,
-            across=across,
-            axis_labels=labels,
-            image_shape=check_image_shape(image_shape, rows.shape[2], steps.last),
-            feature_names=names,
-            max_features=max_features,
-        )
+            settings |= _as_columns(steps, inside, X, (len(down), len(across)), features)
+            max_features = max_features if features is None else len(settings["feature_names"])
+        display = cls(image_shape=shape, max_features=max_features, **settings)
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, *, max_classes=10, **kwargs):
         """Draw what was decoded.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
+        max_classes : int, default=10
+            Of how many categories of a column to tell; if there are more, those of the smallest
+            regions are one: "other".
         **kwargs
             Passed on to `matplotlib.axes.Axes.imshow`.
 
@@ -193,7 +204,8 @@ class LatentManifoldDisplay:
             The display itself.
         """
         if self.image_shape is None:
-            self._plot_table(ax, kwargs)
+            check_scalar(max_classes, "max_classes", Integral, min_val=1)
+            self._plot_table(ax, max_classes, kwargs)
         else:
             self._plot_images(ax, kwargs)
         return self
@@ -210,27 +222,30 @@ class LatentManifoldDisplay:
         self._drawn = [*self.images_]
         self._name_axes(self.ax_, height, width, 0.5)
 
-    def _plot_table(self, ax, kwargs):
+    def _plot_table(self, ax, max_classes, kwargs):
         check_scalar(self.max_features, "max_features", Integral, min_val=1)
-        spread = np.ptp(self.rows, axis=(0, 1)) / (np.abs(self.rows).max(axis=(0, 1)) + 1e-12)
-        shown = np.sort(np.argsort(-spread, kind="stable")[: self.max_features])
+        shape = len(self.down), len(self.across)
+        is_array = not hasattr(self.rows, "items")
+        flat = self.rows.reshape(-1, self.rows.shape[2]) if is_array else self.rows
+        if not is_array:
+            flat = {name: np.ravel(values) for name, values in self.rows.items()}
+        columns = columns_of(flat, self.feature_names)
+        scales = [None] * len(columns) if self.scales is None else np.asarray(self.scales, float)[1]
+        spreads = [spread(column, scale) for column, scale in zip(columns, scales, strict=True)]
+        shown = np.sort(np.argsort(-np.array(spreads), kind="stable")[: self.max_features])
         n_across = math.ceil(math.sqrt(len(shown)))
         n_down = math.ceil(len(shown) / n_across)
-        begin(self, ax, (2.8 * n_across + 0.6, 2.4 * n_down + 0.4))
+        begin(self, ax, (3.4 * n_across + 0.6, 2.5 * n_down + 0.4))
         self.ax_.set_axis_off()
         places = _places(self.ax_, n_down, n_across)
-        names = self.feature_names or [f"x{i}" for i in range(self.rows.shape[2])]
         self.axes_, self.images_ = [], []
         for number, feature in enumerate(shown):
             inner = self.figure_.add_subplot(places[divmod(number, n_across)])
-            settings = {"aspect": "auto", "interpolation": "none", **kwargs}
-            image = inner.imshow(self.rows[:, :, feature], **settings)
-            inner.set_title(names[feature], fontsize="medium")
+            image, beside = draw_map(inner, columns[feature], shape, max_classes, kwargs)
             self._name_axes(inner, 1, 1, 0.0)
-            bar = self.figure_.colorbar(image, ax=inner)
             self.axes_.append(inner)
             self.images_.append(image)
-            self._drawn += [inner, bar.ax]
+            self._drawn += [inner, *beside]
 
     def _name_axes(self, ax, height, width, middle):
         """Ticks at the middle of some steps: all classes, else the ends and what is between."""
@@ -267,6 +282,24 @@ def _typical_codes(steps, X, random_state):
             f"{type(steps.last).__name__} has no sample. Give X, rows that say where codes lie."
         )
     return np.asarray(as_numpy(steps.encode(rows)))
+
+
+def _as_columns(steps, inside, X, shape, features):
+    """The columns of a table, as settings of the display."""
+    columns = steps.outside(inside, X)
+    scales = steps.scales(columns)
+    chosen = chosen_columns([column.name for column in columns], features)
+    columns = [columns[i] for i in chosen]
+    rows = as_given_table(columns)
+    if isinstance(rows, dict):
+        rows = {name: values.reshape(shape) for name, values in rows.items()}
+    else:
+        rows = rows.reshape(*shape, -1)
+    return {
+        "rows": rows,
+        "feature_names": [column.name for column in columns],
+        "scales": None if scales is None else scales[:, chosen],
+    }
 
 
 def _plane(codes, components, n_steps):
