@@ -161,7 +161,7 @@ def colour_map_of(shades):
 
 
 def shorten(text, length=MAX_LABEL, end=1 / 3):
-    """A text that has its place: what is too long loses its middle, and keeps a share of its end."""
+    """A text that has its place: what is too long loses its middle, not a share `end` of it."""
     text = str(text)
     if len(text) <= length:
         return text

@@ -11,7 +11,7 @@ from skae.plotting._columns import category_order, is_frame, read_column
 MAX_INTEGER_CLASSES, MAX_FLOAT_CLASSES = 50, 20
 
 
-def taken(X, y, fitted_names):
+def taken(X, y, estimator):
     """Rows X, and y, where y may be the name of a column of the frame X.
 
     The column leaves X if the estimator was not fitted with it.
@@ -22,7 +22,9 @@ def taken(X, y, fitted_names):
         known = f"has columns {list(X.columns)}" if is_frame(X) else "is no frame"
         raise ValueError(f"y={y!r} is to name a column of X, but X {known}.")
     others = [name for name in X.columns if name != y]
-    leaves = fitted_names is not None and y not in list(fitted_names)
+    fitted = getattr(estimator, "feature_names_in_", None)
+    n_fitted = getattr(estimator, "n_features_in_", None)
+    leaves = n_fitted == len(others) if fitted is None else y not in list(fitted)
     return (X[others] if leaves else X), X[y]
 
 

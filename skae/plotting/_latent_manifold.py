@@ -266,7 +266,9 @@ def _places(ax, n_down, n_across):
     """A grid in the place of the axes."""
     place = ax.get_subplotspec()
     if place is not None:
-        return place.subgridspec(n_down, n_across)
+        laid_out = ax.figure.get_layout_engine() is not None
+        gaps = {} if laid_out else {"wspace": 0.7, "hspace": 0.6}
+        return place.subgridspec(n_down, n_across, **gaps)
     box = ax.get_position()  # of axes that were put somewhere by hand
     sides = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
     return ax.figure.add_gridspec(n_down, n_across, wspace=0.5, hspace=0.5, **sides)

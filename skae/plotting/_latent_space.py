@@ -168,7 +168,7 @@ class LatentSpaceDisplay:
             `target_type` do not fit.
         """
         steps = Steps(estimator, "transform")
-        X, y = taken(X, y, steps.fitted_names)
+        X, y = taken(X, y, estimator)
         codes = as_numpy(steps.encode(steps.enter(X)))
         codes = check_array(codes, accept_sparse=True, dtype=[float, np.float32])
         codes = codes.toarray() if hasattr(codes, "toarray") else codes

@@ -287,7 +287,8 @@ class ReconstructionDisplay:
         settings = {"aspect": "auto", "interpolation": "none", **kwargs}
         self.image_ = self.ax_.imshow(cells.numbers, **{**span, **settings})
         self._drawn = [self.image_]
-        pad = BAR_DISTANCE / self.figure_.get_figwidth()
+        laid_out = self.figure_.get_layout_engine() is not None
+        pad = BAR_DISTANCE / self.figure_.get_figwidth() if laid_out else 0.15
         has_numbers = not cells.numbers.mask.all()
         if has_numbers or not cells.colours.any():
             unit = "difference, in units of X" if single else "standard deviations"

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from skae import AdversarialAutoencoder, AdversarialAutoencoderClustering
 from skae.plotting import LatentManifoldDisplay
 
-from .displays import QUICK, tile
+from .displays import QUICK, Places, make_table, tile
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -91,3 +91,69 @@ def test_a_table_shows_the_features_that_vary_most():
     ax = pyplot.figure().add_axes((0.5, 0.25, 0.4, 0.5))  # by hand, in no grid
     for inner in display.plot(ax=ax).axes_:
         assert ax.get_position().padded(0.001).contains(*inner.get_position().p0)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_table_has_a_map_of_each_kind_of_column(library):
+    table = make_table(pytest.importorskip(library))
+    model = Places().fit(table)
+    display = LatentManifoldDisplay.from_estimator(model, table, n_steps=9)
+    grid = np.stack(np.meshgrid(display.across, display.down), axis=-1).reshape(-1, 2)
+    decoded = model.inverse_transform(grid)
+    maps = {ax.get_title(): image for ax, image in zip(display.axes_, display.images_, strict=True)}
+    assert list(maps) == list(table.columns)
+    np.testing.assert_array_equal(maps["income"].get_array().ravel(), np.asarray(decoded["income"]))
+    hours = np.asarray(decoded["stayed"]) / np.timedelta64(3_600_000_000_000, "ns")
+    np.testing.assert_allclose(maps["stayed"].get_array().ravel(), hours)
+    assert maps["stayed"].colorbar.ax.get_ylabel() == "h"
+    names = [label.get_text() for label in maps["colour"].colorbar.ax.get_yticklabels()]
+    assert names == ["blue", "green", "red"]
+    regions = np.array(names)[maps["colour"].get_array().ravel()]
+    np.testing.assert_array_equal(regions, np.asarray(decoded["colour"]))
+    days = (np.asarray(decoded["since"]) - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+    np.testing.assert_allclose(maps["since"].get_array().ravel(), days)
+    display.figure_.canvas.draw()
+    bar = maps["since"].colorbar.ax
+    told = bar.yaxis.get_offset_text().get_text() + "".join(
+        label.get_text() for label in bar.get_yticklabels()
+    )
+    assert "20" in told  # years, not days since 1970
+
+
+def test_the_columns_that_vary_most_are_shown_or_those_that_are_named():
+    table = make_table(pytest.importorskip("pandas"))
+    model = Places().fit(table)
+    chosen = LatentManifoldDisplay.from_estimator(
+        model, table, features=["colour", "income"], max_features=1
+    )
+    assert [ax.get_title() for ax in chosen.axes_] == ["colour", "income"]
+    rows = {
+        "a bit": np.array([["a", "a", "b"]], dtype=object),
+        "nothing": np.array([["a", "a", "a"]], dtype=object),
+        "much": np.array([[0.0, 1.0, 4.0]]),
+        "little": np.array([[0.0, 0.1, 0.4]]),
+    }
+    scales = [[np.nan, np.nan, 0, 0], [np.nan, np.nan, 1, 1]]
+    display = LatentManifoldDisplay(
+        rows=rows,
+        down=np.zeros(1),
+        across=np.arange(3.0),
+        axis_labels=("component 0", ""),
+        max_features=2,
+        scales=scales,
+    ).plot()
+    assert [ax.get_title() for ax in display.axes_] == ["a bit", "much"]
+
+
+def test_of_many_categories_the_smallest_regions_are_others():
+    rows = {"c": np.array([list("aaabbcd")], dtype=object)}
+    rows["c"][0, 0] = None
+    display = LatentManifoldDisplay(
+        rows=rows, down=np.zeros(1), across=np.arange(7.0), axis_labels=("", "")
+    ).plot(max_classes=3)
+    (image,) = display.images_
+    names = [label.get_text() for label in image.colorbar.ax.get_yticklabels()]
+    assert names == ["a", "b", "other (2)", "no value"]
+    assert image.get_array()[0].tolist() == [3, 0, 0, 1, 1, 2, 2]
+    shades = {tuple(image.to_rgba(number)) for number in range(4)}
+    assert len(shades) == 4

@@ -89,34 +89,116 @@ def test_noise_is_added_after_the_earlier_steps_and_shown_before_them(digits):
     np.testing.assert_allclose(display.X_reconstructed, expected)
 
 
-@pytest.mark.parametrize("kind", ["mixed", "text", "imputed"])
-def test_where_there_is_no_way_back_rows_are_shown_as_the_last_step_has_them(kind):
+@pytest.fixture(scope="module")
+def wine():
     table = load_wine(as_frame=True).data[["ash", "hue"]]
-    if kind == "imputed":  # without indicators it has a way back only by name
-        earlier = make_pipeline(SimpleImputer(), StandardScaler())
-        table.iloc[0, 0], names = np.nan, ["ash", "hue"]
-    else:
-        table["wine"] = np.where(table.hue > 1, "red", "white")
-        table = table[["wine"]] if kind == "text" else table
-        encoder = OneHotEncoder(sparse_output=False)
-        names = ["wine_red", "wine_white"]
-        earlier = encoder
-        if kind == "mixed":
-            names = ["ash", "hue", *names]
-            earlier = make_column_transformer(
-                (StandardScaler(), ["ash", "hue"]),
-                (encoder, ["wine"]),
-                verbose_feature_names_out=False,
-            )
+    table["kind"] = np.where(table.hue > 1, "red", "white")
+    table["taste"] = np.where(table.ash > 2.4, "sweet", "dry")
+    return table
+
+
+def encoder(**settings):
+    return make_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["kind", "taste"]),
+        (StandardScaler(), ["hue", "ash"]),
+        verbose_feature_names_out=False,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("as_polars", [False, True])
+def test_the_columns_of_an_encoded_table_are_those_of_the_table(as_polars, wine):
+    wine = pytest.importorskip("polars").from_pandas(wine) if as_polars else wine
+    model = make_pipeline(encoder(), VAETransformer(1, **QUICK)).fit(wine)
+    display = ReconstructionDisplay.from_estimator(model, wine)
+    assert list(display.X) == display.feature_names == ["ash", "hue", "kind", "taste"]
+    for name in display.X:
+        np.testing.assert_array_equal(display.X[name], wine[name])
+    inside = model[0].transform(wine)
+    decoded = model[-1].inverse_transform(model[-1].transform(np.asarray(inside)))
+    shares = decoded[:, :2].clip(0) / decoded[:, :2].clip(0).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(display.probabilities["kind"]["white"], shares[:, 1], rtol=1e-6)
+    np.testing.assert_array_equal(
+        display.X_reconstructed["kind"], np.where(shares[:, 1] > 0.5, "white", "red")
+    )
+    hue = np.asarray(wine["hue"])
+    expected = decoded[:, 4] * hue.std() + hue.mean()
+    np.testing.assert_allclose(display.X_reconstructed["hue"], expected, rtol=1e-6)
+    ash = np.asarray(wine["ash"])
+    np.testing.assert_allclose(display.scales[:, :2].T[0], [ash.mean(), ash.std()], rtol=1e-6)
+    manifold = LatentManifoldDisplay.from_estimator(model, wine, n_steps=3)
+    codes = model.transform(wine)
+    assert list(manifold.rows) == ["ash", "hue", "kind", "taste"]
+    line = np.linspace(*np.quantile(codes[:, 0], [0.02, 0.98]), 3)[:, None].astype(codes.dtype)
+    decoded = model[-1].inverse_transform(line)
+    expected = np.where(decoded[:, 3] > decoded[:, 2], "sweet", "dry")
+    np.testing.assert_array_equal(manifold.rows["taste"][0], expected)
+
+
+def test_values_that_were_imputed_are_compared_with_none():
+    table = load_wine(as_frame=True).data[["ash", "hue"]]
+    table.iloc[0, 0] = np.nan
+    earlier = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
     model = make_pipeline(earlier, VAETransformer(1, **QUICK)).fit(table)
     display = ReconstructionDisplay.from_estimator(model, table)
-    assert display.feature_names == names
-    inside = earlier.transform(table)
-    np.testing.assert_array_equal(display.X, inside)
-    expected = model[-1].inverse_transform(model[-1].transform(inside))
-    np.testing.assert_array_equal(display.X_reconstructed, expected)
-    manifold = LatentManifoldDisplay.from_estimator(model, table, n_steps=2)
-    assert manifold.feature_names == names
+    np.testing.assert_array_equal(display.X, table)
+    inside = model[:-1].transform(table)
+    decoded = model[-1].inverse_transform(model[-1].transform(inside))
+    expected = earlier[-1].inverse_transform(decoded)[:, :2]
+    np.testing.assert_allclose(display.X_reconstructed, expected, rtol=1e-6)
+
+
+def test_where_there_is_no_way_back_rows_are_shown_as_the_last_step_has_them(wine):
+    logarithm = make_pipeline(FunctionTransformer(np.log), VAETransformer(1, **QUICK))
+    display = ReconstructionDisplay.from_estimator(logarithm.fit(wine[["hue"]]), wine[["hue"]])
+    np.testing.assert_allclose(display.X, np.log(wine[["hue"]]))
+    earlier = make_column_transformer(
+        (FunctionTransformer(np.log, feature_names_out="one-to-one"), ["hue"]),
+        (OneHotEncoder(sparse_output=False), ["kind"]),
+        verbose_feature_names_out=False,
+    )
+    model = make_pipeline(earlier, VAETransformer(1, **QUICK)).fit(wine)
+    display = ReconstructionDisplay.from_estimator(model, wine)
+    assert list(display.X) == ["kind", "hue"]  # of which the latter is not what it was
+    np.testing.assert_allclose(display.X["hue"], np.log(wine["hue"]))
+
+
+def test_one_hot_columns_that_a_model_knows_are_one_column(wine):
+    table = encoder().set_output(transform="pandas").fit_transform(wine)
+    model = VAETransformer(1, likelihood="mixed", **QUICK).fit(table)
+    for rows, names in [(table, ["kind", "taste"]), (table.to_numpy(), ["x0 to x1", "x2 to x3"])]:
+        if names[0] != "kind":
+            model = VAETransformer(1, likelihood="mixed", **QUICK).fit(rows)
+        display = ReconstructionDisplay.from_estimator(model, rows)
+        assert display.feature_names[:2] == names
+        kinds = ("red", "white") if names[0] == "kind" else ("x0", "x1")
+        np.testing.assert_array_equal(display.X[names[0]], np.where(wine["kind"] == "red", *kinds))
+        decoded = model.inverse_transform(model.transform(rows))
+        np.testing.assert_allclose(
+            display.probabilities[names[0]][kinds[0]], decoded[:, 0], rtol=1e-5
+        )
+
+
+def test_columns_are_measured_by_the_training_rows(wine):
+    table = wine[["ash", "hue"]]
+    expected = np.stack([table.mean(), table.std(ddof=0)])
+    scaled = [StandardScaler(), MinMaxScaler((-3, 5))]
+    for model in [
+        DenoisingAutoencoder(1, **QUICK),
+        *[make_pipeline(scaler, DenoisingAutoencoder(1, **QUICK)) for scaler in scaled],
+        make_pipeline(StandardScaler(), PCA(1)),
+    ]:
+        model.fit(table)
+        display = ReconstructionDisplay.from_estimator(model, table[:1])
+        np.testing.assert_allclose(display.scales, expected, rtol=1e-6)
+        line = (table.to_numpy()[0] - expected[0]) / expected[1]
+        np.testing.assert_allclose(display.image_.get_array()[0], line, rtol=1e-5)
+        given = ReconstructionDisplay.from_estimator(model, table[:1], reference=table[:50])
+        part = np.stack([table[:50].mean(), table[:50].std(ddof=0)])
+        np.testing.assert_allclose(given.scales, part)
+    # PCA turns the columns into others, whose deviations say nothing of each.
+    turned = make_pipeline(PCA(2), DenoisingAutoencoder(1, **QUICK)).fit(table)
+    assert ReconstructionDisplay.from_estimator(turned, table).scales is None
 
 
 class Tensors(BaseEstimator):
