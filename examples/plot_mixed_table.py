@@ -13,7 +13,6 @@ new rows that are rows of such a table again.
 # such tables often have them; to tell is whether the illness progresses fast. `likelihood="mixed"`
 # finds in the encoded columns which of them are numbers and which are one category. The rivals are
 # PCA of the same columns, and the columns themselves.
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -114,6 +113,7 @@ for name, rows in {"real rows": train, **drawn}.items():
 # each category taken; on a table so small and so nearly linear its rows are even harder to tell
 # from real ones, and it is fitted at once. Try it first.
 #
-# Below, what is kept of each column: most of the blood values, little of age and sex.
-fig, ax = plt.subplots(figsize=(10, 4), layout="constrained")
-ReconstructionDisplay.from_estimator(vae, encoder.transform(test), ax=ax)
+# Below, what is kept of each column: most of the blood values, little of age and sex. Of a category
+# the most probable is shown, with its probability.
+model = make_pipeline(encoder, vae)  # both are fitted
+ReconstructionDisplay.from_estimator(model, test, n_shown=6)
