@@ -40,7 +40,7 @@ class Cells:
         n_columns, n_rows = len(blocks[0]), len(blocks[0][0].values)
         n_each = min(n_shown, n_rows)
         n_lines = n_each * (len(blocks) + 1)
-        nothing = np.ma.masked_all((n_lines, n_columns))
+        nothing = np.ma.array(np.zeros((n_lines, n_columns)), mask=True)
         texts = [[""] * n_columns for _ in range(n_lines)]
         cells = cls(nothing, np.zeros((n_lines, n_columns, 4)), nothing.copy(), texts)
         for place in range(n_columns):
@@ -63,7 +63,9 @@ class Cells:
             center, unit = scale
             unit = unit if unit > 0 else np.ma.masked
         parts = [(values[:n_each] - center) / unit for values in (X, *others)]
-        self.numbers[:, place] = np.ma.concatenate([*parts, missed[:n_each] / unit])
+        column = np.ma.concatenate([*parts, missed[:n_each] / unit])
+        # What lies under the mask is drawn, too, before it is covered.
+        self.numbers[:, place] = np.ma.array(column.filled(0), mask=np.ma.getmaskarray(column))
         self.shares.append(float(1 - (missed**2).mean() / X.var()) if varies else None)
         digits = float(np.ma.filled(unit if len(X) > 1 or scale is not None else 0.0, 0.0))
         lines = [text for c in columns for text in _first(c, n_each).write(digits)]

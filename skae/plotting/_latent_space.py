@@ -228,6 +228,8 @@ class LatentSpaceDisplay:
             )
         check_scalar(max_classes, "max_classes", Integral, min_val=1)
         begin(self, ax)
+        if vars(self).get("far_points_"):
+            self.ax_.autoscale()  # the frame was that of the other rows
         self.points_ = []
         kwargs = {"linewidths": 0, **kwargs}
         if self.y is None:
@@ -239,10 +241,15 @@ class LatentSpaceDisplay:
         self.ax_.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
         if self.axis_labels[1] == "":
             self.ax_.set_yticks([])
+        self._add_title(n_far)
+        return self
+
+    def _add_title(self, n_far):
         name = [self.estimator_name] if self.estimator_name else []
         rows = f"{len(self.codes):,} rows" + (f", {n_far:,} beyond the edge" if n_far else "")
-        self.ax_.set_title(": ".join([*name, rows]), fontsize="medium")
-        return self
+        if self.ax_.get_title() in ("", vars(self).get("_title")):  # not that of the user
+            self._title = ": ".join([*name, rows])
+            self.ax_.set_title(self._title, fontsize="medium")
 
     def _scatter(self, which, **kwargs):
         """Draw some rows; those of small classes larger and denser, as they are to be seen."""

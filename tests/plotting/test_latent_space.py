@@ -125,9 +125,13 @@ def test_far_rows_are_marked_at_the_edge_and_counted():
     a, b = shades
     expected = {(right, 0.5, a), (left, -0.5, a), (0.2, top, a), (0.1, bottom, b), (right, top, b)}
     assert marks == expected
-    everything = display.plot(robust=False)
-    assert everything.far_points_ == []
-    assert everything.ax_.get_xlim()[1] > 90
+    for ax in (display.ax_, None):
+        everything = display.plot(ax=ax, robust=False)
+        assert everything.far_points_ == []
+        assert everything.ax_.get_xlim()[1] > 90
+        assert everything.ax_.get_title() == "PCA: 1,000 rows"
+    everything.ax_.set_title("mine")
+    assert display.plot(ax=everything.ax_).ax_.get_title() == "mine"
     near = LatentSpaceDisplay(codes=rng.normal(size=(5000, 2))).plot()
     assert near.far_points_ == []
     assert near.ax_.get_title() == "5,000 rows"

@@ -118,6 +118,18 @@ def test_a_table_is_shown_in_its_own_units(library):
     assert labels[2] == f"married   {right.mean():.0%}"
 
 
+def test_one_row_of_a_table_is_measured_by_what_the_model_says():
+    table = make_table(pytest.importorskip("pandas"))
+    model = Places().fit(table)
+    model.column_statistics_ = {"income": (41_000, 500), "since": (18_000.0, 100.0)}
+    display = ReconstructionDisplay.from_estimator(model, table[:1])
+    income, since = display.image_.get_array()[0, [0, 4]]
+    assert income == pytest.approx((table["income"][0] - 41_000) / 500)
+    days = (table["since"][0].to_numpy() - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+    assert since == pytest.approx((days - 18_000) / 100)
+    assert display.image_.get_array().mask[0, 1]  # of children nothing is said
+
+
 def test_categories_are_the_paler_the_less_probable_they_are():
     X = {"n": np.arange(4.0), "c": np.array(["a", "b", None, "a"], dtype=object)}
     shares = {"a": np.array([0.7, 0.1, 0.5, 0.4]), "b": np.array([0.3, 0.9, 0.5, 0.6])}
