@@ -1,6 +1,7 @@
 """A table as its columns: numbers, dates, durations and categories, read from any kind of table."""
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Number
@@ -82,7 +83,7 @@ def write_difference(difference, kind, scale):
         return ""
     writer = _write_number if kind == "number" else _write_duration
     text = writer(difference, scale)
-    return f"+{text}" if difference > 0 and text.strip("0. ") else text
+    return f"+{text}" if difference > 0 and re.search("[1-9]", text) else text
 
 
 def _write_number(value, scale):

@@ -28,7 +28,7 @@ MAX_WRITTEN, FONT_SIZE, MIN_LETTERS = 20, 7, 6
 # Of a figure, in inches.
 HEIGHTS, BAR_DISTANCE = (3.5, 14), 0.15
 # Of a letter, in font sizes.
-LETTER_WIDTH, LAID_OUT = 0.55, 1.12
+LETTER_WIDTH = 0.64
 
 
 class ReconstructionDisplay:
@@ -265,9 +265,10 @@ class ReconstructionDisplay:
         else:
             self.ax_.set_xlabel("feature")
         self.ax_.tick_params(length=0)
-        room = _room(self.ax_, cells)
-        if show_values is True or (show_values == "auto" and written and room is not None):
-            self._write(cells, room or MIN_LETTERS)
+        if wide:
+            room = _room(self.ax_, cells)
+            if room is not None or show_values is True:
+                self._write(cells, room or MIN_LETTERS)
 
     def _read(self, blocks):
         """Each table as its columns, those of categories in all if they are in one."""
@@ -333,11 +334,12 @@ def _labels(columns, shares):
 
 def _room(ax, cells):
     """For how many letters a cell has room, or None if it is too low or narrow for texts."""
+    root, engine = ax.figure.figure, ax.figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(root)  # names and bars have their place before cells have
     box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
     n_lines, n_columns = cells.numbers.shape
-    # A layout engine leaves less room round the axes than they have before it has been at work.
-    width = box.width * (LAID_OUT if ax.figure.get_layout_engine() is not None else 1)
-    n_letters = int(72 * width / n_columns / (LETTER_WIDTH * FONT_SIZE))
+    n_letters = int(72 * box.width / n_columns / (LETTER_WIDTH * FONT_SIZE))
     high = 72 * box.height / n_lines >= FONT_SIZE
     return n_letters if high and n_letters >= MIN_LETTERS else None
 

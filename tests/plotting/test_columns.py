@@ -92,6 +92,7 @@ def test_units_of_times_are_those_of_their_scale():
     assert Column("c", np.array([0.0, 2 / 24]), "duration").in_unit()[1] == "h"
     assert write_difference(3.0, "date", 40.0) == "+3 d"
     assert write_difference(-0.2, "number", 400.0) == "0"
+    assert write_difference(0.001, "duration", 0.3) == "0.0 h"
 
 
 def test_names_that_are_cut_stay_apart():

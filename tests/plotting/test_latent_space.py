@@ -125,6 +125,7 @@ def test_far_rows_are_marked_at_the_edge_and_counted():
     a, b = shades
     expected = {(right, 0.5, a), (left, -0.5, a), (0.2, top, a), (0.1, bottom, b), (right, top, b)}
     assert marks == expected
+    assert sum(len(points.get_offsets()) for points in display.far_points_) == 5
     for ax in (display.ax_, None):
         everything = display.plot(ax=ax, robust=False)
         assert everything.far_points_ == []

@@ -156,6 +156,21 @@ def test_categories_are_the_paler_the_less_probable_they_are():
     assert labels == ["n   100%", "c   67%"]
 
 
+def test_what_is_written_fits_into_its_cell():
+    names = np.array(["a category with a long name", "a category with another"], dtype=object)
+    X = dict.fromkeys(("first", "second", "third"), names)
+    shares = {names[0]: np.array([1.0, 0.0]), names[1]: np.array([0.0, 1.0])}
+    display = ReconstructionDisplay(
+        X=X, X_reconstructed=X, probabilities=dict.fromkeys(X, shares)
+    ).plot()
+    display.figure_.canvas.draw()
+    width = display.ax_.get_window_extent().width / 3
+    written = [text for text in display.ax_.texts if "…" in text.get_text()]
+    assert len(written) == 12
+    assert max(text.get_window_extent().width for text in written) < width
+    assert len({text.get_text() for text in written}) == 4  # two names, with a share or without
+
+
 def test_rows_alike_are_measured_by_what_is_told():
     X = np.array([[2.0, 5.0]] * 2)
     display = ReconstructionDisplay(

@@ -54,6 +54,12 @@ def test_one_hot_columns_go_back_with_their_probabilities(name):
     assert found == pytest.approx({"red": 0.5, "blue": 0.3, third: 0.2})
 
 
+def test_where_all_are_rare_and_those_are_dropped_no_column_is_left():
+    step = OneHotEncoder(min_frequency=20, drop="first").fit(COLOURS)
+    (column,) = undo(step, [], names=["colour"])
+    assert column.name == "colour"
+
+
 def test_a_missing_category_and_an_unknown_one():
     rows = COLOURS.copy()
     rows[3] = np.nan
@@ -100,6 +106,15 @@ def test_the_parts_of_a_column_transformer_go_back_to_their_places(way, rest):
     known = np.isfinite(length)
     for name in set(columns) - {"colour"}:
         np.testing.assert_allclose(columns[name][known], table[name][known], rtol=1e-6)
+
+
+def test_a_slice_of_names_includes_its_end():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(np.eye(4), columns=list("abcd"))
+    step = ColumnTransformer([("numbers", StandardScaler(with_std=False), slice("b", "c"))])
+    columns = back(step.fit(table), table)
+    assert [column.name for column in columns] == ["b", "c"]
+    np.testing.assert_allclose(columns[1].values, table["c"], atol=1e-12)
 
 
 def test_what_has_no_way_back_stays_encoded_and_says_so():
