@@ -7,8 +7,8 @@ tables of the same columns. Eight jobs, none of more than three lines.
 """
 
 # %%
-# The table is of applications for credit, as an agency had them [1]_: texts, whole numbers, and holes
-# in four columns. Nothing is prepared.
+# The table is of applications for credit, as an agency had them [1]_: texts, whole numbers, and
+# holes in some columns. Nothing is prepared.
 import tempfile
 from pathlib import Path
 
@@ -28,9 +28,9 @@ print(f"\nmissing: {table.isna().sum().loc[lambda n: n > 0].to_dict()}")
 # %%
 # Reduce
 # ------
-# What a column holds is found, told, and can be said otherwise (`column_kinds`). Texts become one-hot
-# columns, numbers are standardized, and a `VAETransformer` inside learns each with the likelihood of
-# its kind.
+# What a column holds is found, told, and can be said otherwise (`column_kinds`). Texts become
+# one-hot columns, numbers are standardized, and a `VAETransformer` inside learns each with the
+# likelihood of its kind.
 model = TabularAutoencoder(VAETransformer(4, max_iter=15, random_state=0)).fit(table)
 codes = model.transform(table)
 print(model.column_kinds_)

@@ -9,10 +9,10 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skae._base.parameters import keep, public
-from skae._base.tabular import TableEstimator
+from skae._base.tabular import TableEstimator, as_arrays
+from skae._denoising import DenoisingAutoencoder
 from skae._rows.checks import warn_user
 from skae._rows.frames.layouts import joined, without_columns
-from skae._denoising import DenoisingAutoencoder
 
 MAX_COMPONENTS = 10
 
@@ -61,6 +61,8 @@ class AutoencoderImputer(TableEstimator):
         The fitted one. None if no column has several values.
     indicator_ : MissingIndicator or None
         What says which values were missing; None without `add_indicator`.
+    column_statistics_ : dict
+        Mean and standard deviation of each column of numbers or flags; dates and durations in days.
     column_kinds_ : dict
         What was found of each column: see `TabularAutoencoder`.
     n_features_in_ : int
@@ -170,6 +172,7 @@ class AutoencoderImputer(TableEstimator):
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(_holes(gaps))
 
+    @as_arrays
     def transform(self, X):
         """Fill in what is missing.
 

@@ -3,14 +3,13 @@
 import inspect
 from numbers import Integral
 
-from sklearn import config_context
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, _fit_context
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base.parameters import keep, public
-from skae._base.tabular import TableEstimator, inside_has
+from skae._base.tabular import TableEstimator, as_arrays, inside_has
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
@@ -59,6 +58,8 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
     ----------
     autoencoder_ : estimator
         The fitted one.
+    column_statistics_ : dict
+        Mean and standard deviation of each column of numbers or flags; dates and durations in days.
     column_kinds_ : dict
         What was found of each column: one of the kinds above, or why it is left out: "constant",
         "identifier" (texts, or consecutive whole numbers, of which each row has another), "text"
@@ -198,6 +199,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         """
         return self._partial_fit_table(X, y, sample_weight, kwargs)
 
+    @as_arrays
     def transform(self, X):
         """Encode X.
 
@@ -212,10 +214,10 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
             Codes.
         """
         rows = self._rows(X)
-        with config_context(transform_output="default"):  # what it is to be is for us to say
-            return self.autoencoder_.transform(rows)
+        return self.autoencoder_.transform(rows)
 
     @inside_has("inverse_transform")
+    @as_arrays
     def inverse_transform(self, X, y=None):
         """Decode codes.
 
@@ -237,6 +239,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         return self._table.decode(rows, getattr(X, "index", None))
 
     @inside_has("sample")
+    @as_arrays
     def sample(self, n_samples=1, random_state=None, y=None, *, noise=True):
         """Draw new rows.
 
@@ -264,6 +267,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         return self._table.decode(self.autoencoder_.sample(n_samples, random_state, **settings))
 
     @inside_has("impute")
+    @as_arrays
     def impute(self, X):
         """Fill in what is missing.
 
@@ -283,6 +287,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         return self._table.fill(X, self.autoencoder_.impute(self._encode(X)))
 
     @inside_has("denoise")
+    @as_arrays
     def denoise(self, X):
         """Reconstruct X.
 
@@ -300,6 +305,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         return self._table.decode(rows, getattr(X, "index", None))
 
     @inside_has("score_samples")
+    @as_arrays
     def score_samples(self, X):
         """Score each row; higher is better.
 
@@ -316,6 +322,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         rows = self._rows(X)
         return self.autoencoder_.score_samples(rows)
 
+    @as_arrays
     def score(self, X, y=None, sample_weight=None):
         """Score X as the autoencoder does.
 
@@ -337,6 +344,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         return self.autoencoder_.score(rows, y, sample_weight)
 
     @inside_has("predict")
+    @as_arrays
     def predict(self, X):
         """Predict the class of each row.
 
@@ -354,6 +362,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         return self.autoencoder_.predict(rows)
 
     @inside_has("predict_proba")
+    @as_arrays
     def predict_proba(self, X):
         """Estimate the probability of each class.
 

@@ -47,7 +47,8 @@ def test_shapes_and_names_are_those_of_knn_imputer(holes, keep_empty_features, a
     }[kind]()
     wanted = np.asarray(peer.fit_transform(np.asarray(X, dtype=float)))
     given = ours.fit(X).transform(X)
-    assert type(given) is type(X) and given.shape == wanted.shape
+    assert type(given) is type(X)
+    assert given.shape == wanted.shape
     array = np.asarray(given, dtype=float)
     assert np.isfinite(array).all()
     there = np.isfinite(np.asarray(X, dtype=float))
@@ -83,7 +84,8 @@ def test_a_table_before_a_model():
     imputer = AutoencoderImputer(VAETransformer(2, max_iter=30, random_state=0)).fit(table)
     new = shop(seed=1).drop(columns="paid")
     filled = imputer.transform(new)
-    assert not filled.isna().any().any() and filled.index.equals(new.index)
+    assert not filled.isna().any().any()
+    assert filled.index.equals(new.index)
     assert filled.dtypes.equals(new.dtypes)
     for name in new:
         known = new[name].notna()

@@ -3,6 +3,7 @@
 import contextlib
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -27,6 +28,8 @@ from skae._rows.frames.table import ColumnKinds, Table
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._training.unwatched import unwatched
 
+# For verbs that ask others: what comes back is for us to say, not for a setting that all obey.
+as_arrays = config_context(transform_output="default")
 # Kinds that a column can be said to have.
 GIVEN_KINDS = (*LEARNED, "drop")
 
@@ -52,6 +55,7 @@ class TableEstimator(
 
     # Training.
 
+    @as_arrays
     def _fit_table(self, X, y=None, sample_weight=None, X_val=None):
         with all_or_nothing(self):
             X = self._check_table(X, reset=True)
@@ -70,6 +74,7 @@ class TableEstimator(
         with fit_of_steps(self, 1, X, y) as step, step("fit-autoencoder", model), unwatched():
             model.fit(self._encode(X), y, **settings)
 
+    @as_arrays
     def _partial_fit_table(self, X, y, sample_weight, settings):
         is_new = not hasattr(self, "autoencoder_")
         X = self._check_table(X, reset=is_new)
@@ -216,6 +221,14 @@ class TableEstimator(
         return self._encode(self._check_table(X, reset=False))
 
     # What is known of the table.
+
+    @property
+    def column_statistics_(self):
+        """Mean and standard deviation of what `fit` was given, ``{column: (mean, deviation)}``.
+
+        Of numbers and flags; dates and durations are in days, dates since 1970.
+        """
+        return {c.name: c.statistics() for c in self._table.learned() if c.kind != "categorical"}
 
     @property
     def column_kinds_(self):

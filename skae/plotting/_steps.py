@@ -77,7 +77,7 @@ class Steps:
     def decode(self, codes, y=None):
         """Rows for codes, of classes y where the decoder is told them."""
         told = () if self.told_classes() is None else (y,)
-        return np.asarray(as_numpy(self.last.inverse_transform(codes, *told)))
+        return self.last.inverse_transform(codes, *told)
 
     def told_classes(self):
         """The classes, or clusters, that the decoder is told, or None."""

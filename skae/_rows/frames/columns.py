@@ -130,6 +130,8 @@ class Column:
         Of times: their dtype.
     origin, step : int
         What numbers of times are counted from, and what they are multiples of, in units.
+    mean, deviation : float
+        Of the numbers.
     """
 
     name: object
@@ -142,6 +144,8 @@ class Column:
     unit: str = ""
     origin: int = 0
     step: int = 1
+    mean: float = 0
+    deviation: float = 0
 
     @classmethod
     def find(cls, name, values, *, kind=None, is_category=False, max_categories=40):
@@ -175,8 +179,13 @@ class Column:
             self._refuse_infinity()
         if not len(numbers):
             return self
-        low, high = numbers.min().item(), numbers.max().item()
-        return replace(self, low=low, high=high, decimals=_decimals(numbers))
+        return replace(
+            self,
+            low=numbers.min().item(),
+            high=numbers.max().item(),
+            decimals=_decimals(numbers),
+            **_moments(numbers),
+        )
 
     def _measured_times(self, values):
         unit = np.datetime_data(values.array.dtype)[0]
@@ -187,8 +196,21 @@ class Column:
         step = next((s for s in steps if common % s == 0 and common), steps[-1])
         high = int(ticks.max()) - origin
         return replace(
-            self, low=0, high=high, unit=values.array.dtype.str[1:], origin=origin, step=step
+            self,
+            low=0,
+            high=high,
+            unit=values.array.dtype.str[1:],
+            origin=origin,
+            step=step,
+            **_moments(ticks - origin),
         )
+
+    def statistics(self):
+        """Mean and standard deviation; of times in days, of dates since 1970."""
+        if not self.unit:
+            return self.mean, self.deviation
+        day = STEPS[0] / NANOSECONDS[np.datetime_data(self.unit)[0]]
+        return (self.origin + self.mean) / day, self.deviation / day
 
     def numbers(self, values):
         """The values as numbers, NaN where they are missing; of categories their places.
@@ -325,6 +347,13 @@ def _in_order(counts):
         return tuple(sorted(counts))
     except TypeError:
         return tuple(sorted(counts, key=lambda value: (str(type(value)), repr(value))))
+
+
+def _moments(numbers):
+    """Mean and standard deviation, without overflow of small integers."""
+    with np.errstate(over="ignore"):
+        numbers = numbers.astype(np.float64)
+        return {"mean": float(numbers.mean()), "deviation": float(numbers.std())}
 
 
 def _most_frequent(counts):

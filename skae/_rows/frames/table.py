@@ -5,7 +5,6 @@ import textwrap
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import has_fit_parameter
@@ -103,10 +102,7 @@ class Table:
 
     def encode(self, X, handle_unknown="ignore"):
         """Rows of numbers, NaN where a value is missing, or is none of the known categories."""
-        with config_context(transform_output="default"):
-            return self._encoded(self.read(X), handle_unknown)
-
-    def _encoded(self, values, handle_unknown):
+        values = self.read(X)
         parts = [self._of_kinds(values, NUMBERS), self._of_kinds(values, ("boolean",))]
         if self.scaler is not None:
             parts[0] = np.asarray(self.scaler.transform(parts[0]))

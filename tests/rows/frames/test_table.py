@@ -52,8 +52,10 @@ def test_there_and_back(request):
                 assert_same(values(back, known), values(column, known), rounded=True)
                 assert not missing(full).any()
         if isinstance(frame, pd.DataFrame):
-            assert given.columns.equals(frame.columns) and filled.columns.equals(frame.columns)
-            assert given.index.equals(frame.index) and filled.index.equals(frame.index)
+            assert given.columns.equals(frame.columns)
+            assert filled.columns.equals(frame.columns)
+            assert given.index.equals(frame.index)
+            assert filled.index.equals(frame.index)
 
     check()
 
@@ -143,7 +145,9 @@ def test_kinds_are_printed_kind_by_kind():
     lines = repr(kinds).splitlines()
     assert lines[0].split(maxsplit=1) == ["numeric", "floats, decimals"]
     assert "two texts (2)" in repr(kinds)
-    assert lines[-1].startswith("unknown") and "lists" in lines[-1] and "left out" in lines[-1]
+    assert lines[-1].startswith("unknown")
+    assert "lists" in lines[-1]
+    assert "left out" in lines[-1]
     assert "<td>floats, decimals</td>" in kinds._repr_html_()
     assert "&lt;b&gt;" in ColumnKinds(find(pd.DataFrame({"<b>": [0.5, 1]})).columns)._repr_html_()
 
@@ -175,11 +179,15 @@ def test_what_is_decoded_looks_like_what_was_there(library):
     rows = np.random.default_rng(0).normal(scale=3, size=(500, 3))
     given = table.decode(rows)
     count, amount, day = (np.asarray(given[name]) for name in frame.columns)
-    assert count.dtype.kind == "i" and count.min() == 0 and count.max() == 49
-    assert amount.min() == 0 and amount.max() == amounts[-1]
+    assert count.dtype.kind == "i"
+    assert count.min() == 0
+    assert count.max() == 49
+    assert amount.min() == 0
+    assert amount.max() == amounts[-1]
     np.testing.assert_array_equal(amount, amount.round(2))
     assert (day == day.astype("M8[D]")).all()
-    assert day.min() == np.datetime64(days[0]) and day.max() == np.datetime64(days[-1])
+    assert day.min() == np.datetime64(days[0])
+    assert day.max() == np.datetime64(days[-1])
 
 
 def test_columns_that_are_left_out_come_back_as_far_as_they_are_known():
@@ -202,8 +210,9 @@ def test_columns_that_are_left_out_come_back_as_far_as_they_are_known():
 def test_a_category_that_is_new_is_missing_or_refused():
     table = find(pd.DataFrame({"c": ["a", "b"], "x": [0.5, 1]}))
     new = pd.DataFrame({"c": ["z", "a"], "x": [1.0, 2]})
-    assert np.isnan(table.encode(new)[0, 1:]).all() and not np.isnan(table.encode(new)[1]).any()
-    with pytest.raises(ValueError, match="'c' has the category 'z'.*handle_unknown='ignore'"):
+    assert np.isnan(table.encode(new)[0, 1:]).all()
+    assert not np.isnan(table.encode(new)[1]).any()
+    with pytest.raises(ValueError, match=r"'c' has the category 'z'.*handle_unknown='ignore'"):
         table.encode(new, handle_unknown="error")
 
 
@@ -245,9 +254,11 @@ def test_gaps_are_filled_and_nothing_else_changes():
     rows = table.with_means(table.encode(frame))
     filled = table.fill(frame.assign(new=["p", "other", None, "q"]), rows)
     assert filled["x"].tolist() == pytest.approx([1, (1 + 3.25) / 3, 3.25, 1e-30], rel=1e-12)
-    assert filled["c"].tolist() == ["a", "a", "a", "b"] and filled["c"].dtype == frame["c"].dtype
+    assert filled["c"].tolist() == ["a", "a", "a", "b"]
+    assert filled["c"].dtype == frame["c"].dtype
     assert filled["new"].tolist() == ["p", "other", "q", "q"]
-    assert filled.index.equals(frame.index) and frame["x"].isna().sum() == 1
+    assert filled.index.equals(frame.index)
+    assert frame["x"].isna().sum() == 1
 
 
 def test_another_scaler():
@@ -266,4 +277,5 @@ def test_arrays():
     assert ColumnKinds(table.columns) == {0: "numeric", 1: "boolean", 2: "integer"}
     filled = table.fill(X, table.with_means(table.encode(X)))
     np.testing.assert_array_equal(filled, [[1.5, 0, 3], [2.5, 1, 6], [3.5, 0, 9]])
-    assert not is_frame(X) and find(X.astype(object)).decode(table.encode(X)).dtype == object
+    assert not is_frame(X)
+    assert find(X.astype(object)).decode(table.encode(X)).dtype == object
