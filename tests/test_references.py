@@ -24,6 +24,7 @@ from skae import (
     DenoisingAutoencoder,
     LadderClassifier,
     SemanticHashing,
+    StackedDenoisingAutoencoder,
     VAEClassifier,
     VAETransformer,
 )
@@ -314,13 +315,14 @@ def correlated(n_rows, rng):
     return rng.multivariate_normal(np.arange(6.0), covariance, n_rows), covariance
 
 
-def test_what_is_imputed_is_nearly_the_conditional_mean():
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, DenoisingAutoencoder, VAETransformer])
+def test_what_is_imputed_is_nearly_the_conditional_mean(cls):
     rng = np.random.default_rng(0)
     X, covariance = correlated(2000, rng)
     hidden = rng.random(X.shape) < 0.25
     hidden[:, 0] = False
     with_holes = np.where(hidden, np.nan, X)
-    model = AutoencoderTransformer(2, allow_nan=True, max_iter=20, random_state=0)
+    model = cls(2, allow_nan=True, max_iter=20, random_state=0)
     found = model.fit(with_holes[:1500]).impute(with_holes[1500:])
     X, hidden, mean = X[1500:], hidden[1500:], np.arange(6.0)
     exact = X.copy()
@@ -333,13 +335,12 @@ def test_what_is_imputed_is_nearly_the_conditional_mean():
     np.testing.assert_array_equal(found[~hidden], X[~hidden])
 
 
-def test_what_is_denoised_is_nearly_what_the_best_linear_filter_gives():
+@pytest.mark.parametrize("cls", [DenoisingAutoencoder, StackedDenoisingAutoencoder])
+def test_what_is_denoised_is_nearly_what_the_best_linear_filter_gives(cls):
     rng = np.random.default_rng(0)
     X, covariance = correlated(2000, rng)
     level = 0.8
-    model = DenoisingAutoencoder(
-        4, noise="gaussian", noise_level=level, max_iter=30, random_state=0
-    ).fit(X[:1500])
+    model = cls(4, noise="gaussian", noise_level=level, max_iter=30, random_state=0).fit(X[:1500])
     clean = X[1500:]
     spread = level * np.asarray(model.scaling_.scale)  # in units of X
     noisy = clean + spread * rng.normal(size=clean.shape)
