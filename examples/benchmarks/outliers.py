@@ -2,10 +2,13 @@
 
 python examples/benchmarks/outliers.py                          # the tables
 python examples/benchmarks/outliers.py mnist --methods IsolationForest skae
+python examples/benchmarks/outliers.py ring moons roll clumps "clumps of five columns"
 
 Each class in turn is the normal one: 70 % of its rows are trained on (of MNIST all of its training
 rows), the others and the rows of all other classes (the test rows) are scored. What is printed is
 the mean over classes and seeds. Tables are standardized by the training rows, pixels are not.
+Of a shape 2000 rows are trained on, and 1000 others scored beside 1000 uniform ones. A mixture is
+of one, three or ten Gaussians, as BIC has it.
 pyod's detectors are measured where pyod is installed, statsmodels' table where statsmodels is.
 """
 
@@ -20,9 +23,11 @@ import numpy as np
 import torch
 from _mnist import add_argument, load_mnist
 from _settings import setting
+from _shapes import CURVED_AND_CLUMPED, beside_uniform
 from sklearn import datasets
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.preprocessing import StandardScaler
 
@@ -50,6 +55,18 @@ def as_it_comes(n_features, seed, **settings):
     return AutoencoderOutlierDetector(novelty=False, random_state=seed)
 
 
+class Mixture:
+    """As many Gaussians as are worth it."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def fit(self, X):
+        """Choose."""
+        tried = [GaussianMixture(n, random_state=self.seed).fit(X) for n in (1, 3, 10)]
+        self.decision_function = min(tried, key=lambda mixture: mixture.bic(X)).score_samples
+
+
 def pyod(name):
     """One of pyod's detectors, as it comes; its scores are the higher, the stranger a row."""
 
@@ -64,6 +81,7 @@ def pyod(name):
 METHODS = {
     "IsolationForest": lambda n_features, seed: IsolationForest(random_state=seed),
     "LocalOutlierFactor": lambda n_features, seed: LocalOutlierFactor(novelty=True),
+    "mixture": lambda n_features, seed: Mixture(seed),
     "skae": as_it_comes,
     "skae, mean noise": detector_of(VAETransformer, noise_variance="mean", n_importance_samples=1),
     "skae, errors": detector_of(AutoencoderTransformer),
@@ -87,8 +105,11 @@ def cases(name, seed, mnist):
         for label in np.unique(y_train):
             yield X_train[y_train == label], X_test, y_test != label
         return
-    X, y = load_table(name)
     rng = np.random.default_rng(seed)
+    if name in CURVED_AND_CLUMPED:
+        yield beside_uniform(CURVED_AND_CLUMPED[name], rng)
+        return
+    X, y = load_table(name)
     for label in np.unique(y):
         rows = rng.permutation(np.flatnonzero(y == label))
         n_train = int(0.7 * len(rows))
@@ -123,7 +144,8 @@ def main(arguments=None):
     tables = [*SHIPPED, "anes96"] if "statsmodels" in installed else list(SHIPPED)
     methods = [m for m in METHODS if not m.startswith("pyod") or "pyod" in installed]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tables", nargs="*", metavar="table", help=f"{', '.join(tables)}, mnist")
+    offered = ", ".join([*tables, *CURVED_AND_CLUMPED, "mnist"])
+    parser.add_argument("tables", nargs="*", metavar="table", help=offered)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=methods)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--set", type=setting, nargs="*", default=[], metavar="NAME=VALUE")

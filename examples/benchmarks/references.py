@@ -12,14 +12,16 @@ import math
 
 import numpy as np
 import torch
+from _shapes import CURVED_AND_CLUMPED, beside_uniform, ring, twins
 from _two_samples import energy_distance
 from scipy import stats
 from scipy.special import gammaln, log_softmax
-from sklearn.datasets import load_digits, make_moons, make_swiss_roll
+from sklearn.datasets import load_digits
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -52,27 +54,6 @@ def row(name, what):
 # Shapes.
 
 
-def ring(n_rows, rng):
-    """Radius 1, noise 0.1."""
-    angle = rng.uniform(0, 2 * np.pi, n_rows)
-    return np.c_[np.cos(angle), np.sin(angle)] + 0.1 * rng.standard_normal((n_rows, 2))
-
-
-def moons(n_rows, rng):
-    """Two half rings."""
-    return make_moons(n_rows, noise=0.1, random_state=rng.integers(2**31))[0]
-
-
-def roll(n_rows, rng):
-    """A rolled plane in three dimensions."""
-    return make_swiss_roll(n_rows, noise=0.5, random_state=rng.integers(2**31))[0]
-
-
-def twins(n_rows, rng):
-    """-1 and +1, spread 0.1."""
-    return (rng.choice([-1.0, 1.0], n_rows) + 0.1 * rng.standard_normal(n_rows))[:, None]
-
-
 def density_of_ring(X):
     """The density of `ring`, by integration over the angle."""
     angles = np.linspace(0, 2 * np.pi, 721)[:-1]
@@ -98,19 +79,21 @@ def _(seed, rng):
 
 def detected(make, seed, rng):
     """The area under the curve, of a shape against uniform rows: the best of others, and ours."""
-    X, inside = make(2000, rng), make(1000, rng)
-    outside = rng.uniform(X.min(axis=0), X.max(axis=0), (1000, X.shape[1]))
-    rows, is_inside = np.concatenate([inside, outside]), np.arange(2000) < 1000
-    others = IsolationForest(random_state=seed), GaussianMixture(10, random_state=seed)
+    X, rows, is_outside = beside_uniform(make, rng)
+    others = (
+        IsolationForest(random_state=seed),
+        LocalOutlierFactor(novelty=True),
+        GaussianMixture(10, random_state=seed),
+    )
     ours = AutoencoderOutlierDetector(novelty=False, random_state=seed)
     *right, found = (
-        roc_auc_score(is_inside, model.fit(X).score_samples(rows)) for model in (*others, ours)
+        roc_auc_score(is_outside, -model.fit(X).score_samples(rows)) for model in (*others, ours)
     )
     return max(right), found
 
 
-for make in (ring, moons, roll):
-    row("detector", f"area under the curve of the detector, {make.__name__}")(
+for name, make in CURVED_AND_CLUMPED.items():
+    row("detector", f"area under the curve of the detector, {name}")(
         lambda seed, rng, make=make: detected(make, seed, rng)
     )
 
