@@ -26,8 +26,9 @@ MIN_ROWS = 10
 # Spread of what may be expected of the logarithms of the scales, of the constants, and of what the
 # logit of one class adds to another's.
 SCALE_SPREAD, OFFSET_SPREAD, PAIR_SPREAD = 3.0, 1.0, 0.5
-# With so many rows for each pair of classes it is asked what the logit of one says of the other.
-ROWS_OF_PAIRS = 10
+# From so many rows for each pair of classes, and source, it is asked what the logit of one says of
+# the other; with so many it is believed.
+MIN_ROWS_OF_PAIRS, ROWS_OF_PAIRS = 3, 10
 
 
 class CalibratedMixin(Holes):
@@ -123,8 +124,8 @@ def _rows_of(table, places):
 def fit_calibration(logits, labels, weight):
     """The weights of the logits and the constants that make held-out labels likeliest.
 
-    Few rows can not tell a weight of each pair of classes, which is left out then, nor a constant
-    of each class: all are expected near nothing.
+    Few rows can hardly tell a constant of each class, nor a weight of each pair of them: that is
+    expected the nearer to nothing the fewer rows there are, and of very few it is left out.
 
     Parameters
     ----------
@@ -140,15 +141,16 @@ def fit_calibration(logits, labels, weight):
     n_sources, n_rows, n_classes = logits.shape
     weight = weight / weight.mean()
     told = np.eye(n_classes)[labels]
+    rows_of_pair = n_rows / n_classes**2
+    asked = rows_of_pair >= MIN_ROWS_OF_PAIRS * n_sources
+    n_pairs = n_sources * n_classes**2 if asked else 0
     spreads = np.concatenate(
         [
             np.full(n_sources, SCALE_SPREAD),
             np.full(n_classes, OFFSET_SPREAD),
-            np.full(n_sources * n_classes**2, PAIR_SPREAD),
+            np.full(n_pairs, PAIR_SPREAD * min(1, rows_of_pair / ROWS_OF_PAIRS)),
         ]
     )
-    if n_rows < ROWS_OF_PAIRS * n_classes**2:
-        spreads = spreads[: n_sources + n_classes]
 
     def parts(parameters):
         scales, offset, pairs = np.split(parameters, [n_sources, n_sources + n_classes])

@@ -62,3 +62,18 @@ def test_a_calibration_finds_what_was_done_to_the_logits():
             np.testing.assert_allclose(part, of_copies, atol=0.03)
     few, _ = fit_calibration(logits[:, :20], labels[:20], np.ones(20))
     np.testing.assert_array_equal(few[0] == 0, ~np.eye(3, dtype=bool))
+
+
+def test_what_a_logit_says_of_other_classes_is_believed_the_more_rows_show_it():
+    rng, mix = np.random.default_rng(0), np.array([[1.0, 1, 0], [0, 1, 0], [0, 0, 1]])
+    logits = 2 * rng.standard_normal((2000, 3))
+    labels = (logits @ mix.T + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+    def found(n_rows):
+        weights, _ = fit_calibration(logits[None, :n_rows], labels[:n_rows], np.ones(n_rows))
+        return (weights[0] / weights[0].diagonal().mean())[0, 1]
+
+    none, little, more = (found(n_rows) for n_rows in (20, 30, 90))
+    assert none == 0
+    assert 0.1 < little < 0.4
+    assert more == pytest.approx(1, abs=0.3)
