@@ -32,11 +32,16 @@ from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
 # With so few features a code may have to be as wide as a row to follow it, and how wide is tried.
-# What is curved is learned slowly, but such a network is small.
+# What is curved is learned slowly, but such a network is small, and more surely with "tanh".
 FEW_FEATURES, WIDTHS = 8, (2, 3)
 # With more, several draws make for better densities, and for worse detectors.
 ONE_DRAW = {"n_importance_samples": 1}
-SLOWLY = {"max_iter": 100, "n_iter_no_change": 20, "learning_rate_init": 0.006}
+SLOWLY = {
+    "activation": "tanh",
+    "max_iter": 100,
+    "n_iter_no_change": 20,
+    "learning_rate_init": 0.006,
+}
 
 
 def _labels_training_rows(detector):
