@@ -72,8 +72,8 @@ class AutoencoderOutlierDetector(
     autoencoder : estimator with `fit` and `score_samples`, default=None
         Any autoencoder of skae, or a Pipeline that ends in one. None means a `VAETransformer` with
         a quarter as many components as features, at most 10; with 2 to 8 features the better, by
-        the rows that are held out, of two with 2 and 3 components that are trained for longer. One
-        in a `sklearn.frozen.FrozenEstimator` is used as it is.
+        the rows that are held out, of two with 2 and 3 components and ``activation="tanh"`` that
+        are trained for longer. One in a `sklearn.frozen.FrozenEstimator` is used as it is.
     contamination : float or "auto", default=0.1
         The share of outliers in the training rows, in (0, 0.5]; of rows without any, the share of
         false alarms. With "auto" their share is not known: the threshold is one that a hundredth

@@ -146,6 +146,15 @@ def log_losses(make, n_labels, seed, rng):
     return tuple(log_loss(y_test, model.predict_proba(X_test)) for model in models)
 
 
+def log_losses_of_own(make, seed, rng):
+    """Of one of our classifiers: of its plain logits at their best temperature, and as it comes."""
+    (X, y), (X_test, y_test) = (overlapping(2000, rng, [0.6, 0.3, 0.1]) for _ in range(2))
+    some = np.where(np.arange(2000) < 100, y, -1)
+    plain = make(calibrated=False, random_state=seed).fit(X, some).predict_proba(X_test)
+    found = make(random_state=seed).fit(X, some).predict_proba(X_test)
+    return surest(np.log(plain + 1e-30), y_test), log_loss(y_test, found)
+
+
 def log_losses_of_digits(make, seed):
     """Of one of our classifiers, at the temperature that is best and as it comes."""
     X, y = load_digits(return_X_y=True)
@@ -163,6 +172,11 @@ for make in CLASSIFIERS:
         )
     row("probabilities", f"log loss of `{make.__name__}`, digits, 100 labels")(
         lambda seed, rng, make=make: log_losses_of_digits(make, seed)
+    )
+
+for make in (AdversarialAutoencoderClassifier, VAEClassifier):
+    row("calibration", f"log loss of `{make.__name__}`, overlap, 100 labels, by its own logits")(
+        lambda seed, rng, make=make: log_losses_of_own(make, seed, rng)
     )
 
 
