@@ -30,6 +30,8 @@ class AutoencoderTransformer(MissingValuesMixin, PCAStartAutoencoder):
 
     Attributes
     ----------
+    explained_variance_ratio_
+        .. shared::
     .. shared:: pca
 
     See Also

@@ -31,6 +31,8 @@ class DenoisingAutoencoder(MissingValuesMixin, CorruptionMixin, PCAStartAutoenco
     reconstruction_err_
         .. shared::
         It is of corrupted rows against clean ones.
+    explained_variance_ratio_
+        .. shared::
     .. shared:: pca
 
     See Also

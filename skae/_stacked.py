@@ -51,6 +51,8 @@ class StackedDenoisingAutoencoder(CorruptionMixin, DensityAutoencoder):
 
     Attributes
     ----------
+    explained_variance_ratio_
+        .. shared::
     layer_loss_curves_ : list of list of float
         Training loss of each epoch of each single layer, of values as that layer sees them.
     .. shared::

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._base.applying import map_rows
 from skae._base.holding import release
 from skae._base.holes import Holes
+from skae._base.principal import forget
 from skae._base.reservoir import Reservoir
 from skae._base.start import PicklingMixin, Record, Start
 from skae._documented import Documented
@@ -215,6 +216,7 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         nets = [partial(self._new_net, trainer, start, rows) for start in starts]
         if not is_new:
             release(self.module_)
+            forget(self.module_)
             trainer.go_on(self.net_, self._n_labelled(rows))
             if stream and hasattr(self, "_reservoir"):
                 self._before_piece(n_new)

@@ -6,6 +6,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._base.parameters import constraints_of
+from skae._base.principal import forget
 from skae._base.shared import TRAINING
 from skae.modules import EncoderClassifier
 from skae.objectives import Classification
@@ -55,6 +56,9 @@ class FineTuner(SemiSupervisedClassifier):
         return self.transformer._start.target
 
     def _begin(self, table, stream=False):
+        # The codes that it moves are no principal ones any more.
+        forget(self.transformer.module_)
+        vars(self.transformer).pop("explained_variance_ratio_", None)
         # The encoder knows no other rows than those.
         self.scaling_, self._start = self.transformer.scaling_, self.transformer._start
         return replace(table, limits=self._start.limits)

@@ -7,6 +7,7 @@ from sklearn.mixture import GaussianMixture
 
 from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
+from skae._base.principal import turn
 from skae._base.start import Record
 from skae._priors import draw_from, seed_density
 from skae._training.device import plain_torch
@@ -111,6 +112,12 @@ class DensityAutoencoder(ReconstructionAutoencoder):
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
+        seen, judged = rows
+        is_part = judged is not None and table.X_val is None
+        shares = turn(self.module_, [seen, judged] if is_part else [seen])
+        vars(self).pop("explained_variance_ratio_", None)
+        if shares is not None:
+            self.explained_variance_ratio_ = shares
         # As all that is fitted, it does not follow parameters that are set afterwards.
         asked = clone(self.latent_density, safe=False)
         seed = int(self._rng.randint(np.iinfo(np.int32).max))

@@ -405,6 +405,14 @@ ATTRIBUTES = {
         },
         of=("output_activation",),
     ),
+    "explained_variance_ratio_": Attribute(
+        "ndarray of shape (n_components,)",
+        "The share of the variance of the training rows that a line through each code explains, "
+        "largest first: see :ref:`principal codes <principal-codes>`. There is none where the "
+        "encoder of an `architecture` ends in something else than a linear layer, and after "
+        "fine-tuning: codes are then as the encoder gives them.",
+        of=(),
+    ),
     "n_features_in_": Attribute("int", "Number of features."),
     "feature_names_in_": Attribute(
         "ndarray of shape (`n_features_in_`,)",

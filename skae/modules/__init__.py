@@ -18,6 +18,7 @@ from skae.modules._ladder import Ladder
 from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
 from skae.modules._missing import FillMissing, Unobserved
 from skae.modules._normalization import CodeNorm
+from skae.modules._principal import LinearCodes
 from skae.modules._sparse import KeepLargest, UnitAtoms
 from skae.modules._stacked import LayerAutoencoder, split_layers
 from skae.modules._tied import TiedLinear, tie_weights
@@ -44,6 +45,7 @@ __all__ = [
     "Ladder",
     "LayerAutoencoder",
     "Likelihood",
+    "LinearCodes",
     "LinearPlusNetwork",
     "LogCounts",
     "MixedLikelihood",

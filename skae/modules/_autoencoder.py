@@ -4,12 +4,13 @@ import torch
 from torch import nn
 
 from skae.modules._held import Held
+from skae.modules._principal import LinearCodes
 
 
 class Autoencoder(nn.Module):
     """An encoder, a decoder and a link.
 
-    The objective compares rows with ``decoder(encode(x))``, the raw output; ``decode`` applies the
+    The objective compares rows with ``output(encode(x))``, the raw output; ``decode`` applies the
     link, which maps the raw output to the data where the loss is defined before that, such as the
     logistic function for `log_loss` on logits.
 
@@ -29,14 +30,15 @@ class Autoencoder(nn.Module):
         self.decoder = decoder
         self.link = nn.Identity() if link is None else link
         self.fill = nn.Identity()  # a `FillMissing` where values may be missing
+        self.codes = LinearCodes()
 
     def encode(self, x):
         """Codes, ``(batch, n_features) -> (batch, n_components)``."""
-        return self.encoder(self.fill(x))
+        return self.codes(self.encoder(self.fill(x)))
 
     def output(self, z):
         """The decoder's raw output, ``(batch, n_components) -> (batch, n_features)``."""
-        return self.decoder(z)
+        return self.decoder(self.codes.inverse(z))
 
     def decode(self, z, *told):
         """Reconstructions, of codes and of what else the raw output depends on."""

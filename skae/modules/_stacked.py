@@ -24,6 +24,10 @@ class LayerAutoencoder(nn.Module):
         """``(batch, width below) -> (batch, width)``."""
         return self.encoder(h)
 
+    def output(self, z):
+        """``(batch, width) -> (batch, width below)``."""
+        return self.decoder(z)
+
 
 def split_layers(network):
     """The layers of a dense network, each a linear one with what follows it.

@@ -7,7 +7,7 @@ from skae.losses import LOSSES, observed
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """``loss(x, decoder(encode(x)))``.
+    """``loss(x, output(encode(x)))``.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Reconstruction:
     allow_nan: bool = False
 
     def __call__(self, module, x, y=None):
-        return {"reconstruction": self.compare(x, module.decoder(module.encode(x)))}
+        return {"reconstruction": self.compare(x, module.output(module.encode(x)))}
 
     def compare(self, x, output):
         """The loss of rows and the decoder's outputs, ``(batch,)``."""

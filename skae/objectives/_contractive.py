@@ -22,6 +22,6 @@ class ContractiveReconstruction(Reconstruction):
     def __call__(self, module, x, y=None):
         z, norm = module.sensitivity(x)
         return {
-            "reconstruction": self.compare(x, module.decoder(z)),
+            "reconstruction": self.compare(x, module.output(z)),
             "contraction": self.alpha / x.shape[1] * norm,
         }

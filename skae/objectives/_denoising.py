@@ -7,7 +7,7 @@ from skae.objectives._autoencoder import Reconstruction
 
 @dataclass(frozen=True)
 class Denoising(Reconstruction):
-    """``loss(x, decoder(encode(corrupt(x))))``: the input is corrupted, the target is not.
+    """``loss(x, output(encode(corrupt(x))))``: the input is corrupted, the target is not.
 
     Parameters
     ----------
@@ -18,5 +18,5 @@ class Denoising(Reconstruction):
     """
 
     def __call__(self, module, x, y=None):
-        output = module.decoder(module.encode(module.corrupt(x)))
+        output = module.output(module.encode(module.corrupt(x)))
         return {"reconstruction": self.compare(x, output)}

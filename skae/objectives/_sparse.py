@@ -32,7 +32,7 @@ class SparseReconstruction(Reconstruction):
         z = module.encode(x)
         cost = activation_kl(z, self.target, weight) if self.penalty == "kl" else mean_absolute(z)
         return {
-            "reconstruction": self.compare(x, module.decoder(z)),
+            "reconstruction": self.compare(x, module.output(z)),
             "sparsity": self.alpha * cost,
         }
 

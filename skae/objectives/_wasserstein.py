@@ -34,6 +34,6 @@ class WassersteinReconstruction(Reconstruction):
         z = module.encode(x)
         drawn = self.prior.draw(*z.shape).to(z)
         return {
-            "reconstruction": self.compare(x, module.decoder(z)),
+            "reconstruction": self.compare(x, module.output(z)),
             "discrepancy": self.alpha * maximum_mean_discrepancy(z, drawn, self.unit, weight),
         }

@@ -11,7 +11,7 @@ from skae.objectives import SparseReconstruction
 
 @pytest.mark.parametrize("penalty", ["l1", "kl"])
 def test_a_penalty_on_codes_counts_as_much_as_it_weighs(penalty):
-    model = SimpleNamespace(encode=lambda x: x, decoder=torch.zeros_like)
+    model = SimpleNamespace(encode=lambda x: x, output=torch.zeros_like)
     x = torch.tensor([[0.2, 0.6], [0.6, 1.0]])
     objective = SparseReconstruction(penalty=penalty, alpha=10.0, target=0.4)
     terms = objective(model, x)
