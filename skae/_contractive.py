@@ -31,7 +31,8 @@ class ContractiveAutoencoder(DensityAutoencoder):
     n_components
         Width of the code, which may be more than there are features.
     code_activation : {"logistic", "tanh", "identity"}, default="logistic"
-        What ends the encoder.
+        What ends the encoder. Codes of "identity" are uncorrelated, and there is an
+        `explained_variance_ratio_` as in `AutoencoderTransformer`.
     tied_weights
         .. shared::
         If they do not, unlike in [1]_, large weights of the decoder make up for small codes, which

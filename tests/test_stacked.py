@@ -58,7 +58,7 @@ def test_the_target_of_a_layer_is_clean():
         below = staticmethod(lambda x: 2 * x)
         corrupt = staticmethod(lambda h: h + 100)
         encode = staticmethod(lambda h: h - 100)
-        decoder = staticmethod(lambda z: z + 1)
+        output = staticmethod(lambda z: z + 1)
 
     x = torch.rand(4, 3)
     terms = LayerDenoising("squared_error").reconstruct(Layer, x)

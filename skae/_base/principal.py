@@ -42,7 +42,7 @@ def turn(module, tables):
     if found is None:
         return None
     mean, matrix, inverse, shares = found
-    module.codes.set(*map(torch.from_numpy, (mean, matrix, inverse)))
+    module.principal.set(*map(torch.from_numpy, (mean, matrix, inverse)))
     return shares
 
 

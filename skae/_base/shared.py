@@ -407,10 +407,11 @@ ATTRIBUTES = {
     ),
     "explained_variance_ratio_": Attribute(
         "ndarray of shape (n_components,)",
-        "The share of the variance of the training rows that a line through each code explains, "
-        "largest first: see :ref:`principal codes <principal-codes>`. There is none where the "
-        "encoder of an `architecture` ends in something else than a linear layer, and after "
-        "fine-tuning: codes are then as the encoder gives them.",
+        "The share of the variance of the training rows (filled ones, if values are missing) that "
+        "a regression on each code explains, largest first: where all is linear that of `PCA`. "
+        "Codes of the training rows are uncorrelated. There is no such attribute where the encoder "
+        "of an `architecture` ends in something else than a linear layer, and after fine-tuning: "
+        "codes are then as the encoder gives them.",
         of=(),
     ),
     "n_features_in_": Attribute("int", "Number of features."),

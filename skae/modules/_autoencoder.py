@@ -30,15 +30,15 @@ class Autoencoder(nn.Module):
         self.decoder = decoder
         self.link = nn.Identity() if link is None else link
         self.fill = nn.Identity()  # a `FillMissing` where values may be missing
-        self.codes = LinearCodes()
+        self.principal = LinearCodes()
 
     def encode(self, x):
         """Codes, ``(batch, n_features) -> (batch, n_components)``."""
-        return self.codes(self.encoder(self.fill(x)))
+        return self.principal(self.encoder(self.fill(x)))
 
     def output(self, z):
         """The decoder's raw output, ``(batch, n_components) -> (batch, n_features)``."""
-        return self.decoder(self.codes.inverse(z))
+        return self.decoder(self.principal.inverse(z))
 
     def decode(self, z, *told):
         """Reconstructions, of codes and of what else the raw output depends on."""

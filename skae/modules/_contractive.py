@@ -41,7 +41,7 @@ class ContractiveModule(Autoencoder):
             return squared_jacobian_norm(self.encode, x)
         z = self.encode(x)
         linear = next(layer for layer in self.encoder.modules() if isinstance(layer, nn.Linear))
-        norms = linear.weight.square().sum(dim=1)
+        norms = self.principal.after(linear.weight).square().sum(dim=1)
         slope = self.SLOPES[type(self.encoder[1])]
         slopes = torch.ones_like(z) if slope is None else slope(z)
         return z, slopes.square() @ norms

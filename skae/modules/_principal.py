@@ -31,6 +31,10 @@ class LinearCodes(nn.Module):
         """``(batch, k)`` -> the same shape."""
         return nn.functional.linear(z - self.mean, self.matrix) if len(self.mean) else z
 
+    def after(self, weight):
+        """The weight of a linear layer and of this map after it, ``(k, n_inputs)``."""
+        return self.matrix @ weight if len(self.mean) else weight
+
     def inverse(self, z):
         """The opposite."""
         if not len(self.mean):

@@ -263,4 +263,4 @@ def test_fine_tuned_codes_are_those_of_the_encoder():
     model = AutoencoderClassifier(transformer, fine_tune=True, fine_tune_params={"max_iter": 1})
     tuned = model.fit(X, y).transformer_
     assert not hasattr(tuned, "explained_variance_ratio_")
-    assert not len(tuned.module_.codes.mean)
+    assert not len(tuned.module_.principal.mean)

@@ -19,11 +19,11 @@ def test_a_code_is_mapped_and_the_decoder_is_given_what_the_encoder_gave():
     model = Autoencoder(nn.Identity(), nn.Identity())
     z = torch.tensor([[1.0, -2.0], [2.0, -2.0], [1.0, -1.0]])
     assert model.encode(z) is z
-    model.codes = mapped()
+    model.principal = mapped()
     expected = torch.tensor([[0.0, 0.0], [2.0, 0.0], [1.0, 4.0]])
     torch.testing.assert_close(model.encode(z), expected)
     torch.testing.assert_close(model.output(model.encode(z)), z)
-    model.codes.forget()
+    model.principal.forget()
     assert model.encode(z) is z
     assert model.output(z) is z
 
