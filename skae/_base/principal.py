@@ -76,7 +76,7 @@ class Moments:
         self.module = module
         # About what is near to their means nothing is lost in sums.
         self.centres = None
-        self.sums = 0.0
+        self.sums = [0.0] * 6
 
     def add(self, rows):
         """Add `Rows`, or a sample of them."""
@@ -96,10 +96,11 @@ class Moments:
             self.centres = x.mean(dim=0), z.mean(dim=0)
         x, z = (values - centre for values, centre in zip((x, z), self.centres, strict=True))
         w = weight.to(x)[:, None]
-        products = (w * x).T @ z, w.sum(), (w * x).sum(dim=0), (w * x.square()).sum(dim=0)
+        of_rows = (w * x).T @ z, (w * x).sum(dim=0), (w * x.square()).sum(dim=0)
         z, w = z.cpu().double(), weight[:, None]  # not all devices know it
-        products = *(part.cpu().double() for part in products), (w * z).sum(dim=0), (w * z).T @ z
-        self.sums = [one + other for one, other in zip(self.sums or [0] * 6, products, strict=True)]
+        of_codes = (w * z).sum(dim=0), (w * z).T @ z, weight.sum()
+        found = *(part.cpu().double() for part in of_rows), *of_codes
+        self.sums = [before + more for before, more in zip(self.sums, found, strict=True)]
 
     def principal(self):
         """The mean of the codes, the map to principal ones and back, and the explained shares.
@@ -107,7 +108,7 @@ class Moments:
         The unit of all codes is such that the first has a variance of one. None where something is
         not finite.
         """
-        cross, total, x_sum, x_squares, z_sum, z_products = (part.numpy() for part in self.sums)
+        cross, x_sum, x_squares, z_sum, z_products, total = (part.numpy() for part in self.sums)
         x_mean, z_mean = x_sum / total, z_sum / total
         cross = cross / total - np.outer(x_mean, z_mean)
         variance = (x_squares / total - x_mean**2).sum()
