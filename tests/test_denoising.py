@@ -25,7 +25,7 @@ def test_the_target_is_the_clean_row():
     class Model:
         corrupt = staticmethod(lambda x: x + 100)
         encode = staticmethod(lambda x: x - 100)
-        decoder = staticmethod(lambda z: z)
+        output = staticmethod(lambda z: z)
 
     x = torch.rand(4, 3)
     terms = Denoising("squared_error")(Model, x)
