@@ -80,12 +80,12 @@ class Moments:
 
     def add(self, rows):
         """Add `Rows`, or a sample of them."""
-        kept = torch.arange(len(rows))
+        weight = np.ones(len(rows)) if rows.raw_weight is None else rows.raw_weight
+        kept, weight, start = torch.arange(len(rows)), torch.from_numpy(weight), 0
         if len(rows) > MAX_ROWS:
             order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
             kept = order[:MAX_ROWS].sort().values
-        weight = np.ones(len(rows)) if rows.raw_weight is None else rows.raw_weight
-        weight, start = torch.from_numpy(weight)[kept], 0
+            weight = weight[kept] * (weight.sum() / weight[kept].sum())  # they stand for all
         for part in rows.chunks_of(kept):
             x = self.module.fill(part.to(device_of(self.module)))
             self._add(x, self.module.encode(x), weight[start : start + len(x)])
