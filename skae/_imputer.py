@@ -167,7 +167,7 @@ class AutoencoderImputer(TableEstimator):
 
     def _note_table(self, X):
         gaps = self._table.gaps(X)
-        self._is_empty = gaps.all(axis=0)
+        self._is_dropped = gaps.all(axis=0) & (not self.keep_empty_features)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(_holes(gaps))
@@ -204,8 +204,8 @@ class AutoencoderImputer(TableEstimator):
             if some.any():
                 rows[some] = self.autoencoder_.impute(rows[some])
         filled = self._table.fill(X, rows, with_frequent=True)
-        if self._is_empty.any() and not self.keep_empty_features:
-            filled = without_columns(filled, self._is_empty)
+        if self._is_dropped.any():
+            filled = without_columns(filled, self._is_dropped)
         if self.indicator_ is None:
             return filled
         flags = self.indicator_.transform(_holes(gaps))
@@ -229,7 +229,7 @@ class AutoencoderImputer(TableEstimator):
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
-        kept = names if self.keep_empty_features else names[~self._is_empty]
+        kept = names[~self._is_dropped]
         if self.indicator_ is None:
             return kept
         flags = [f"missingindicator_{name}" for name in names[self.indicator_.features_]]

@@ -64,6 +64,8 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         What was found of each column: one of the kinds above, or why it is left out: "constant",
         "identifier" (texts, or consecutive whole numbers, of which each row has another), "text"
         (more than `max_categories`), "unknown" (lists and the like) or "drop".
+    classes_ : ndarray of shape (n_classes,)
+        The classes, of an autoencoder that learns those.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -104,7 +104,11 @@ def test_docstring_and_signature_agree(thing):
     for parameter in doc["Parameters"]:
         default = inspect.signature(thing).parameters[parameter.name.split(", ")[0]].default
         if default is not inspect.Parameter.empty:
-            assert ast.literal_eval(parameter.type.split("default=")[1]) == default, parameter
+            written = parameter.type.split("default=")[1]
+            if written == "np.nan":
+                assert np.isnan(default)
+            else:
+                assert ast.literal_eval(written) == default, parameter
 
 
 @pytest.mark.parametrize(

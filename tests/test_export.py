@@ -26,7 +26,12 @@ from skae.architectures import ConvNet
 from skae.export import register_skl2onnx, to_module, to_onnx
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 2, "random_state": 0}
-META = ("AutoencoderClassifier", "AutoencoderOutlierDetector")
+META = (
+    "AutoencoderClassifier",
+    "AutoencoderImputer",
+    "AutoencoderOutlierDetector",
+    "TabularAutoencoder",
+)
 
 
 def quick(cls, **params):

@@ -157,9 +157,10 @@ def test_training_goes_on_as_if_nothing_had_been(way, cls, rows, tmp_path):
     copied = way(model, tmp_path)
     for one in (model, copied):
         one.partial_fit(*rows)
-    weights = [one.module_.state_dict() for one in (model, copied)]
+    inside = [getattr(one, "autoencoder_", one) for one in (model, copied)]
+    weights = [one.module_.state_dict() for one in inside]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
-    assert copied.loss_curve_ == model.loss_curve_
+    assert inside[1].loss_curve_ == inside[0].loss_curve_
 
 
 @pytest.mark.parametrize("way", [through_a_file, through_pickle])

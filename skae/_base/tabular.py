@@ -26,6 +26,7 @@ from skae._rows.frames.columns import LEARNED, LEFT_OUT
 from skae._rows.frames.layouts import is_frame
 from skae._rows.frames.table import ColumnKinds, Table
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
+from skae._training.state import unshared
 from skae._training.unwatched import unwatched
 
 # For verbs that ask others: what comes back is for us to say, not for a setting that all obey.
@@ -101,6 +102,8 @@ class TableEstimator(
             scaler,
             sample_weight,
             missing_values=self.missing_values,
+            handle_unknown=self.handle_unknown,
+            allow_nan=self.allow_nan,
         )
         self._tell_what_is_left_out(table, [c for c in table.columns if c.kind in LEFT_OUT], X)
         return table
@@ -195,13 +198,13 @@ class TableEstimator(
 
     def _encode(self, X):
         """Rows of numbers of a checked table."""
-        rows = self._table.encode(X, self.handle_unknown)
+        rows = self._table.encode(X)
         if isinstance(X, np.ndarray) and X.dtype == np.float32:
             rows = rows.astype(np.float32)
         gaps = np.isnan(rows)
         if not gaps.any():
             return rows
-        if not self.allow_nan:
+        if not self._table.allow_nan:
             names = [c.name for c, block in self._table.blocks if gaps[:, block].any()]
             raise ValueError(
                 f"Columns {names[:10]} have missing values, or categories that they did not have "
@@ -240,7 +243,7 @@ class TableEstimator(
     def __getstate__(self):
         state = super().__getstate__()
         if "_table" in state:
-            state = {**state, "_table": state["_table"].to_plain()}
+            state = {**state, "_table": unshared(state["_table"].to_plain())}
         return state
 
     def __setstate__(self, state):

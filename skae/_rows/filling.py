@@ -43,7 +43,9 @@ def learn_to_fill(X, subset, weight, scaling, statistics, bounds):
             break
         best = n_factors, error
     if best[0] is None:
-        offset, loadings, noise = np.zeros_like(mean), np.zeros((len(mean), 0)), np.ones_like(mean)
+        # One factor that says nothing: an array without columns has other strides after pickling,
+        # and with them another hash.
+        offset, loadings, noise = np.zeros_like(mean), np.zeros((len(mean), 1)), np.ones_like(mean)
     else:
         offset, loadings, noise, _ = factor_analysis(x, seen, weight, best[0], EM_STEPS)
     return [value.astype(np.float32) for value in (mean + offset, loadings, 1 / noise, low, high)]

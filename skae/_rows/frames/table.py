@@ -12,6 +12,9 @@ from sklearn.utils.validation import has_fit_parameter
 from skae._rows.frames.columns import LEARNED, LEFT_OUT, NUMBERS, Column
 from skae._rows.frames.layouts import from_plain, layout_of, read
 
+# What of a table is plain as it is.
+KEPT = "scaler", "means", "missing_values", "handle_unknown", "allow_nan"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -31,6 +34,10 @@ class Table:
         Of the columns of the rows in `fit`.
     missing_values : number, str or None
         What stands for missing values, beside NaN and the like.
+    handle_unknown : {"ignore", "error"}
+        Whether a category that is none of the known ones is missing, or refused.
+    allow_nan : bool
+        Whether values may be missing.
     """
 
     layout: object
@@ -39,11 +46,13 @@ class Table:
     one_hot: object = None
     means: np.ndarray | None = None
     missing_values: object = np.nan
+    handle_unknown: str = "ignore"
+    allow_nan: bool = True
 
     @classmethod
-    def find(cls, X, kinds, max_categories, scaler, sample_weight=None, *, missing_values=np.nan):
+    def find(cls, X, kinds, max_categories, scaler, sample_weight=None, **settings):
         """Find what each column of X holds, and fit the encoders."""
-        layout, values = layout_of(X), read(X, missing_values)
+        layout, values = layout_of(X), read(X, settings.get("missing_values", np.nan))
         columns = [
             Column.find(
                 name,
@@ -54,21 +63,14 @@ class Table:
             )
             for place, (name, column) in enumerate(zip(layout.names, values, strict=True))
         ]
-        table = cls(layout, columns, missing_values=missing_values)
+        table = cls(layout, columns, **settings)
         numbers = table._of_kinds(values, NUMBERS)
         if numbers.shape[1]:
             weight = {}
             if sample_weight is not None and has_fit_parameter(scaler, "sample_weight"):
                 weight = {"sample_weight": sample_weight}
             table = replace(table, scaler=clone(scaler).fit(numbers, **weight))
-        sizes = [len(column.categories) for column in columns if column.kind == "categorical"]
-        if sizes:
-            one_hot = OneHotEncoder(
-                categories=[np.arange(size) for size in sizes],
-                handle_unknown="ignore",
-                sparse_output=False,
-            )
-            table = replace(table, one_hot=one_hot.fit(np.zeros((1, len(sizes)))))
+        table = replace(table, one_hot=_one_hot(columns))
         rows = table.encode(X)
         seen = ~np.isnan(rows)
         means = np.where(seen, rows, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
@@ -100,7 +102,7 @@ class Table:
         n_rows = len(values[0].array) if values else 0
         return np.column_stack(found) if found else np.empty((n_rows, 0))
 
-    def encode(self, X, handle_unknown="ignore"):
+    def encode(self, X):
         """Rows of numbers, NaN where a value is missing, or is none of the known categories."""
         values = self.read(X)
         parts = [self._of_kinds(values, NUMBERS), self._of_kinds(values, ("boolean",))]
@@ -108,7 +110,7 @@ class Table:
             parts[0] = np.asarray(self.scaler.transform(parts[0]))
         if self.one_hot is not None:
             places = self._of_kinds(values, ("categorical",))
-            if handle_unknown == "error":
+            if self.handle_unknown == "error":
                 self._refuse_unknown(values, places)
             blocks = self.one_hot.transform(np.where(np.isnan(places), -1, places))
             for (_, block), place in zip(self._blocks_of_categories(), places.T, strict=True):
@@ -201,20 +203,33 @@ class Table:
         """What files and pickles hold of it."""
         columns = [asdict(column) for column in self.columns]
         plain = {"layout": self.layout.to_plain(), "columns": columns}
-        parts = ("scaler", "one_hot", "means", "missing_values")
-        return {**plain, **{name: getattr(self, name) for name in parts}}
+        return {**plain, **{name: getattr(self, name) for name in KEPT}}
 
     @classmethod
     def from_plain(cls, plain):
         """The way back."""
         plain = dict(plain)
         layout = from_plain(plain.pop("layout"))
-        return cls(layout, [Column(**column) for column in plain.pop("columns")], **plain)
+        columns = [Column(**column) for column in plain.pop("columns")]
+        return cls(layout, columns, one_hot=_one_hot(columns), **plain)
 
     def widened(self, X):
         """The same, which knows the range of further rows as well."""
         columns = [c.widened(v) for c, v in zip(self.columns, self.read(X), strict=True)]
         return replace(self, columns=columns)
+
+
+def _one_hot(columns):
+    """What makes one-hot columns of the places of categories; None where there are none."""
+    sizes = [len(column.categories) for column in columns if column.kind == "categorical"]
+    if not sizes:
+        return None
+    encoder = OneHotEncoder(
+        categories=[np.arange(size) for size in sizes],
+        handle_unknown="ignore",
+        sparse_output=False,
+    )
+    return encoder.fit(np.zeros((1, len(sizes))))
 
 
 class ColumnKinds(dict):
