@@ -75,6 +75,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
     --------
     AutoencoderImputer : Fills a table as a step of a Pipeline.
     VAETransformer : What learns it by default.
+    skae.export.to_onnx : For where there is no Python, of a table without missing values.
 
     Notes
     -----

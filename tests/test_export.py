@@ -220,4 +220,4 @@ def test_what_can_not_be_exported_says_why(rows, monkeypatch):
     for export in (lambda: to_onnx(model), register_skl2onnx):
         with pytest.raises(ImportError, match=r"onnx, .*pip install 'skae\[onnx\]'"):
             export()
-    assert "skl2onnx" not in vars(sys.modules["skae.export"])
+    assert "skl2onnx" not in vars(sys.modules["skae.export._pipelines"])

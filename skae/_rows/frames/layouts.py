@@ -136,7 +136,7 @@ class ArrayLayout:
         made = np.empty((len(columns[0][0]), len(columns)), dtype=dtype)
         for place, (values, missing, column) in enumerate(columns):
             if dtype.kind == "O":
-                values = np.array(_objects(values, column.element), dtype=object)
+                values = np.array(objects(values, column.element), dtype=object)
             made[:, place] = values
             made[missing, place] = None if dtype.kind == "O" else np.nan
         return made
@@ -254,7 +254,7 @@ def _pandas_series(values, missing, column, dtype):
             )
         if not (pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype)):
             return pd.Series(values).astype(dtype)
-    items = _objects(values, column.element)
+    items = objects(values, column.element)
     items = [None if lost else item for item, lost in zip(items, missing, strict=True)]
     if isinstance(dtype, pd.CategoricalDtype):
         return pd.Series(pd.Categorical(items, dtype=dtype))
@@ -263,7 +263,7 @@ def _pandas_series(values, missing, column, dtype):
     return pd.Series(items, dtype=dtype)
 
 
-def _objects(values, element):
+def objects(values, element):
     """The values as Python has them."""
     if element in FROM_NUMBERS:
         return [FROM_NUMBERS[element](value) for value in values]
