@@ -184,8 +184,9 @@ class AutoencoderImputer(TableEstimator):
         Returns
         -------
         X_filled : DataFrame or ndarray of shape (n_samples, n_features_out)
-            A copy of X in which nothing is missing, but what had no value in `fit` and is no
-            number. A category that is none of those in `fit` stays.
+            A copy of X in which nothing is missing, but texts of which each row has another, and
+            what had no value in `fit` and is no number. A category that is none of those in `fit`
+            stays.
 
         Raises
         ------
@@ -209,11 +210,7 @@ class AutoencoderImputer(TableEstimator):
         if self.indicator_ is None:
             return filled
         flags = self.indicator_.transform(_holes(gaps))
-        return joined(filled, flags, self._names_of_flags())
-
-    def _names_of_flags(self):
-        names = np.asarray([str(name) for name in self._table.layout.names], dtype=object)
-        return [f"missingindicator_{name}" for name in names[self.indicator_.features_]]
+        return joined(filled, flags, self.get_feature_names_out())
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns that `transform` gives.

@@ -3,6 +3,7 @@
 import inspect
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, _fit_context
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -86,7 +87,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
     otherwise; `impute` and `denoise` leave them as they are.
 
     A scaler, the kinds and the categories are those of the first rows: with `partial_fit`, give it
-    first rows that have all categories, or dtypes and `column_kinds` that name them.
+    first rows that have all categories.
 
     References
     ----------
@@ -217,7 +218,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
             Codes.
         """
         rows = self._rows(X)
-        return self.autoencoder_.transform(rows)
+        return np.asarray(self.autoencoder_.transform(rows))
 
     @inside_has("inverse_transform")
     @as_arrays

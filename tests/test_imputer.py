@@ -78,6 +78,26 @@ def test_what_stands_for_missing_values(holes, missing_values):
     np.testing.assert_allclose(given.astype(float), quick().fit(X).transform(X), rtol=1e-6)
 
 
+def test_what_stands_for_missing_values_beside_what_is_missing_anyway():
+    table = pd.DataFrame({"f": pd.array([True, None] * 30, dtype="boolean"), "x": [*range(-1, 59)]})
+    filled = quick(missing_values=-1).fit_transform(table)
+    assert not filled.isna().any().any()
+    assert filled["x"][0] != -1
+
+
+def test_indicators_of_a_frame_without_names(holes):
+    """scikit-learn takes no names of two types."""
+    given = quick(add_indicator=True).fit_transform(pd.DataFrame(np.delete(holes, 2, axis=1)))
+    flags = [f"missingindicator_x{i}" for i in (1, 2, 3)]
+    assert list(given) == ["x0", "x1", "x2", "x3", *flags]
+
+
+def test_arrays_of_objects_that_are_numbers():
+    X = [[1, None, 3.5], [2, 2, 5.5], [4, 5, 6]]
+    assert quick().fit_transform(X).dtype == float
+    assert quick().fit(X).transform(pd.DataFrame(X)).dtype == float
+
+
 def test_a_table_before_a_model():
     table = shop()
     del table["paid"]

@@ -28,14 +28,17 @@ def _framing(verb):
     @functools.wraps(verb)
     def framing(self, *args, **kwargs):
         result = verb(self, *args, **kwargs)
-        # Not `out`, which is the caller's own; not tensors, nor what is a frame already.
-        if kwargs.get("out") is not None or not isinstance(result, np.ndarray):
+        if kwargs.get("out") is not None:  # the caller's own
             return result
-        given = args[0] if args else kwargs.get("X")
-        return _Rows(self, result).transform(given)
+        return framed(self, result, args[0] if args else kwargs.get("X"))
 
     framing.gives_frames = True
     return framing
+
+
+def framed(estimator, result, given):
+    """Rows of an estimator as `set_output` has it; not tensors, nor what is a frame already."""
+    return _Rows(estimator, result).transform(given) if type(result) is np.ndarray else result
 
 
 class _Rows(TransformerMixin):

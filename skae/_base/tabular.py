@@ -1,6 +1,7 @@
 """What the estimators share that take tables, and have an autoencoder inside."""
 
 import contextlib
+import functools
 
 import numpy as np
 from sklearn import config_context
@@ -19,20 +20,39 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skae._base.frames import VERBS, framed
 from skae._base.meta import all_or_nothing, weights_for
 from skae._documented import Documented
 from skae._rows.checks import warn_user
 from skae._rows.frames.columns import LEARNED, LEFT_OUT
 from skae._rows.frames.layouts import is_frame
 from skae._rows.frames.table import ColumnKinds, Table
+from skae._rows.refused import refuse
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._training.state import unshared
 from skae._training.unwatched import unwatched
 
-# For verbs that ask others: what comes back is for us to say, not for a setting that all obey.
-as_arrays = config_context(transform_output="default")
+# Likelihoods that standardized numbers may have; "mixed" means the first.
+OF_NUMBERS = ("gaussian", "laplace", "mixed")
 # Kinds that a column can be said to have.
 GIVEN_KINDS = (*LEARNED, "drop")
+
+
+def as_arrays(verb):
+    """For verbs that ask others: these give arrays, whatever all are set to give.
+
+    Tables that are arrays become what `set_output` asks for.
+    """
+
+    @functools.wraps(verb)
+    def asking(self, *args, **kwargs):
+        with config_context(transform_output="default"):
+            result = verb(self, *args, **kwargs)
+        if verb.__name__ not in VERBS:
+            return result
+        return framed(self, result, args[0] if args else kwargs.get("X"))
+
+    return asking
 
 
 class TableEstimator(
@@ -140,7 +160,14 @@ class TableEstimator(
         settings = {}
         if "allow_nan" in params:
             settings["allow_nan"] = self.allow_nan
-        if params.get("likelihood") in ("gaussian", "laplace", "mixed"):
+        likelihood = params.get("likelihood")
+        if isinstance(likelihood, str) and likelihood not in OF_NUMBERS:
+            raise ValueError(
+                f"{type(model).__name__} has likelihood={likelihood!r}, but a table has columns of "
+                f"many kinds, of which numbers are standardized. Give one of {list(OF_NUMBERS)}, "
+                "for these, or pairs of a name and columns of the encoded rows."
+            )
+        if likelihood in OF_NUMBERS:
             settings["likelihood"] = self._likelihoods(params["likelihood"])
         return model.set_params(**settings)
 
@@ -190,10 +217,18 @@ class TableEstimator(
         return X
 
     def _check_array(self, X, reset):
+        refuse(X)
         if not hasattr(X, "dtype") and not hasattr(X, "__array__"):
             X = _as_array(X)
-        if getattr(getattr(X, "dtype", None), "kind", "") in "SU" and hasattr(X, "astype"):
+        if type(X).__module__.partition(".")[0] == "pyarrow":
+            raise TypeError(
+                f"X is pyarrow's {type(X).__name__}. Give X.to_pandas(), or polars.from_arrow(X)."
+            )
+        if getattr(getattr(X, "dtype", None), "kind", None) in ("S", "U"):
             X = X.astype(object)
+        if isinstance(X, np.ndarray) and X.dtype == object and not _has_text(X):
+            with contextlib.suppress(TypeError, ValueError):
+                X = X.astype(np.float64)  # numbers, and None
         return validate_data(self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
 
     def _encode(self, X):
@@ -231,6 +266,7 @@ class TableEstimator(
 
         Of numbers and flags; dates and durations are in days, dates since 1970.
         """
+        check_is_fitted(self)
         return {c.name: c.statistics() for c in self._table.learned() if c.kind != "categorical"}
 
     @property
@@ -284,17 +320,18 @@ def _said(left_out):
         for kind, names in of_kind.items()
     ]
     if {"text", "identifier"} & of_kind.keys():
-        said.append("say in column_kinds where one is to be learned, as 'categorical' or 'integer'")
+        said.append(
+            "say in column_kinds where one is to be learned, as 'categorical' or, of whole "
+            "numbers, 'integer'; max_categories is for all texts"
+        )
     return "; ".join(said) + "." if said else "Give columns that vary."
 
 
 def _as_array(X):
     """Lists of rows as an array; with texts in them, of objects."""
-    made = np.asarray(X, dtype=None if not _has_text(X) else object)
-    return made
+    return np.asarray(X, dtype=object if _has_text(X) else None)
 
 
 def _has_text(X):
-    return any(
-        isinstance(value, str) for row in X if isinstance(row, list | tuple) for value in row
-    )
+    rows = (row for row in X if isinstance(row, list | tuple | np.ndarray))
+    return any(isinstance(value, str) for row in rows for value in row)

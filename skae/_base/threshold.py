@@ -99,8 +99,8 @@ def _by_more_rows(scores, of_seen):
 def was_interrupted(fitted):
     """Whether the user has ended the training of an estimator, or of the last of a Pipeline."""
     last = fitted
-    while isinstance(last, Pipeline):
-        last = last[-1]
+    while isinstance(last, Pipeline) or hasattr(last, "autoencoder_"):
+        last = last[-1] if isinstance(last, Pipeline) else last.autoencoder_
     return not isinstance(last, FrozenEstimator) and getattr(
         getattr(last, "net_", None), "interrupted_", False
     )

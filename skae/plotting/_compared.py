@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skae._rows.frames.columns import LEFT_OUT
 from skae.plotting._columns import as_given_table, as_table, chosen_columns
 
 
@@ -19,6 +20,9 @@ def compare(steps, X, rows, X_corrupted, features, reference):
     else:
         seen = steps.as_given(after, steps.enter(reference), reference)
         scales = np.array([_moments(column) for column in seen]).T
+    if features is None:  # but columns that were not learned: what they come back with says nothing
+        kinds = getattr(steps.last, "column_kinds_", {})
+        features = [c.name for c in after if kinds.get(c.name) not in LEFT_OUT]
     chosen = chosen_columns([column.name for column in after], features)
     blocks = {name: [columns[i] for i in chosen] for name, columns in blocks.items()}
     after = blocks["X_reconstructed"]

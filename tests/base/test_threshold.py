@@ -91,8 +91,16 @@ def test_auto_does_not_follow_outliers(share):
     assert 0 < (found > Z).mean() < 0.02
 
 
+def _holding(model):
+    """As a model of tables has it."""
+    meta = Mean()
+    meta.autoencoder_ = model
+    return meta
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_an_interruption_is_seen_in_a_pipeline_in_a_pipeline(interrupted):
     last = Mean()
     last.net_ = SimpleNamespace(interrupted_=interrupted)
     assert was_interrupted(make_pipeline(make_pipeline(last))) is interrupted
+    assert was_interrupted(make_pipeline(_holding(last))) is interrupted

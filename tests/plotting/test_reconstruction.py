@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import DenoisingAutoencoder
+from skae import DenoisingAutoencoder, TabularAutoencoder, VAETransformer
 from skae.plotting import ReconstructionDisplay
 from skae.plotting._reconstruction import NO_VALUE
 
@@ -128,6 +128,18 @@ def test_one_row_of_a_table_is_measured_by_what_the_model_says():
     days = (table["since"][0].to_numpy() - np.datetime64(0, "D")) / np.timedelta64(1, "D")
     assert since == pytest.approx((days - 18_000) / 100)
     assert display.image_.get_array().mask[0, 1]  # of children nothing is said
+
+
+def test_columns_that_a_table_model_leaves_out_are_not_shown():
+    table = make_table(pytest.importorskip("pandas"))[["income", "colour"]]
+    table["key"] = np.arange(len(table)) + 500
+    vae = VAETransformer(1, hidden_layer_sizes=(4,), max_iter=1, random_state=0)
+    model = TabularAutoencoder(vae, column_kinds={"key": "drop"}).fit(table)
+    display = ReconstructionDisplay.from_estimator(model, table[:4])
+    assert display.feature_names == ["income", "colour"]
+    assert cells(display, 0)[:, 0].tolist() == [f"{v:.0f}" for v in table["income"][:4]]
+    display = ReconstructionDisplay.from_estimator(model, table[:4], features=["key"])
+    assert display.feature_names == ["key"]
 
 
 def test_categories_are_the_paler_the_less_probable_they_are():

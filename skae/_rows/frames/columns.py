@@ -10,14 +10,14 @@ import numpy as np
 NUMBERS = ("numeric", "integer", "datetime", "duration")
 LEARNED = (*NUMBERS, "boolean", "categorical")
 LEFT_OUT = {
-    "constant": "one value",
+    "constant": "one value, or none",
     "identifier": "another value in each row",
     "text": "more texts than max_categories",
     "unknown": "neither numbers, texts nor times",
     "drop": "to be left out",
 }
 # Fewer rows than these show no identifiers.
-MIN_ROWS_OF_IDENTIFIERS = 20
+MIN_ROWS_OF_IDENTIFIERS, MOST_STEPS = 20, 3
 # What a float may be rounded to; more decimals are taken for none that are meant.
 MAX_DECIMALS, MAX_ROUNDED = 6, 1e9
 MIN_VALUES_OF_STEPS = 20
@@ -150,35 +150,40 @@ class Column:
     @classmethod
     def find(cls, name, values, *, kind=None, is_category=False, max_categories=40):
         """Find what values are, or take what they are said to be."""
-        found = cls(name, kind or "", values.element)
-        if kind == "drop":
-            return found
         counts = values.distinct()
+        if not values.is_known.any() and kind != "drop":
+            kind = "constant"
         if kind is None:
-            found = replace(found, kind=_kind(values, counts, is_category, max_categories))
+            kind = _kind(values, counts, is_category, max_categories)
+        found = cls(name, kind, values.element)
         if found.kind == "constant":
             is_time = counts and values.array.dtype.kind in "Mm"
             if is_time:
                 return found._measured(values)
+            if any(isinstance(value, float) and np.isinf(value) for value in counts):
+                found._refuse_infinity()
             decimals = 0 if values.array.dtype.kind in "iuf" else None
             return replace(found, categories=tuple(counts), decimals=decimals)
         if found.kind == "categorical":
+            if counts is None:
+                found._refuse(values, "categories")
             return replace(found, categories=_in_order(counts))
         if found.kind in LEFT_OUT and found.kind != "identifier":
             return replace(found, categories=_most_frequent(counts))
         return found._measured(values)
 
     def _measured(self, values):
+        if self.kind in ("datetime", "duration"):
+            self._check_is_time(values)
         if values.array.dtype.kind in "Mm":
             return self._measured_times(values)
         if self.kind == "identifier" and values.array.dtype.kind == "O":
-            return replace(self, categories=_most_frequent(values.distinct()))
-        self._check_is_number(values)
-        numbers = values.array[values.is_known]
-        if np.isinf(numbers).any():
-            self._refuse_infinity()
-        if not len(numbers):
             return self
+        numbers = self.numbers(values)[values.is_known]
+        if (numbers < 0).any() and self.kind == "boolean":
+            self._refuse(values, "booleans, or 0 and 1")
+        if values.array.dtype.kind in "iu":  # exact, however large
+            numbers = values.array[values.is_known]
         return replace(
             self,
             low=numbers.min().item(),
@@ -215,23 +220,18 @@ class Column:
     def numbers(self, values):
         """The values as numbers, NaN where they are missing; of categories their places.
 
-        A category that is none of the known ones is -1, and missing is NaN.
+        A category that is none of the known ones is -1, as is a flag that is neither 0 nor 1.
         """
         if self.kind == "categorical":
             return self._places(values)
         if self.kind in ("datetime", "duration"):
             return self._ticks(values)
-        if self.kind == "boolean" and values.array.dtype.kind == "O":
-            values = Values(self._places(values, {False: 0.0, True: 1.0}), values.missing)
+        if self.kind == "boolean":
+            return self._places(values, {False: 0.0, True: 1.0})
         self._check_is_number(values)
         numbers = np.where(values.missing, np.nan, values.array.astype(np.float64))
         if np.isinf(numbers).any():
             self._refuse_infinity()
-        if self.kind == "boolean" and not np.isin(numbers[values.is_known], (0, 1)).all():
-            raise ValueError(
-                f"Column {self.name!r} had only 0 and 1 in fit, and now has others. Set "
-                f"column_kinds={{{self.name!r}: 'numeric'}} where it may have those."
-            )
         return numbers
 
     def _places(self, values, places=None):
@@ -246,20 +246,23 @@ class Column:
         return found
 
     def _ticks(self, values):
-        kind = values.array.dtype.kind
-        if kind != ("M" if self.kind == "datetime" else "m"):
-            if not values.is_known.any():
-                return np.full(len(values.array), np.nan)
-            self._refuse(values, "dates" if self.kind == "datetime" else "durations")
+        self._check_is_time(values)
+        if not values.is_known.any():
+            return np.full(len(values.array), np.nan)
         ticks = values.array.astype(self.unit).view("i8") - self.origin
         return np.where(values.missing, np.nan, ticks.astype(np.float64))
+
+    def _check_is_time(self, values):
+        kind, what = ("M", "dates") if self.kind == "datetime" else ("m", "durations")
+        if values.array.dtype.kind != kind and values.is_known.any():
+            self._refuse(values, what)
 
     def _check_is_number(self, values):
         if values.array.dtype.kind not in "iuf" and values.is_known.any():
             self._refuse(values, "numbers")
 
     def _refuse(self, values, what):
-        example = values.array[values.is_known][0]
+        example = values.items()[0]
         raise ValueError(
             f"Column {self.name!r} is to have {what}, but has {example!r}. Convert it, or say in "
             f"column_kinds that it is 'categorical'."
@@ -317,6 +320,8 @@ def _kind(values, counts, is_category, max_categories):
     if len(counts) < 2:
         return "constant"
     known, dtype = values.array[values.is_known], values.array.dtype.kind
+    if any(isinstance(value, complex) for value in counts):
+        return "unknown"
     if values.element == "bool":
         return "boolean"
     if dtype in "Mm" and not is_category:
@@ -328,7 +333,8 @@ def _kind(values, counts, is_category, max_categories):
         if not is_whole:
             return "numeric"
         counts_rows = len(counts) == len(values.array) >= MIN_ROWS_OF_IDENTIFIERS
-        spans = known.max().item() - known.min().item() == len(known) - 1
+        # Of all rows of a table they are consecutive, of a part of them nearly so.
+        spans = known.max().item() - known.min().item() < MOST_STEPS * len(known)
         is_integer = dtype in "iu" or values.element == "int"
         return "identifier" if counts_rows and spans and is_integer else "integer"
     return _kind_of_texts(values, counts, max_categories)

@@ -28,12 +28,9 @@ def layout_of(X):
     ImportError
         If narwhals is not installed.
     """
-    package = type(X).__module__.partition(".")[0]
     if isinstance(X, np.ndarray):
         return ArrayLayout(str(X.dtype), list(range(X.shape[1])))
-    if package == "polars":
-        return PolarsLayout.of(X)
-    return PandasLayout.of(X)
+    return (PolarsLayout if _library(X) == "polars" else PandasLayout).of(X)
 
 
 def from_plain(plain):
@@ -45,8 +42,16 @@ def from_plain(plain):
 
 def is_frame(X):
     """Whether X is a table with columns of their own dtypes: of pandas or polars."""
-    package = type(X).__module__.partition(".")[0]
-    return package in ("pandas", "polars") and hasattr(X, "columns") and hasattr(X, "shape")
+    return _library(X) is not None
+
+
+def _library(X):
+    """The library of which X is a frame, or of which its class is derived from a frame."""
+    for cls in type(X).__mro__:
+        package = cls.__module__.partition(".")[0]
+        if cls.__name__ == "DataFrame" and package in ("pandas", "polars"):
+            return package
+    return None
 
 
 def read(X, missing_values=np.nan):
@@ -67,13 +72,17 @@ def without_columns(X, unwanted):
 
 
 def joined(X, further, names):
-    """A table with further columns, an array, behind its own."""
+    """A table with further columns, an array, behind its own; `names` are of all."""
     if isinstance(X, np.ndarray):
         return np.hstack([X, further.astype(X.dtype)])
-    package = importlib.import_module(type(X).__module__.partition(".")[0])
+    package = importlib.import_module(_library(X))
     if not isinstance(layout_of(X), PandasLayout):
-        return X.hstack(package.DataFrame(further, schema=names))
-    return package.concat([X, package.DataFrame(further, columns=names, index=X.index)], axis=1)
+        return X.hstack(package.DataFrame(further, schema=list(names[X.shape[1] :])))
+    flags = package.DataFrame(further, columns=names[X.shape[1] :], index=X.index)
+    made = package.concat([X, flags], axis=1)
+    if not all(isinstance(name, str) for name in X.columns):  # of which no others may be beside
+        made.columns = names
+    return made
 
 
 def _narwhals():
@@ -94,21 +103,34 @@ def _read_series(series, missing_values):
         ordinals = native.array.asi8.astype("M8[D]")
         return Values(np.where(missing, np.datetime64(0, "D"), ordinals), missing, "period")
     array, missing = series.to_numpy(), series.is_null().to_numpy().astype(bool)
-    return Values.of(array, missing | _are(array, missing_values))
+    return Values.of(array, missing | _are(array, missing, missing_values))
 
 
 def _read_array(column, missing_values):
-    missing = _are(column, missing_values)
+    missing = np.zeros(len(column), dtype=bool)
     if column.dtype.kind == "O":
-        missing |= np.array([value is None or value != value for value in column], dtype=bool)
-    return Values.of(column, missing)
+        missing = np.array([_is_missing(value) for value in column], dtype=bool)
+    return Values.of(column, missing | _are(column, missing, missing_values))
 
 
-def _are(array, value):
-    """Where an array has a value, of whatever kind both are."""
-    if is_scalar_nan(value) or (isinstance(value, str) and array.dtype.kind != "O"):
-        return np.zeros(len(array), dtype=bool)
-    return np.array([item is value or item == value for item in array.tolist()], dtype=bool)
+def _is_missing(value):
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA, and what is no single value
+        return type(value).__name__ == "NAType"
+
+
+def _are(array, missing, value):
+    """Where an array has a value, of whatever kind both are, besides what is missing anyway."""
+    found = np.zeros(len(array), dtype=bool)
+    if value is None or is_scalar_nan(value):
+        return found
+    if array.dtype.kind in "iufb":
+        return found if isinstance(value, str) else array == value
+    known = np.flatnonzero(~missing)
+    # Of objects `==` may be an array.
+    found[known] = [type(item) is type(value) and item == value for item in array[known].tolist()]
+    return found
 
 
 @dataclass(frozen=True)
@@ -128,6 +150,10 @@ class ArrayLayout:
     def is_category(self, place):
         """Whether a column says itself that it has categories."""
         return False
+
+    def can_miss(self, place):
+        """Whether values of a column can be missing."""
+        return True
 
     def make(self, columns, index=None):
         """An array of columns: pairs of values and of which are missing."""
@@ -180,6 +206,15 @@ class PandasLayout:
         """Whether a column says itself that it has categories."""
         return "categories" in self.dtypes[place]
 
+    def can_miss(self, place):
+        """Whether values of a column can be missing."""
+        import pandas as pd
+
+        dtype = _pandas_dtype(self.dtypes[place])
+        if isinstance(dtype, pd.IntervalDtype):
+            dtype = dtype.subtype
+        return not (isinstance(dtype, np.dtype) and dtype.kind in "iub")
+
     def make(self, columns, index=None):
         """A frame of columns: triples of values, of which are missing, and the `Column`."""
         import pandas as pd
@@ -203,10 +238,36 @@ class PandasLayout:
         for place, gap in enumerate(gaps.T):
             if gap.any():
                 column, found = X.iloc[:, place], decoded.iloc[:, place]
-                if found.dtype != column.dtype:
-                    found = found.astype(column.dtype)
+                column, found = _pandas_alike(column, found)
                 made.isetitem(place, column.where(~gap, found.array))
         return made
+
+
+def _pandas_alike(column, found):
+    """A column and what is to fill it, of one dtype: that of the column, if it can hold the other.
+
+    It is another than in `fit` where values are missing now, or are not any more.
+    """
+    import pandas as pd
+
+    if column.dtype == found.dtype:
+        return column, found
+    if column.isna().all():
+        return found.set_axis(column.index), found
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        known, new = column.cat.categories, pd.unique(found.astype(object))
+        column = column.cat.add_categories([value for value in new if value not in known])
+        return column, found.astype(object).astype(column.dtype)
+    zones = [getattr(one.dtype, "tz", None) for one in (column, found)]
+    if found.dtype.kind == "M" and column.dtype.kind == "M" and zones[0] != zones[1]:
+        found = found.dt.tz_localize("UTC") if zones[1] is None else found
+        found = found.dt.tz_convert(zones[0])  # None takes the zone away
+    if pd.api.types.is_integer_dtype(column.dtype) and pd.api.types.is_float_dtype(found.dtype):
+        found = found.round()
+    try:
+        return column, found.astype(column.dtype)
+    except (TypeError, ValueError):
+        return column.astype(found.dtype), found
 
 
 def _pandas_text(dtype):
@@ -220,6 +281,11 @@ def _pandas_text(dtype):
             "of": _pandas_text(categories.dtype),
             "ordered": bool(dtype.ordered),
         }
+    if isinstance(dtype, pd.ArrowDtype):  # whose names do not say all of them
+        import pyarrow as pa
+
+        schema = pa.schema([("", dtype.pyarrow_dtype)])
+        return {"arrow": schema.serialize().to_pybytes().hex()}
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
         return {"name": f"string[{dtype.storage}]"}
     return {"name": str(dtype)}
@@ -231,6 +297,11 @@ def _pandas_dtype(text):
     if "categories" in text:
         categories = pd.Index(text["categories"], dtype=_pandas_dtype(text["of"]))
         return pd.CategoricalDtype(categories, ordered=text["ordered"])
+    if "arrow" in text:
+        import pyarrow as pa
+
+        schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(text["arrow"])))
+        return pd.ArrowDtype(schema.field(0).type)
     return pd.api.types.pandas_dtype(text["name"])
 
 
@@ -249,8 +320,11 @@ def _pandas_series(values, missing, column, dtype):
         return made.astype(dtype)
     if values.dtype.kind != "O" and not missing.any():
         if pd.api.types.is_integer_dtype(dtype):
-            values = np.rint(values).astype(
-                np.uint64 if float(values.max()) >= 2.0**63 else np.int64
+            limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+            values = (
+                np.rint(values)
+                .clip(limits.min, limits.max)
+                .astype(np.uint64 if float(values.max()) >= 2.0**63 else np.int64)
             )
         if not (pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype)):
             return pd.Series(values).astype(dtype)
@@ -302,6 +376,10 @@ class PolarsLayout:
         """Whether a column says itself that it has categories."""
         return self.dtypes[place]["name"] in ("Categorical", "Enum")
 
+    def can_miss(self, place):
+        """Whether values of a column can be missing."""
+        return True
+
     def make(self, columns, index=None):
         """A frame of columns: triples of values, of which are missing, and the `Column`."""
         import polars as pl
@@ -323,10 +401,25 @@ class PolarsLayout:
         for place, gap in enumerate(gaps.T):
             column, found = X.to_series(place), decoded.to_series(place)
             if gap.any():
-                found = found.cast(column.dtype, strict=False)
+                column, found = _polars_alike(column, found)
                 column = column.zip_with(pl.Series(~gap), found)
             columns.append(column)
         return pl.DataFrame(columns)
+
+
+def _polars_alike(column, found):
+    """A column and what is to fill it, of one dtype: that of the column, if it can hold the other.
+
+    It is another than in `fit` where values are missing now, or are not any more.
+    """
+    if column.dtype == found.dtype:
+        return column, found
+    if column.dtype.is_integer() and found.dtype.is_float():
+        found = found.round()
+    cast = found.cast(column.dtype, strict=False)
+    if cast.null_count() > found.null_count():
+        return column.cast(found.dtype, strict=False), found
+    return column, cast
 
 
 def _polars_text(dtype):

@@ -9,9 +9,12 @@ from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import has_fit_parameter
 
-from skae._rows.frames.columns import LEARNED, LEFT_OUT, NUMBERS, Column
+from skae._rows.checks import warn_user
+from skae._rows.frames.columns import LEARNED, LEFT_OUT, NUMBERS, Column, Values
 from skae._rows.frames.layouts import from_plain, layout_of, read
 
+# Fewer rows may well have no category that is known.
+MIN_ROWS_TO_TELL = 10
 # What of a table is plain as it is.
 KEPT = "scaler", "means", "missing_values", "handle_unknown", "allow_nan"
 
@@ -106,12 +109,13 @@ class Table:
         """Rows of numbers, NaN where a value is missing, or is none of the known categories."""
         values = self.read(X)
         parts = [self._of_kinds(values, NUMBERS), self._of_kinds(values, ("boolean",))]
+        self._tell_of_unknown(values, parts[1], ("boolean",))
+        parts[1][parts[1] < 0] = np.nan
         if self.scaler is not None:
             parts[0] = np.asarray(self.scaler.transform(parts[0]))
         if self.one_hot is not None:
             places = self._of_kinds(values, ("categorical",))
-            if self.handle_unknown == "error":
-                self._refuse_unknown(values, places)
+            self._tell_of_unknown(values, places, ("categorical",))
             blocks = self.one_hot.transform(np.where(np.isnan(places), -1, places))
             for (_, block), place in zip(self._blocks_of_categories(), places.T, strict=True):
                 blocks[~(place >= 0), block] = np.nan
@@ -125,15 +129,20 @@ class Table:
             start += len(column.categories)
         return found
 
-    def _refuse_unknown(self, values, places):
-        for column, place in zip(self.learned(("categorical",)), places.T, strict=True):
-            if (place < 0).any():
-                held = values[self.layout.names.index(column.name)]
-                row = np.flatnonzero(place < 0)[0]
+    def _tell_of_unknown(self, values, places, kinds):
+        """Refuse categories that are new, or tell of columns that have no other ones."""
+        for column, place in zip(self.learned(kinds), places.T, strict=True):
+            if not (place < 0).any():
+                continue
+            held, row = values[self.columns.index(column)], np.flatnonzero(place < 0)[:1]
+            example = Values(held.array[row], held.missing[row]).items()[0]
+            new = f"Column {column.name!r} has the category {example!r}, which it did not"
+            if self.handle_unknown == "error":
                 raise ValueError(
-                    f"Column {column.name!r} has the category {held.array[row]!r}, which it did "
-                    "not have in fit. Set handle_unknown='ignore' to take such for missing."
+                    f"{new} have in fit. Set handle_unknown='ignore' to take such for missing."
                 )
+            if not (place >= 0).any() and len(place) >= MIN_ROWS_TO_TELL:
+                warn_user(f"{new} have in fit, and no other: all of it is taken for missing.")
 
     def decode(self, rows, index=None):
         """A table with the columns, dtypes and categories of that in `fit`, of rows of numbers."""
@@ -165,7 +174,11 @@ class Table:
         nowhere = np.zeros(n_rows, dtype=bool)
         if column.unit:
             return column.values(np.zeros(n_rows)), nowhere
-        if column.categories and (column.kind == "constant" or with_frequent):
+        if with_frequent and column.kind == "identifier" and column.high > column.low:
+            return np.full(n_rows, (column.low + column.high) // 2), nowhere
+        place = self.columns.index(column)
+        needs_value = column.kind != "identifier" and not self.layout.can_miss(place)
+        if column.categories and (column.kind == "constant" or with_frequent or needs_value):
             values = np.empty(n_rows, dtype=object)
             values[:] = [column.categories[0]] * n_rows
             return values, nowhere
