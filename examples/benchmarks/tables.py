@@ -49,13 +49,14 @@ REPORT = (
     "ISLR/Wage",
     "openintro/births14",
 )
-# With holes of their own, and what is to be told.
+# With holes of their own, and what is to be told: nothing that a hole gives away, as who smokes is by
+# how much was asked.
 WITH_HOLES = {
     "modeldata/credit_data": "Status",
-    "openintro/smoking": "smoke",
+    "openintro/smoking": "gender",
     "carData/Chile": "vote",
     "vcdExtra/Titanicp": "survived",
-    "openintro/births14": "lowbirthweight",
+    "openintro/births14": "habit",
 }
 HIDDEN = 0.15
 MOST_COLUMNS = 100

@@ -238,7 +238,7 @@ def test_a_flag_that_is_neither_is_missing_or_refused():
     table, new = find(X), np.array([[2.0, 0.5]])
     assert np.isnan(table.encode(new)[0, 1])
     assert table.fill(new, table.with_means(table.encode(new)))[0, 0] == 2  # it was observed
-    with pytest.raises(ValueError, match="category 2.0"):
+    with pytest.raises(ValueError, match=r"category 2.0"):
         replace(table, handle_unknown="error").encode(new)
 
 
