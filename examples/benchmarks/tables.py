@@ -49,8 +49,8 @@ REPORT = (
     "ISLR/Wage",
     "openintro/births14",
 )
-# With holes of their own, and what is to be told: nothing that a hole gives away, as who smokes is by
-# how much was asked.
+# With holes of their own, and what is to be told: nothing that a hole gives away, as it does of who
+# smokes, who alone was asked how much.
 WITH_HOLES = {
     "modeldata/credit_data": "Status",
     "openintro/smoking": "gender",
@@ -93,6 +93,7 @@ def collection(options):
                     is_alike(reconstructed, frame)
                     and is_alike(model.sample(50, random_state=0), frame, indexed=False)
                     and is_alike(model.impute(frame), frame)
+                    and is_filled(model.impute(frame), frame)
                 )
             ends = "the same" if same else "other"
         except (ValueError, TypeError) as error:
@@ -130,9 +131,27 @@ def real_tables(n_tables):
 
 
 def is_alike(given, frame, indexed=True):
-    """Whether columns, dtypes, categories and the index are those of a table."""
+    """Whether columns, dtypes, categories and the index are those of a table, and values in it."""
     same = given.columns.equals(frame.columns) and given.dtypes.equals(frame.dtypes)
-    return same and (not indexed or given.index.equals(frame.index))
+    same = same and (not indexed or given.index.equals(frame.index))
+    return same and all(
+        is_within(given[column.name], frame[column.name], column)
+        for column in found(frame).learned()
+    )
+
+
+def is_filled(filled, frame):
+    """Whether values that were there are as they were."""
+    return all((filled[name] == frame[name])[frame[name].notna()].all() for name in frame)
+
+
+def is_within(values, of_fit, column):
+    """Whether values are such as the column had: none missing, and within its range."""
+    if values.isna().any():
+        return False
+    if column.kind in ("categorical", "boolean"):
+        return set(values) <= set(of_fit.dropna())
+    return of_fit.min() <= values.min() and values.max() <= of_fit.max()
 
 
 # Filling.
