@@ -97,7 +97,7 @@ def test_weights_are_tied_for_k_or_where_asked(penalty, tied_weights, tied, digi
 def test_the_penalty_is_weighed_and_reported(digits):
     class Model:
         encode = staticmethod(lambda x: x)
-        decoder = staticmethod(lambda z: z)
+        output = staticmethod(lambda z: z)
 
     x = torch.rand(5, 3)
     terms = SparseReconstruction(penalty="l1", alpha=2.0)(Model, x)

@@ -33,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderImputer, TabularAutoencoder, VAETransformer
-from skae._rows.frames.table import Table
+from skae._rows.frames.encoding import TableEncoding
 
 CHOOSE = (
     "Ecdat/Griliches",
@@ -74,7 +74,7 @@ def load(name):
 
 def found(frame):
     """What a table holds, and encoders for it."""
-    return Table.find(frame, {}, 40, StandardScaler())
+    return TableEncoding.find(frame, {}, 40, StandardScaler())
 
 
 # In and out.

@@ -25,8 +25,8 @@ from skae._base.meta import all_or_nothing, weights_for
 from skae._documented import Documented
 from skae._rows.checks import warn_user
 from skae._rows.frames.columns import LEARNED, LEFT_OUT
+from skae._rows.frames.encoding import ColumnKinds, TableEncoding
 from skae._rows.frames.layouts import is_frame
-from skae._rows.frames.table import ColumnKinds, Table
 from skae._rows.refused import refuse
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._training.state import unshared
@@ -115,7 +115,7 @@ class TableEstimator(
     def _find_table(self, X, sample_weight=None):
         scaler = StandardScaler() if self.scaler is None else self.scaler
         kinds = self._given_kinds(X)
-        table = Table.find(
+        table = TableEncoding.find(
             X,
             kinds,
             self.max_categories,
@@ -272,8 +272,7 @@ class TableEstimator(
     @property
     def column_kinds_(self):
         """What was found of each column, by its name: a dict, printed kind by kind."""
-        if not hasattr(self, "_table"):
-            raise AttributeError(f"This {type(self).__name__} has no column_kinds_ before fit.")
+        check_is_fitted(self)
         return ColumnKinds(self._table.columns)
 
     def __getstate__(self):
@@ -284,7 +283,7 @@ class TableEstimator(
 
     def __setstate__(self, state):
         if "_table" in state:
-            state = {**state, "_table": Table.from_plain(state["_table"])}
+            state = {**state, "_table": TableEncoding.from_plain(state["_table"])}
         super().__setstate__(state)
 
     def __sklearn_is_fitted__(self):

@@ -16,7 +16,7 @@ from skae import (
     TabularAutoencoder,
     VAETransformer,
 )
-from skae._rows.frames.table import Table
+from skae._rows.frames.encoding import TableEncoding
 from skae.export import to_onnx
 from skae.export._tables import check_table, with_columns
 
@@ -148,7 +148,7 @@ def as_fed(column, values):
 
 
 def test_generated_frames(request):
-    """Rows of numbers, and what comes back of them, are to the bit those of `Table`."""
+    """Rows of numbers, and what comes back of them, are to the bit those of `TableEncoding`."""
     n_exported = 0
 
     @settings(
@@ -164,7 +164,7 @@ def test_generated_frames(request):
         nonlocal n_exported
         model = TabularAutoencoder(allow_nan=False)
         try:
-            table = model._table = Table.find(frame, {}, 5, StandardScaler())
+            table = model._table = TableEncoding.find(frame, {}, 5, StandardScaler())
             model.autoencoder_ = None
             check_table(model)
             rows = table.encode(frame)
@@ -199,7 +199,7 @@ def test_generated_frames(request):
 
 def test_nothing_leaves_the_range_by_rounding():
     low = 3 * 0.1  # which is more than 0.3
-    table = Table.find(pd.DataFrame({"x": [low, 0.5, 0.7]}), {}, 5, StandardScaler())
+    table = TableEncoding.find(pd.DataFrame({"x": [low, 0.5, 0.7]}), {}, 5, StandardScaler())
     codes = np.full((1, 1), -9, dtype=np.float32)
     found = run(with_columns(table, identity(1, "codes", "X_original")), {"codes": codes})
     assert found["x"].item() == low == table.decode(codes)["x"].item()

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skae._rows.frames.columns import LEARNED
+from skae._rows.frames.encoding import ColumnKinds, TableEncoding
 from skae._rows.frames.layouts import is_frame
-from skae._rows.frames.table import ColumnKinds, Table
 
 from ...generated_frames import frames
 
 
 def find(X, kinds=(), max_categories=40, **settings):
-    return Table.find(X, dict(kinds), max_categories, StandardScaler(), **settings)
+    return TableEncoding.find(X, dict(kinds), max_categories, StandardScaler(), **settings)
 
 
 def test_there_and_back(request):
@@ -44,7 +44,7 @@ def test_there_and_back(request):
             rows = table.with_means(table.encode(frame))
             given = table.decode(rows, getattr(frame, "index", None))
             filled = table.fill(frame, rows)
-            assert Table.from_plain(table.to_plain()).layout == table.layout
+            assert TableEncoding.from_plain(table.to_plain()).layout == table.layout
         for name, column, back, full in columns_of(frame, given, filled):
             assert back.dtype == full.dtype == column.dtype
             known, kind = ~missing(column), ColumnKinds(table.columns)[name]
@@ -350,7 +350,7 @@ def test_another_scaler():
     x = np.random.default_rng(0).lognormal(size=500)
     scaler = QuantileTransformer(output_distribution="normal", n_quantiles=100)
     frame = pd.DataFrame({"x": x, "y": x[::-1]})
-    table = Table.find(frame, {}, 40, scaler)
+    table = TableEncoding.find(frame, {}, 40, scaler)
     assert abs(table.encode(frame).mean()) < 0.05
     np.testing.assert_allclose(table.decode(table.encode(frame)), frame, rtol=1e-5)
 

@@ -20,7 +20,7 @@ KEPT = "scaler", "means", "missing_values", "handle_unknown", "allow_nan"
 
 
 @dataclass(frozen=True)
-class Table:
+class TableEncoding:
     """What is known of a table, and with it the way to rows of numbers and back.
 
     Rows have the numbers first, then the flags, then a block of columns for each category.
