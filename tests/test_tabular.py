@@ -1,5 +1,6 @@
 """Frames in, frames out."""
 
+import datetime
 import pickle
 import warnings
 
@@ -228,6 +229,26 @@ def test_files_and_pickles(model, table, tmp_path):
             again.sample(9, random_state=0), model.sample(9, random_state=0)
         )
         assert repr(again.column_kinds_) == repr(model.column_kinds_)
+
+
+def test_files_of_categories_that_are_no_texts(tmp_path):
+    """Of cut numbers, of times of day and of dates."""
+    pytest.importorskip("safetensors", reason="needs skae[files]")
+    number = np.arange(60) % 9
+    start = pd.Timestamp("2024-01-01", tz="Europe/Berlin")
+    table = pd.DataFrame(
+        {
+            ("a", 1): pd.cut(number, 3),
+            ("a", 2): pd.Categorical([start + pd.Timedelta(days=int(i) // 3) for i in number]),
+            ("b", 1): [datetime.time(int(i) // 2) for i in number],
+            ("b", 2): number / 3,
+        }
+    )
+    model = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(table)
+    save(model, tmp_path / "it.safetensors")
+    again = load(tmp_path / "it.safetensors")
+    pd.testing.assert_frame_equal(again.sample(9, random_state=0), model.sample(9, random_state=0))
+    pd.testing.assert_frame_equal(again.impute(table), table)
 
 
 def test_without_missing_values(table):

@@ -12,6 +12,8 @@ from sklearn.utils.validation import has_fit_parameter
 from skae._rows.checks import warn_user
 from skae._rows.frames.columns import LEARNED, LEFT_OUT, NUMBERS, Column, Values
 from skae._rows.frames.layouts import from_plain, layout_of, read
+from skae._rows.frames.plain import from_plain as value_of
+from skae._rows.frames.plain import to_plain
 
 # Fewer rows may well have no category that is known.
 MIN_ROWS_TO_TELL = 10
@@ -215,6 +217,9 @@ class TableEncoding:
     def to_plain(self):
         """What files and pickles hold of it."""
         columns = [asdict(column) for column in self.columns]
+        for column in columns:
+            column["name"] = to_plain(column["name"])
+            column["categories"] = tuple(map(to_plain, column["categories"]))
         plain = {"layout": self.layout.to_plain(), "columns": columns}
         return {**plain, **{name: getattr(self, name) for name in KEPT}}
 
@@ -223,7 +228,16 @@ class TableEncoding:
         """The way back."""
         plain = dict(plain)
         layout = from_plain(plain.pop("layout"))
-        columns = [Column(**column) for column in plain.pop("columns")]
+        columns = [
+            Column(
+                **{
+                    **column,
+                    "name": value_of(column["name"]),
+                    "categories": tuple(map(value_of, column["categories"])),
+                }
+            )
+            for column in plain.pop("columns")
+        ]
         return cls(layout, columns, one_hot=_one_hot(columns), **plain)
 
     def widened(self, X):

@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.utils._missing import is_scalar_nan
 
 from skae._rows.frames.columns import Values
+from skae._rows.frames.plain import from_plain as value_of
+from skae._rows.frames.plain import to_plain
 
 # What the values of a column of objects are made of again.
 FROM_NUMBERS = {
@@ -35,7 +37,7 @@ def layout_of(X):
 
 def from_plain(plain):
     """The layout of `to_plain`."""
-    plain = dict(plain)
+    plain = {**plain, "names": [value_of(name) for name in plain["names"]]}
     kinds = {"array": ArrayLayout, "pandas": PandasLayout, "polars": PolarsLayout}
     return kinds[plain.pop("library")](**plain)
 
@@ -200,7 +202,8 @@ class PandasLayout:
 
     def to_plain(self):
         """As numbers and texts."""
-        return {"library": self.library, **asdict(self)}
+        plain = {"library": self.library, **asdict(self)}
+        return {**plain, "names": [to_plain(name) for name in self.names]}
 
     def is_category(self, place):
         """Whether a column says itself that it has categories."""
@@ -275,9 +278,8 @@ def _pandas_text(dtype):
 
     if isinstance(dtype, pd.CategoricalDtype):
         categories = dtype.categories
-        values = [v.item() if isinstance(v, np.generic) else v for v in categories]
         return {
-            "categories": values,
+            "categories": [to_plain(value) for value in categories],
             "of": _pandas_text(categories.dtype),
             "ordered": bool(dtype.ordered),
         }
@@ -295,7 +297,8 @@ def _pandas_dtype(text):
     import pandas as pd
 
     if "categories" in text:
-        categories = pd.Index(text["categories"], dtype=_pandas_dtype(text["of"]))
+        values = [value_of(plain) for plain in text["categories"]]
+        categories = pd.Index(values, dtype=_pandas_dtype(text["of"]))
         return pd.CategoricalDtype(categories, ordered=text["ordered"])
     if "arrow" in text:
         import pyarrow as pa
