@@ -325,7 +325,7 @@ def _pandas_series(values, missing, column, dtype):
         if pd.api.types.is_integer_dtype(dtype):
             limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
             values = (
-                np.rint(values)
+                np.rint(values.astype(np.float64))  # of flags numpy makes float16
                 .clip(limits.min, limits.max)
                 .astype(np.uint64 if float(values.max()) >= 2.0**63 else np.int64)
             )
