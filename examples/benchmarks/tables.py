@@ -278,19 +278,19 @@ def cell(pair):
 # Before a classifier.
 
 
-def classifiers(seed):
+def classifiers(seed, indicator=False):
     """``{name: the ways to use it}``."""
     peers = {
-        "mean, mode": SimpleImputer(),
-        "KNNImputer": KNNImputer(),
-        "IterativeImputer": IterativeImputer(random_state=seed),
+        "mean, mode": SimpleImputer(add_indicator=indicator),
+        "KNNImputer": KNNImputer(add_indicator=indicator),
+        "IterativeImputer": IterativeImputer(random_state=seed, add_indicator=indicator),
     }
     forest = RandomForestClassifier(200, random_state=seed)
     ways = {
         name: [make_pipeline(Numbers(one_hot), imputer, forest) for one_hot in (True, False)]
         for name, imputer in peers.items()
     }
-    ours = AutoencoderImputer(random_state=seed)
+    ours = AutoencoderImputer(random_state=seed, add_indicator=indicator)
     ways["AutoencoderImputer"] = [
         make_pipeline(ours, Numbers(one_hot), forest) for one_hot in (True, False)
     ]
@@ -309,7 +309,7 @@ def forest(options):
         rows = []
         with warnings.catch_warnings(action="ignore"):
             for seed in options.seeds:
-                ways = classifiers(seed)
+                ways = classifiers(seed, options.indicator)
                 scores = [
                     [
                         cross_val_score(way, X, y, cv=folds, scoring="roc_auc_ovr").mean()
@@ -366,6 +366,7 @@ def main(arguments=None):
     parser.add_argument("what", choices=("collection", "fill", "forest", "costs"))
     parser.add_argument("--n", type=int, default=100, help="tables, or frames")
     parser.add_argument("--choose", action="store_true", help="the tables to choose settings on")
+    parser.add_argument("--indicator", action="store_true", help="say what was missing")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
