@@ -92,6 +92,7 @@ def order_of(estimator):
 
 
 def check(estimator, part):
+    """Refuse what is not fitted, has no module of its own or no static graph, and unknown parts."""
     if part not in ("encoder", "decoder", "all"):
         raise ValueError(f"part={part!r} must be 'encoder', 'decoder' or 'all'.")
     check_is_fitted(estimator)

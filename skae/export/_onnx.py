@@ -121,6 +121,7 @@ def _quiet_exporter():
 
 
 def require(*packages):
+    """Make sure that packages are installed."""
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise ImportError(

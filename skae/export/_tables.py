@@ -5,7 +5,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skae._rows.frames.columns import EXACT, NUMBERS
-from skae._rows.frames.layouts import objects
+from skae._rows.frames.plain import objects
 
 # Before the names of what is inside, so that a column may have any.
 INSIDE = "autoencoder/"

@@ -14,6 +14,14 @@ KINDS = {
     "bytes": (bytes, bytes.hex, bytes.fromhex),
 }
 
+# What the values of a column of objects are made of again.
+FROM_NUMBERS = {
+    "bool": lambda value: bool(value >= 0.5),
+    "int": lambda value: int(value),
+    "float": float,
+    "Decimal": lambda value: Decimal(repr(float(value))),
+}
+
 
 def to_plain(value):
     """A value of a column as numbers and texts, in a tuple that says what it is; others as is."""
@@ -49,3 +57,12 @@ def from_plain(plain):
         return pd.Interval(*map(from_plain, parts[:2]), closed=parts[2])
     value, zone, unit = parts
     return pd.Timestamp(value, tz=zone).as_unit(unit)
+
+
+def objects(values, element):
+    """The values as Python has them."""
+    if element in FROM_NUMBERS:
+        return [FROM_NUMBERS[element](value) for value in values]
+    if values.dtype.kind in "Mm":
+        return values.astype(f"{values.dtype.kind}8[{'D' if element == 'date' else 'us'}]").tolist()
+    return values.tolist()
