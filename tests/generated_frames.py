@@ -2,11 +2,12 @@
 
 import datetime
 import decimal
+import importlib.util
 
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
+import pytest
 from hypothesis import strategies as st
 
 DURATIONS = st.timedeltas(-datetime.timedelta(100), datetime.timedelta(100))
@@ -25,7 +26,7 @@ def integers(dtype):
     return st.integers(int(info.min), int(info.max)) | st.integers(0, 9) | st.sampled_from([0, 1])
 
 
-ARROW = pd.ArrowDtype
+pytest.importorskip("narwhals", reason="needs skae[tables]")
 # How a value is drawn, and the dtype; whether it can be missing.
 PANDAS = {
     **{
@@ -54,12 +55,18 @@ PANDAS = {
     "category": (st.sampled_from(TEXTS), "category", True),
     "numbers as category": (st.integers(0, 5), "category", True),
     "period": (DATES.map(lambda d: pd.Period(d, "M")), "period[M]", True),
-    "arrow": (st.integers(-5, 5), "int64[pyarrow]", True),
-    "arrow text": (st.sampled_from(TEXTS), "string[pyarrow]", True),
-    "arrow decimals": (st.decimals(-100, 100, places=2), ARROW(pa.decimal128(10, 2)), True),
-    "arrow dates": (st.dates(), ARROW(pa.date32()), True),
-    "arrow lists": (st.lists(st.integers(0, 3), max_size=2), ARROW(pa.list_(pa.int64())), True),
 }
+if importlib.util.find_spec("pyarrow") is not None:
+    import pyarrow as pa
+
+    ARROW = pd.ArrowDtype
+    PANDAS |= {
+        "arrow": (st.integers(-5, 5), "int64[pyarrow]", True),
+        "arrow text": (st.sampled_from(TEXTS), "string[pyarrow]", True),
+        "arrow decimals": (st.decimals(-100, 100, places=2), ARROW(pa.decimal128(10, 2)), True),
+        "arrow dates": (st.dates(), ARROW(pa.date32()), True),
+        "arrow lists": (st.lists(st.integers(0, 3), max_size=2), ARROW(pa.list_(pa.int64())), True),
+    }
 POLARS = {
     "Int8": (integers("int8"), pl.Int8),
     "Int64": (integers("int64"), pl.Int64),

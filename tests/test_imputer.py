@@ -59,11 +59,11 @@ def test_shapes_and_names_are_those_of_knn_imputer(holes, keep_empty_features, a
     np.testing.assert_array_equal(array[:, n:], wanted[:, n:])
     if keep_empty_features:
         assert (array[:, 2] == 0).all()
-    if kind in ("pandas", "polars"):
+    if hasattr(ours, "feature_names_in_"):  # before 1.9 scikit-learn knew none of newer polars
         peer = SimpleImputer(**settings).fit(pd.DataFrame(holes, columns=names))
         assert list(given.columns) == list(ours.get_feature_names_out())
         assert list(given.columns) == list(peer.get_feature_names_out())
-    else:
+    if kind in ("array", "float32"):
         assert given.dtype == X.dtype
 
 

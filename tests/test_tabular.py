@@ -96,7 +96,8 @@ def test_what_was_found(model, table):
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_come_back(model, table, verb, library):
     if library == "polars":
-        table = pl.from_pandas(table.reset_index(drop=True), rechunk=True)
+        values = table.astype(object).where(table.notna(), None)
+        table = pl.DataFrame({name: values[name].tolist() for name in table})
         with pytest.warns(UserWarning, match="leaves out"):
             model = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(table)
     given = {

@@ -4,7 +4,6 @@ import importlib
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sklearn.utils import is_scalar_nan
 
 from skae._rows.frames.columns import Values
 from skae._rows.frames.of_pandas import PandasLayout
@@ -118,7 +117,7 @@ def _is_missing(value):
 def _are(array, missing, value):
     """Where an array has a value, of whatever kind both are, besides what is missing anyway."""
     found = np.zeros(len(array), dtype=bool)
-    if value is None or is_scalar_nan(value):
+    if _is_missing(value):
         return found
     if array.dtype.kind in "iufb":
         return found if isinstance(value, str) else array == value
