@@ -6,6 +6,8 @@ import numpy as np
 
 from skae._rows.frames.plain import from_plain, objects, to_plain
 
+MIN_ARROW = 15
+
 
 @dataclass(frozen=True)
 class PandasLayout:
@@ -135,6 +137,9 @@ def _pandas_dtype(text):
     if "arrow" in text:
         import pyarrow as pa
 
+        # Older ones might run what a type in a file says.
+        if int(pa.__version__.partition(".")[0]) < MIN_ARROW:
+            raise ImportError(f"pyarrow {pa.__version__} is too old. Update it to {MIN_ARROW}.")
         schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(text["arrow"])))
         return pd.ArrowDtype(schema.field(0).type)
     return pd.api.types.pandas_dtype(text["name"])

@@ -106,7 +106,9 @@ def _polars_dtype(text):
     if "fields" in arguments:
         fields = arguments["fields"].items()
         arguments["fields"] = {name: _polars_dtype(of) for name, of in fields}
-    dtype = getattr(pl, text["name"])
+    dtype = getattr(pl, text["name"], None)
+    if not (isinstance(dtype, type) and issubclass(dtype, pl.DataType)):  # a file may say anything
+        raise ValueError(f"polars has no dtype {text['name']!r}.")
     return dtype(**arguments) if arguments else dtype
 
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from skae._rows.frames.columns import LEARNED
 from skae._rows.frames.encoding import ColumnKinds, TableEncoding
 from skae._rows.frames.layouts import is_frame
+from skae._rows.frames.of_polars import PolarsLayout
 
 from ...generated_frames import frames
 
@@ -350,6 +351,15 @@ def test_gaps_are_filled_and_nothing_else_changes():
     assert filled["new"].tolist() == ["p", "other", "q", "q"]
     assert filled.index.equals(frame.index)
     assert frame["x"].isna().sum() == 1
+
+
+@pytest.mark.parametrize("name", ["read_csv", "Config", "nothing"])
+def test_a_dtype_of_a_file_is_a_dtype(name):
+    """Files name dtypes, and nothing else that polars has."""
+    layout = PolarsLayout(["a"], [{"name": name}])
+    nothing = np.empty(1, dtype=object), np.ones(1, dtype=bool), None
+    with pytest.raises(ValueError, match=f"no dtype '{name}'"):
+        layout.make([nothing])
 
 
 def test_another_scaler():
