@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 DURATIONS = st.timedeltas(-datetime.timedelta(100), datetime.timedelta(100))
@@ -142,3 +143,15 @@ def polars_frames(draw, max_rows=40):
 
 
 frames = pandas_frames() | polars_frames()
+
+
+def try_frames(n_frames):
+    """Try so many of them, the same ones each time."""
+    return settings(
+        max_examples=n_frames,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -29,7 +29,7 @@ from skae import (
     save,
 )
 
-from .generated_frames import frames
+from .generated_frames import frames, try_frames
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
 
@@ -304,14 +304,7 @@ def test_generated_frames(request):
     """Whatever the frame, it comes back as one of the same dtypes, or ends in words."""
     n_frames = 2000 if request.config.getoption("--thorough") else 12
 
-    @settings(
-        max_examples=n_frames,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @try_frames(n_frames)
     @given(frames)
     def check(frame):
         vae = VAETransformer(1, hidden_layer_sizes=(4,), max_iter=1, random_state=0)

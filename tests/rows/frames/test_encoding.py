@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skae._rows.frames.columns import LEARNED
@@ -17,7 +17,7 @@ from skae._rows.frames.encoding import ColumnKinds, TableEncoding
 from skae._rows.frames.layouts import is_frame
 from skae._rows.frames.of_polars import PolarsLayout
 
-from ...generated_frames import frames
+from ...generated_frames import frames, try_frames
 
 
 def find(X, kinds=(), max_categories=40, **settings):
@@ -28,14 +28,7 @@ def test_there_and_back(request):
     """What is encoded decodes to itself, in a frame of the same columns, dtypes and index."""
     n_frames = 2000 if request.config.getoption("--thorough") else 60
 
-    @settings(
-        max_examples=n_frames,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @try_frames(n_frames)
     @given(frames)
     def check(frame):
         with warnings.catch_warnings(action="error"):
