@@ -38,7 +38,7 @@ print(model.column_kinds_)
 # %%
 # Plot
 # ----
-# The first two codes, and whether the credit was repaid.
+# The two directions in which the four codes vary most, and whether the credit was repaid.
 LatentSpaceDisplay.from_estimator(model, table, y=table["Status"])
 plt.show()
 
