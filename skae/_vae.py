@@ -1,6 +1,5 @@
 """The variational autoencoder."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +8,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from skae._base.applying import TORCH_DTYPES
 from skae._base.conditional import ConditionalOnRequest
 from skae._base.missing import MissingValuesMixin
 from skae._base.parameters import keep, public
@@ -21,7 +19,6 @@ from skae._base.pca_start import (
 )
 from skae._base.variational import VariationalBase
 from skae._rows.checks import warn_user
-from skae._training.device import forked_seed, plain_torch
 from skae.modules import Unobserved, VariationalAutoencoder
 from skae.objectives import NegativeELBO
 
@@ -257,11 +254,3 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
             If `n_samples` is below 1, or if y is not as described.
         """
         return self._sample(n_samples, random_state, y, noise)
-
-    def _draw_values(self, means, random_state):
-        """Draws of the likelihood."""
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
-        with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
-            likelihood = copy.deepcopy(self.module_.link).cpu()
-            drawn = likelihood.draw(self.scaling_(torch.from_numpy(means)))
-            return self.scaling_.inverse(drawn.to(TORCH_DTYPES[means.dtype.name])).numpy()

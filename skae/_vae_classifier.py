@@ -147,6 +147,7 @@ class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin,
     def _make_module(self, start):
         n_classes, n_codes = len(self.classes_), 2 * self.n_components
         classifier, _ = self._make_networks(n_classes, self.n_components)
+        classifier = self._on_log_scale(classifier)
         n_inputs = self.n_components + n_classes
         parts = self._make_parts(n_codes, n_inputs)
         shares = torch.from_numpy(self._known_labels.shares.astype(np.float32))

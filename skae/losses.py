@@ -1,7 +1,7 @@
 """Reconstruction losses and negative log-likelihoods: `COSTS` has an entry for each.
 
-All are pure functions of the rows and the decoder's raw output, both ``(batch, n_features)``, which
-return one value per row, ``(batch,)``. "Raw" means before the link: where the link is the logistic
+All are pure functions of the rows and the decoder's raw output, both ``(batch, n_features)`` but
+where a likelihood needs more outputs, which return one value per row, ``(batch,)``. "Raw" means before the link: where the link is the logistic
 function, they take logits, where it is the exponential, logarithms.
 
 `LOSSES`, `LIKELIHOODS`, `LINKS` and `SCALE_DEGREE` are views of the table. So are the values that
@@ -19,6 +19,8 @@ from torch.nn import functional
 # are large, and their small differences would be rounded away.
 MIN_STIRLING = 10.0
 MAX_LOG_DISPERSION = 40.0
+# What is no positive number has the density of this one, next to none, where it must have one.
+LEAST_POSITIVE = 1e-30
 
 __all__ = [
     "COSTS",
@@ -31,8 +33,10 @@ __all__ = [
     "bernoulli_nll",
     "categorical_nll",
     "gaussian_nll",
+    "hurdle_lognormal_nll",
     "laplace_nll",
     "log_loss",
+    "lognormal_nll",
     "negative_binomial_nll",
     "observed",
     "poisson_nll",
@@ -63,6 +67,8 @@ class Cost:
     of_rows : callable or None
         ``(x, output, parameter)`` -> the value of each row, where there is a quicker way to it, or
         no other.
+    n_outputs : int
+        Raw outputs for each value of x: first one for each, then a second one for each.
 
     Raises
     ------
@@ -77,6 +83,7 @@ class Cost:
     link: str | None = None
     standardized: bool = False
     of_rows: Callable | None = None
+    n_outputs: int = 1
 
     def __post_init__(self):
         units = self.degree is not None, self.link is not None, self.standardized
@@ -126,6 +133,19 @@ def _laplace(x, mean, log_variance):
     """``-log Laplace(x; mean, sqrt(exp(log_variance) / 2))``."""
     log_scale = 0.5 * (log_variance.to(x.dtype) - math.log(2))
     return (x - mean).abs() * torch.exp(-log_scale) + log_scale + math.log(2)
+
+
+def _lognormal(x, log_median, log_variance):
+    """``-log p(x)``, where log x is normal: of x > 0."""
+    log_x = x.clamp_min(LEAST_POSITIVE).log()
+    return _gaussian(log_x, log_median, log_variance.to(x.dtype)) + log_x
+
+
+def _hurdle_lognormal(x, output, log_variance):
+    """0 with a probability of its own, else lognormal; outputs are log-medians, then its logits."""
+    log_median, logit_of_zero = output.chunk(2, dim=1)
+    positive = functional.softplus(logit_of_zero) + _lognormal(x, log_median, log_variance)
+    return torch.where(x == 0, functional.softplus(-logit_of_zero), positive)
 
 
 def _poisson(x, log_rate, parameter=None):
@@ -251,8 +271,10 @@ COSTS = {
     "bernoulli": Cost(_cross_entropy, "sum", link="logistic"),
     "categorical": Cost(None, "sum", of_rows=_categorical_of_rows),
     "gaussian": Cost(_gaussian, "sum", of_rows=_gaussian_of_rows),
+    "hurdle_lognormal": Cost(_hurdle_lognormal, "sum", n_outputs=2),
     "laplace": Cost(_laplace, "sum"),
     "log_loss": Cost(_cross_entropy, "mean", link="logistic"),
+    "lognormal": Cost(_lognormal, "sum"),
     "negative_binomial": Cost(_negative_binomial, "sum"),
     "poisson": Cost(_poisson, "sum"),
     "squared_error": Cost(_squared_error, "mean", degree=2),
@@ -269,8 +291,10 @@ absolute_error = COSTS["absolute_error"]
 bernoulli_nll = COSTS["bernoulli"]
 categorical_nll = COSTS["categorical"]
 gaussian_nll = COSTS["gaussian"]
+hurdle_lognormal_nll = COSTS["hurdle_lognormal"]
 laplace_nll = COSTS["laplace"]
 log_loss = COSTS["log_loss"]
+lognormal_nll = COSTS["lognormal"]
 negative_binomial_nll = COSTS["negative_binomial"]
 poisson_nll = COSTS["poisson"]
 squared_error = COSTS["squared_error"]
@@ -285,7 +309,8 @@ def observed(name, x, output, *parameter):
     ----------
     name : str
         A name in `COSTS`.
-    x, output : tensor of shape (batch, n_features)
+    x : tensor of shape (batch, n_features)
+    output : tensor of shape (batch, n_outputs)
     *parameter : tensor
         Of the likelihood.
 

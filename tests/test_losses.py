@@ -16,8 +16,10 @@ from skae.losses import (
     bernoulli_nll,
     categorical_nll,
     gaussian_nll,
+    hurdle_lognormal_nll,
     laplace_nll,
     log_loss,
+    lognormal_nll,
     negative_binomial_nll,
     observed,
     poisson_nll,
@@ -108,6 +110,33 @@ def test_the_gradient_of_counts_is_that_of_the_value(log_size):
     assert torch.autograd.gradgradcheck(COSTS["negative_binomial"].elements, given)
 
 
+def test_amounts_have_the_density_of_scipy():
+    x, log_median = draw(2, 5, 3)
+    x, log_variance = 100 * x.exp(), torch.tensor([0.7, -1.0, 2.0], dtype=torch.float64)
+    deviation = (0.5 * log_variance).exp().numpy()
+    expected = -stats.lognorm(deviation, scale=log_median.exp()).logpdf(x)
+    np.testing.assert_allclose(lognormal_nll(x, log_median, log_variance), expected.sum(axis=1))
+    logits, some = draw(6, 3)[1:], np.arange(15).reshape(5, 3) % 2 == 0
+    p_zero = torch.sigmoid(logits).numpy()
+    expected = np.where(some, -np.log(p_zero), expected - np.log1p(-p_zero)).sum(axis=1)
+    x[torch.from_numpy(some)] = 0
+    output = torch.cat([log_median, logits], dim=1)
+    np.testing.assert_allclose(hurdle_lognormal_nll(x, output, log_variance), expected)
+
+
+@pytest.mark.parametrize("name", ["hurdle_lognormal", "lognormal"])
+def test_what_is_no_amount_is_unlikely_and_has_a_gradient(name):
+    x = torch.tensor([[1e-38, 0.0, -3.0, 1e38]])
+    output = torch.zeros(1, 4 * COSTS[name].n_outputs, requires_grad=True)
+    log_variance = torch.full((4,), -14.0, requires_grad=True)
+    cost = COSTS[name](x, output, log_variance)
+    cost.sum().backward()
+    assert cost.isfinite().all()
+    assert cost > 1e6
+    assert output.grad.isfinite().all()
+    assert log_variance.grad.isfinite().all()
+
+
 def test_categorical_nll_is_the_cross_entropy():
     logits, y = draw(4, 3), torch.tensor([0, 2, 1, 2])
     x = torch.nn.functional.one_hot(y, 3).double()
@@ -146,6 +175,7 @@ def test_losses_scale_by_their_degree(name):
 @pytest.mark.parametrize("function", [*LOSSES.values(), *LIKELIHOODS.values()])
 def test_a_row_does_not_see_its_neighbours(function):
     x, output = draw(2, 6, 3).sigmoid()
+    output = output.repeat(1, function.n_outputs)
     extra = (torch.tensor(0.3),) if function in LIKELIHOODS.values() else ()
     together = function(x, output, *extra)
     apart = torch.cat([function(x[[i]], output[[i]], *extra) for i in range(6)])
@@ -161,14 +191,17 @@ def test_a_parameter_in_double_precision_leaves_the_dtype_of_rows(function):
 
 @pytest.mark.parametrize("name", [*LOSSES, *LIKELIHOODS])
 def test_each_row_has_the_loss_of_its_own_observed_values(name):
-    x, output = torch.tensor([[0.0, 1.0, 0.0]] * 4), draw(4, 3, dtype=torch.float32)
+    x = torch.tensor([[0.0, 1.0, 0.0]] * 4)
     x[1, 2], x[2, 1:], x[3] = torch.nan, torch.nan, torch.nan
     extra = (torch.tensor(0.3),) if name in LIKELIHOODS else ()
     function = {**LOSSES, **LIKELIHOODS}[name]
+    x = x + 1 if name == "lognormal" else x
+    output = draw(4, 3 * function.n_outputs, dtype=torch.float32)
     expected = [function(x[:1], output[:1], *extra)[0], 0.0, 0.0, 0.0]
     if name != "categorical":  # of which a part says nothing
         for row, n_seen in ((1, 2), (2, 1)):
             seen = slice(row, row + 1), slice(n_seen)
-            expected[row] = function(x[seen], output[seen], *extra)[0]
+            outputs = output[seen[0]].unflatten(1, (-1, 3))[..., seen[1]].flatten(1)
+            expected[row] = function(x[seen], outputs, *extra)[0]
     found = observed(name, x, output, *extra)
     torch.testing.assert_close(found, torch.tensor(expected))

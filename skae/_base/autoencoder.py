@@ -141,7 +141,11 @@ class BaseAutoencoder(
         """An encoder with `n_outputs` and a decoder with `n_inputs`, held where no row has been."""
         encoder, decoder = self._make_free_networks(n_outputs, n_inputs)
         encoder = held(encoder, self.n_features_in_, n_outputs)
-        return encoder, held(decoder, self.n_components, self.n_features_in_)
+        return encoder, held(decoder, self.n_components, self._n_raw_outputs())
+
+    def _n_raw_outputs(self):
+        """How many outputs the decoder has."""
+        return self.n_features_in_
 
     def _make_free_networks(self, n_outputs, n_inputs):
         """The same as the architecture makes them, their widths checked."""
@@ -160,8 +164,9 @@ class BaseAutoencoder(
             n_outputs,
             f"encoder (n_components={self.n_components})",
         )
-        decoder = architecture.make_decoder(n_inputs, n_features)
-        return self._skip_zeros(encoder), check_network(decoder, n_inputs, n_features, "decoder")
+        n_raw = self._n_raw_outputs()
+        decoder = architecture.make_decoder(n_inputs, n_raw)
+        return self._skip_zeros(encoder), check_network(decoder, n_inputs, n_raw, "decoder")
 
     def _skip_zeros(self, encoder):
         """Let its first layer pass over zeros, where nearly all of the values that it sees are."""
@@ -404,8 +409,12 @@ class BaseAutoencoder(
         random_state = check_random_state(random_state)
         codes = self._draw_codes(n_samples, random_state)
         y = self._draw_labels(n_samples, random_state) if y is None else y
-        rows = self._decode(np.asarray(codes, dtype=self._start.dtype), y)
-        return self._draw_values(rows, random_state) if noise else rows
+        codes = np.asarray(codes, dtype=self._start.dtype)
+        return self._draw_rows(codes, y, random_state) if noise else self._mean_rows(codes, y)
+
+    def _mean_rows(self, codes, y=None):
+        """Rows for codes that were drawn."""
+        return self._decode(codes, y)
 
     def _draw_labels(self, n_samples, random_state):
         """Classes to decode codes as, where the decoder is told those."""

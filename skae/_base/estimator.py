@@ -180,9 +180,11 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
             statistics=statistics,
             span=span,
             target=table.target,
-            fill=self._learn_to_fill(table, statistics, span),
             limits=table.limits,
+            logs=self._measure_logs(table),
         )
+        fill = self._learn_to_fill(table, statistics, span)
+        self._start = replace(self._start, fill=fill)
         return table
 
     def _measure(self, table):

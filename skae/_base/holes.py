@@ -36,6 +36,14 @@ class Holes(metaclass=ABCMeta):
         """What rows are standardized by."""
         return statistics.scaling()
 
+    def _measure_logs(self, table):
+        """What `log_moments` measures of the columns that are amounts, or None."""
+        return None
+
+    def _make_log_scale(self):
+        """What puts the columns of standardized rows that are amounts on another scale, or None."""
+        return None
+
     def _learn_to_fill(self, table, statistics, span):
         """The arguments of `FillMissing`, or None where no value may be missing."""
         return None

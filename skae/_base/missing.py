@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from skae._base.applying import device_of
 from skae._base.holes import Holes
@@ -17,7 +18,7 @@ from skae._rows.filling import (
 )
 from skae._rows.source import CHUNK_ROWS, as_source
 from skae._rows.tensors import tensors_welcome
-from skae.modules import FillMissing
+from skae.modules import FillMissing, FillOnLogScale
 
 
 class MissingValuesMixin(Holes):
@@ -26,12 +27,17 @@ class MissingValuesMixin(Holes):
     def _learn_to_fill(self, table, statistics, span):
         if not self.allow_nan:
             return None
-        X, subset, weight = table.learned, table.subset, table.weight
-        return learn_to_fill(X, subset, weight, self.scaling_, statistics, span)
+        X, subset, weight, scaling = table.learned, table.subset, table.weight, self.scaling_
+        log_scale = self._make_log_scale()
+        if log_scale is not None:
+            scaling = nn.Sequential(scaling, log_scale)
+        return learn_to_fill(X, subset, weight, scaling, statistics, span)
 
     def _make_fill(self):
-        fill = self._start.fill
-        return None if fill is None else FillMissing(*map(torch.tensor, fill))
+        if self._start.fill is None:
+            return None
+        fill, log_scale = FillMissing(*map(torch.tensor, self._start.fill)), self._make_log_scale()
+        return fill if log_scale is None else FillOnLogScale(fill, log_scale)
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)

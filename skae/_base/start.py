@@ -88,6 +88,8 @@ class Start(Record):
         The arguments of `FillMissing`, where values may be missing.
     limits : pair of arrays of shape (n_features,) or None
         What the columns are clipped to before anything is learned from them.
+    logs : list of three arrays of shape (n_features,) or None
+        What `log_moments` measures, if some columns are amounts.
     """
 
     params: dict
@@ -98,6 +100,7 @@ class Start(Record):
     target: Target = field(default_factory=Target)
     fill: list | None = None
     limits: tuple | None = None
+    logs: list | None = None
 
     PLACE = "_start"
     NAMES = {
@@ -109,6 +112,7 @@ class Start(Record):
         "target": "_parts",
         "fill": "_fill",
         "limits": "_limits",
+        "logs": "_logs",
     }
 
     @classmethod

@@ -6,17 +6,27 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from scipy import special
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._base.applying import MIN_ROWS, padded
-from skae._base.autoencoder import BaseAutoencoder
+from skae._base.drawing import DrawingAutoencoder
+from skae._rows.amounts import log_moments, log_scale
 from skae._rows.columns import detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
 from skae._rows.source import CHUNK_ROWS
 from skae.losses import LIKELIHOODS
-from skae.modules import COUNTS, Likelihood, LogCounts, MixedLikelihood, Offset
+from skae.modules import (
+    AMOUNTS,
+    COUNTS,
+    Likelihood,
+    LogAmounts,
+    LogCounts,
+    MixedLikelihood,
+    Offset,
+)
 from skae.objectives import importance_log_likelihood
 
 # Beyond this the likelihood overflows in float32.
@@ -26,7 +36,7 @@ MIN_START = 1e-3
 CONTINUOUS = ("gaussian", "laplace")
 
 
-class VariationalBase(BaseAutoencoder):
+class VariationalBase(DrawingAutoencoder):
     """Base class of the models with a likelihood, and a normal prior of the codes."""
 
     _cost = "likelihood"
@@ -67,7 +77,27 @@ class VariationalBase(BaseAutoencoder):
                 deviation = statistics.deviation[columns]
                 mean[columns] = statistics.mean[columns]
                 scale[columns] = np.where(deviation > 0, deviation, 1.0)
+            elif name in AMOUNTS:  # whose 0 stays where it is
+                size = np.hypot(statistics.mean[columns], statistics.deviation[columns])
+                scale[columns] = np.where(size > 0, size, 1.0)
         return Scaling(mean, 1.0 if (scale == 1).all() else scale)
+
+    def _amounts(self):
+        """The columns that are amounts."""
+        parts = [columns for name, columns in self._start.target.columns if name in AMOUNTS]
+        return np.concatenate([np.empty(0, dtype=int), *parts])
+
+    def _measure_logs(self, table):
+        named = [columns for name, columns in table.target.columns if name in AMOUNTS]
+        if not named:
+            return None
+        return log_moments(table.learned, table.subset, table.weight, np.concatenate(named))
+
+    def _scaled_logs(self):
+        """The moments of the logarithms of standardized rows."""
+        mean, deviation, zero_share = self._start.logs
+        scale = np.broadcast_to(self.scaling_.scale.numpy(), mean.shape)
+        return mean - np.log(scale), deviation, zero_share
 
     # The networks.
 
@@ -79,21 +109,47 @@ class VariationalBase(BaseAutoencoder):
             is_count = torch.zeros(len(mean), dtype=torch.bool)
             is_count[np.concatenate(counts)] = True
             encoder = nn.Sequential(LogCounts(is_count, mean), encoder)
-        return encoder, decoder, likelihood
+        return self._on_log_scale(encoder), decoder, likelihood
+
+    def _on_log_scale(self, network):
+        """A network of rows, given the amounts among them as logarithms."""
+        log_scale = self._make_log_scale()
+        return network if log_scale is None else nn.Sequential(log_scale, network)
+
+    def _make_log_scale(self):
+        if self._start.logs is None:
+            return None
+        is_amount = torch.zeros(self.n_features_in_, dtype=torch.bool)
+        is_amount[self._amounts()] = True
+        parts = [torch.from_numpy(part).float() for part in log_scale(*self._scaled_logs())]
+        return LogAmounts(is_amount, *parts)
+
+    def _n_raw_outputs(self):
+        return sum(
+            len(columns) * LIKELIHOODS[name].n_outputs
+            for name, columns in self._start.target.columns
+        )
 
     def _make_outputs(self):
         likelihood, means = self._make_likelihood(), self._start.statistics.mean
         if self._is_one() and self.likelihood in (*CONTINUOUS, "bernoulli"):
             return super()._make_outputs()[0], likelihood
-        offset = np.zeros_like(means)
+        offset, scale, of_zeros = np.zeros_like(means), np.ones_like(means), []
         for name, columns in self._start.target.columns:
             mean = np.maximum(means[columns], MIN_START)
             if name == "bernoulli":
                 mean = np.minimum(mean, 1 - MIN_START)
-                offset[columns] = np.log(mean) - np.log1p(-mean)
+                offset[columns] = special.logit(mean)
+            elif name in AMOUNTS:
+                logs, spread, zero_share = (part[columns] for part in self._scaled_logs())
+                offset[columns], scale[columns] = logs, spread
+                if LIKELIHOODS[name].n_outputs > 1:
+                    of_zeros.append(special.logit(zero_share.clip(MIN_START, 1 - MIN_START)))
             elif name not in CONTINUOUS:
                 offset[columns] = np.log(mean)
-        return Offset(torch.from_numpy(offset).float()), likelihood
+        offset = np.concatenate([offset, *of_zeros])
+        scale = np.concatenate([scale, np.ones(len(offset) - len(scale))])
+        return Offset(*(torch.from_numpy(part).float() for part in (offset, scale))), likelihood
 
     def _make_likelihood(self):
         parts, allow_nan = [], self._as_fitted("allow_nan", False)
@@ -103,7 +159,13 @@ class VariationalBase(BaseAutoencoder):
                 parameter, learned = self._log_noise_variance(columns), False
             elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
                 parameter = torch.zeros(len(columns))
+            elif name in AMOUNTS:
+                spread = torch.from_numpy(self._start.logs[1][columns])
+                parameter = 2 * spread.log().float()
+                learned = self.noise_variance != "mean"
             likelihood = Likelihood(name, parameter, learned, allow_nan)
+            if name in AMOUNTS and learned:
+                likelihood.begin_at(spread**2)
             parts.append((likelihood, torch.from_numpy(columns)))
         return parts[0][0] if self._is_one() else MixedLikelihood(parts)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skae._rows.amounts import find_amounts
 from skae._rows.checks import ROUNDING, check_unit_interval, warn_user
 from skae._rows.source import as_source, extremes
 
@@ -11,12 +12,15 @@ from skae._rows.source import as_source, extremes
 SUM_ROUNDING = 1e-3
 # What a count may differ from a whole number by after log1p and expm1 in float32.
 LOG_ROUNDING = 0.01
+AMOUNTS = ("hurdle_lognormal", "lognormal")
 # Beyond it these can not be told from others.
 MAX_LOG = 7
 
 RANGES = {
     "bernoulli": (0, 1),
     "categorical": (0, 1),
+    "hurdle_lognormal": (0, np.inf),
+    "lognormal": (0, np.inf),
     "negative_binomial": (0, np.inf),
     "poisson": (0, np.inf),
 }
@@ -42,7 +46,7 @@ class Target:
         if self.unit is not None:
             check_unit_interval(X, self.unit)
         elif self.columns is not None:
-            check_ranges(X, self.columns, warns=learned)
+            check_ranges(X, self.columns, learned)
 
 
 def resolve_columns(pairs, known, n_features, feature_names=None):
@@ -117,7 +121,8 @@ def detect_columns(X):
     """Likelihoods for columns as encoders leave them: blocks of one-hot columns, flags, numbers.
 
     Neighbouring columns of zeros and ones of which each row has exactly one 1 are "categorical",
-    other columns of zeros and ones "bernoulli", all others "gaussian".
+    other columns of zeros and ones "bernoulli". Others are amounts as `find_amounts` has it, or
+    "gaussian".
 
     Parameters
     ----------
@@ -143,8 +148,13 @@ def detect_columns(X):
     one_hot = np.zeros_like(binary)
     for _, columns in blocks:
         one_hot[columns] = True
+    amounts = find_amounts(source, np.flatnonzero(~binary))
+    is_number = ~binary
+    for _, columns in amounts:
+        is_number[columns] = False
     others = [
-        ("gaussian", np.flatnonzero(~binary)),
+        ("gaussian", np.flatnonzero(is_number)),
+        *amounts,
         ("bernoulli", np.flatnonzero(binary & ~one_hot)),
     ]
     return [(name, columns) for name, columns in others if len(columns)] + blocks
@@ -162,19 +172,24 @@ def _block_end(source, start, binary):
     return start + ends[0] + 2 if len(ends) else None
 
 
-def check_ranges(X, parts, warns=False):
+def check_ranges(X, parts, learned=False):
     """Refuse values that the likelihood of their column can not have.
 
-    It can tell of counts that are no whole numbers as well: the likelihood is defined for them, but
-    they are most likely no counts.
+    Amounts are looked at where they are to be `learned` only: others may be as unlikely as can be.
+    Then it can tell of counts that are no whole numbers as well: the likelihood is defined for
+    them, but they are most likely no counts.
     """
     bounded = [(name, columns, *RANGES[name]) for name, columns in parts if name in RANGES]
+    bounded = [part for part in bounded if learned or part[0] not in AMOUNTS]
     if not bounded:
         return
     no_counts = None
     for block in as_source(X).blocks():
         for name, columns, low, high in bounded:
             values = block if len(columns) == block.shape[1] else block[:, columns]
+            if name in AMOUNTS:
+                _check_amounts(values, name)
+                continue
             lowest, highest = extremes(values)
             if lowest < low - ROUNDING or highest > high + ROUNDING:
                 allowed = "[0, 1]" if high == 1 else "[0, inf), counts"
@@ -185,10 +200,21 @@ def check_ranges(X, parts, warns=False):
                 )
             if name == "categorical":
                 _check_one_hot(values)
-            elif warns and high == np.inf and no_counts is None:
+            elif learned and high == np.inf and no_counts is None:
                 no_counts = _no_counts(values, name)
     if no_counts is not None:
         warn_user(no_counts)
+
+
+def _check_amounts(values, name):
+    lowest, _ = extremes(values)
+    if lowest < 0 or (lowest == 0 and name == "lognormal"):
+        allowed = "(0, inf)" if name == "lognormal" else "[0, inf)"
+        other = "'hurdle_lognormal' where some are 0, or " if lowest == 0 else ""
+        raise ValueError(
+            f"likelihood={name!r} needs values in {allowed}, but X has {lowest:.8g}. Choose "
+            f"{other}'gaussian' for such a column."
+        )
 
 
 def _no_counts(values, name):

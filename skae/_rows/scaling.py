@@ -66,4 +66,5 @@ class Scaling(nn.Module):
 
 def standardized(source, rows, scaling):
     """Rows of a `Source` as a dense float32 tensor, scaled; never a view of X."""
-    return scaling(source.tensor(rows, copy=scaling.is_identity))
+    is_identity = getattr(scaling, "is_identity", False)
+    return scaling(source.tensor(rows, copy=is_identity))

@@ -15,8 +15,15 @@ from skae.modules._encoder_classifier import EncoderClassifier
 from skae.modules._hashing import NoisyBits
 from skae.modules._held import Held, HeldSequential, held
 from skae.modules._ladder import Ladder
-from skae.modules._likelihood import COUNTS, Likelihood, LogCounts, MixedLikelihood
-from skae.modules._missing import FillMissing, Unobserved
+from skae.modules._likelihood import (
+    AMOUNTS,
+    COUNTS,
+    Likelihood,
+    LogAmounts,
+    LogCounts,
+    MixedLikelihood,
+)
+from skae.modules._missing import FillMissing, FillOnLogScale, Unobserved
 from skae.modules._normalization import CodeNorm
 from skae.modules._principal import LinearCodes
 from skae.modules._sparse import KeepLargest, UnitAtoms
@@ -27,6 +34,7 @@ from skae.modules._variational_classifier import VariationalClassifier
 from skae.modules._zeros import SkipZeros, skip_zeros
 
 __all__ = [
+    "AMOUNTS",
     "COUNTS",
     "AdversarialClassifierModule",
     "AdversarialModule",
@@ -39,6 +47,7 @@ __all__ = [
     "Corruption",
     "EncoderClassifier",
     "FillMissing",
+    "FillOnLogScale",
     "Held",
     "HeldSequential",
     "KeepLargest",
@@ -47,6 +56,7 @@ __all__ = [
     "Likelihood",
     "LinearCodes",
     "LinearPlusNetwork",
+    "LogAmounts",
     "LogCounts",
     "MixedLikelihood",
     "NoisyBits",

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skae.losses import LIKELIHOODS, observed
+from skae.losses import LEAST_POSITIVE, LIKELIHOODS, observed
+from skae.modules._truncated import redrawn, truncated_laplace, truncated_normal
 
 LINKS = {
     "bernoulli": torch.sigmoid,
@@ -15,12 +16,17 @@ LINKS = {
     "poisson": torch.exp,
 }
 # Beyond this the exponential of a log-mean overflows in float32.
-MAX_LOG_MEAN = 30.0
+MAX_LOG_MEAN, MAX_LOG_AMOUNT = 30.0, 60.0
 COUNTS = ("negative_binomial", "poisson")
+# Amounts: what is positive of them is normal on a scale of logarithms.
+AMOUNTS = ("hurdle_lognormal", "lognormal")
+LEARNED = ("gaussian", "laplace", "negative_binomial", *AMOUNTS)
 
 
 class Likelihood(nn.Module):
     """A likelihood of all columns that it is given; called, it gives their means.
+
+    Raw outputs are as many as columns; of "hurdle_lognormal" as many again come after them.
 
     Parameters
     ----------
@@ -28,8 +34,9 @@ class Likelihood(nn.Module):
         A name in `skae.losses.LIKELIHOODS`.
     parameter : tensor or None
         What the likelihood has beside its raw outputs, one number or one for each column: of
-        "gaussian" and "laplace" the logarithm of the variance, of "negative_binomial" that of the
-        dispersion.
+        "gaussian" and "laplace" the logarithm of the variance, of "lognormal" and
+        "hurdle_lognormal" that of the variance of the logarithms, of "negative_binomial" that of
+        the dispersion.
     learned : bool
         Whether `parameter` is where learning starts.
     allow_nan : bool
@@ -46,7 +53,7 @@ class Likelihood(nn.Module):
         super().__init__()
         self.name, self.allow_nan = name, allow_nan
         parameter = torch.zeros(()) if parameter is None else parameter
-        learned = learned and name in ("gaussian", "laplace", "negative_binomial")
+        learned = learned and name in LEARNED
         self.raw_parameter = nn.Parameter(parameter, requires_grad=learned)
 
     @property
@@ -62,11 +69,12 @@ class Likelihood(nn.Module):
 
     @torch.no_grad()
     def begin_at(self, variance):
-        """Set the learned noise of "gaussian" or "laplace", or the least that there may be."""
+        """Set the learned variance, or the least that there may be; all but one of counts."""
         least = self.MIN_LOG_VARIANCE + 1e-3
-        above = math.log(max(variance, math.exp(least))) - self.MIN_LOG_VARIANCE
-        paced = self.MIN_LOG_VARIANCE + math.log(math.expm1(above))
-        self.raw_parameter.fill_(paced / self.PACE)
+        variance = torch.as_tensor(variance, dtype=torch.float64)
+        above = variance.log().clamp_min(least) - self.MIN_LOG_VARIANCE
+        paced = self.MIN_LOG_VARIANCE + above + (-(-above).expm1()).log()
+        self.raw_parameter.copy_(paced / self.PACE)
 
     def nll(self, x, output):
         """``-log p(x)`` of rows and raw outputs in nats, ``(batch,)``."""
@@ -77,26 +85,62 @@ class Likelihood(nn.Module):
 
     def forward(self, output):
         """Means, of raw outputs, ``(batch, n_columns)``."""
+        if self.name in AMOUNTS:
+            return self._mean_amount(output)
         return LINKS[self.name](self._limited(output)) if self.name in LINKS else output
 
-    def draw(self, mean):
-        """Rows drawn at random, of means."""
+    def _mean_amount(self, output):
+        log_median, *logit_of_zero = output.chunk(LIKELIHOODS[self.name].n_outputs, dim=1)
+        log_mean = log_median + 0.5 * self.parameter.exp()
+        if logit_of_zero:
+            log_mean = log_mean - functional.softplus(logit_of_zero[0])
+        return log_mean.clamp(max=MAX_LOG_AMOUNT).exp()
+
+    def draw(self, output, low=None, high=None):
+        """Rows drawn at random, of raw outputs.
+
+        Parameters
+        ----------
+        output : tensor of shape (batch, n_outputs)
+        low, high : tensor of shape (n_columns,) or None
+            Bounds, infinite where there are none: draws are those of the truncated distribution.
+            Of "hurdle_lognormal" they are those of what is not 0; "bernoulli" and "categorical"
+            have their own.
+        """
+        if self.name in ("bernoulli", "categorical"):
+            return self._draw_flags(self(output))
+        nowhere = output.new_tensor(math.inf)
+        bounds = -nowhere if low is None else low, nowhere if high is None else high
+        if self.name in COUNTS:
+            return redrawn(lambda: self._draw_counts(self(output)), *bounds)
+        log_scale = 0.5 * self.parameter
+        centre, *logit_of_zero = output.chunk(LIKELIHOODS[self.name].n_outputs, dim=1)
+        if self.name in AMOUNTS:
+            bounds = [bound.clamp_min(LEAST_POSITIVE).log() for bound in bounds]
+        elif self.name == "laplace":
+            log_scale = log_scale - 0.5 * math.log(2)
+        scale = log_scale.exp()
+        bounds = [(bound - centre).double() / scale for bound in bounds]
+        truncated = truncated_laplace if self.name == "laplace" else truncated_normal
+        drawn = (centre + scale * truncated(*bounds)).to(output)
+        if self.name not in AMOUNTS:
+            return drawn
+        drawn = drawn.clamp_max(MAX_LOG_AMOUNT).exp()
+        if logit_of_zero:
+            drawn = torch.where(torch.bernoulli(logit_of_zero[0].sigmoid()) == 1, 0.0, drawn)
+        return drawn
+
+    def _draw_flags(self, mean):
         if self.name == "bernoulli":
             return torch.bernoulli(mean)
-        if self.name == "categorical":
-            drawn = torch.multinomial(mean, 1).squeeze(1)
-            return functional.one_hot(drawn, mean.shape[1]).to(mean)
+        drawn = torch.multinomial(mean, 1).squeeze(1)
+        return functional.one_hot(drawn, mean.shape[1]).to(mean)
+
+    def _draw_counts(self, mean):
         if self.name == "poisson":
             return torch.poisson(mean)
-        if self.name == "negative_binomial":
-            size = self.parameter.exp().expand_as(mean)
-            return torch.poisson(mean * torch._standard_gamma(size) / size)
-        deviation = torch.exp(0.5 * self.parameter)
-        if self.name == "gaussian":
-            return mean + deviation * torch.randn_like(mean)
-        sign_and_size = torch.rand_like(mean) - 0.5
-        exponential = -torch.log1p(-2 * sign_and_size.abs())
-        return mean + deviation / 2**0.5 * sign_and_size.sign() * exponential
+        size = self.parameter.exp().expand_as(mean)
+        return torch.poisson(mean * torch._standard_gamma(size) / size)
 
     def _limited(self, output):
         return output.clamp(max=MAX_LOG_MEAN) if self.name in COUNTS else output
@@ -104,6 +148,9 @@ class Likelihood(nn.Module):
 
 class MixedLikelihood(nn.Module):
     """Independent likelihoods of groups of columns.
+
+    The raw outputs have one for each column, in their order, and behind them the second ones of
+    those that have two, likelihood by likelihood.
 
     Parameters
     ----------
@@ -115,27 +162,38 @@ class MixedLikelihood(nn.Module):
         super().__init__()
         likelihoods, columns = zip(*parts, strict=True)
         self.likelihoods = nn.ModuleList(likelihoods)
+        n_outputs = sum(map(len, columns))
         for number, places in enumerate(columns):
             self.register_buffer(f"columns_{number}", places)
+            n_more = len(places) * (LIKELIHOODS[likelihoods[number].name].n_outputs - 1)
+            outputs = torch.cat([places, torch.arange(n_outputs, n_outputs + n_more)])
+            self.register_buffer(f"outputs_{number}", outputs, persistent=False)
+            n_outputs += n_more
         self.register_buffer("order", torch.cat(columns).argsort())
 
-    def _parts(self, *tables):
+    def _parts(self, output):
         for number, likelihood in enumerate(self.likelihoods):
-            columns = getattr(self, f"columns_{number}")
-            yield likelihood, *(table.index_select(1, columns) for table in tables)
+            columns, outputs = getattr(self, f"columns_{number}"), f"outputs_{number}"
+            yield likelihood, columns, output.index_select(1, getattr(self, outputs))
 
     def nll(self, x, output):
         """``-log p(x)`` of rows and raw outputs in nats, ``(batch,)``."""
-        return sum(likelihood.nll(*parts) for likelihood, *parts in self._parts(x, output))
+        return sum(
+            likelihood.nll(x.index_select(1, columns), part)
+            for likelihood, columns, part in self._parts(output)
+        )
 
     def forward(self, output):
         """Means, of raw outputs, ``(batch, n_columns)``."""
-        means = [likelihood(part) for likelihood, part in self._parts(output)]
+        means = [likelihood(part) for likelihood, _, part in self._parts(output)]
         return torch.cat(means, dim=1)[:, self.order]
 
-    def draw(self, mean):
-        """Rows drawn at random, of means."""
-        drawn = [likelihood.draw(part) for likelihood, part in self._parts(mean)]
+    def draw(self, output, low=None, high=None):
+        """Rows drawn at random, of raw outputs: see `Likelihood.draw`."""
+        drawn = [
+            likelihood.draw(part, *(None if b is None else b[columns] for b in (low, high)))
+            for likelihood, columns, part in self._parts(output)
+        ]
         return torch.cat(drawn, dim=1)[:, self.order]
 
 
@@ -157,3 +215,34 @@ class LogCounts(nn.Module):
     def forward(self, x):
         """``(batch, n_features)`` -> the same shape."""
         return torch.where(self.is_count, torch.log1p(x.clamp_min(0)) - self.offset, x)
+
+
+class LogAmounts(nn.Module):
+    """Amounts on a scale of logarithms, for the encoder; other columns stay as they are.
+
+    There an amount x is ``(log(x + shift) - offset) / spread``. A shift that is far below the
+    positive values leaves these nearly as they are, and gives 0 a place below them.
+
+    Parameters
+    ----------
+    is_amount : boolean tensor of shape (n_features,)
+    shift, offset, spread : tensor of shape (n_features,)
+    """
+
+    def __init__(self, is_amount, shift, offset, spread):
+        super().__init__()
+        self.register_buffer("is_amount", is_amount)
+        self.register_buffer("shift", shift)
+        self.register_buffer("offset", offset)
+        self.register_buffer("spread", spread)
+
+    def forward(self, x):
+        """``(batch, n_features)`` -> the same shape."""
+        log = (x.clamp_min(0) + self.shift).clamp_min(LEAST_POSITIVE).log()
+        return torch.where(self.is_amount, (log - self.offset) / self.spread, x)
+
+    def inverse(self, x):
+        """The way back."""
+        log = (self.offset + self.spread * x).clamp_max(MAX_LOG_AMOUNT)
+        amount = (log.exp() - self.shift).clamp_min(0)
+        return torch.where(self.is_amount, amount, x)

@@ -55,6 +55,28 @@ class FillMissing(nn.Module):
         return torch.linalg.solve(precision, given.to(pairs.dtype) @ self.scaled)
 
 
+class FillOnLogScale(nn.Module):
+    """The same of rows with amounts, whose logarithms are what is nearly normal.
+
+    Parameters
+    ----------
+    fill : FillMissing
+        Of rows on the other scale.
+    log_scale : LogAmounts
+    """
+
+    def __init__(self, fill, log_scale):
+        super().__init__()
+        self.fill, self.log_scale = fill, log_scale
+
+    def forward(self, x):
+        """``(batch, n_features)`` -> the same shape."""
+        missing = x.isnan()
+        if not missing.any():
+            return x
+        return torch.where(missing, self.log_scale.inverse(self.fill(self.log_scale(x))), x)
+
+
 class Unobserved(nn.Module):
     """How much wider a posterior is for what was not observed: its log-variance, less a full row's.
 

@@ -119,15 +119,15 @@ def test_what_is_no_count_is_warned_of(name, dtype, kind, tmp_path):
     counts = np.random.default_rng(0).poisson([0.3, 3, 200], size=(3000, 3)).astype(dtype)
     parts = [(name, np.arange(3))]
     with warnings.catch_warnings(action="error"):
-        check_ranges(held(counts, kind, tmp_path), parts, warns=True)
-        check_ranges(counts.astype(np.int16), parts, warns=True)
+        check_ranges(held(counts, kind, tmp_path), parts, learned=True)
+        check_ranges(counts.astype(np.int16), parts, learned=True)
         check_ranges(held(np.log1p(counts), kind, tmp_path), parts)  # nothing is learned
     with pytest.warns(UserWarning, match=f"{name}' is for .* are log1p of counts: .*expm1"):
-        check_ranges(held(np.log1p(counts), kind, tmp_path), parts, warns=True)
+        check_ranges(held(np.log1p(counts), kind, tmp_path), parts, learned=True)
     shares = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
     for X in (shares, counts + 100.5, np.where(np.arange(3000)[:, None] == 2900, 0.5, counts)):
         with pytest.warns(UserWarning, match="no whole numbers, such as .* neither scaled nor"):
-            check_ranges(held(X, kind, tmp_path), parts, warns=True)
+            check_ranges(held(X, kind, tmp_path), parts, learned=True)
 
 
 def test_only_columns_of_counts_must_be_whole_numbers():
@@ -136,7 +136,7 @@ def test_only_columns_of_counts_must_be_whole_numbers():
     X[3, 1] = np.nan
     parts = [("gaussian", np.array([0])), ("poisson", np.array([1, 2]))]
     with warnings.catch_warnings(action="error"):
-        check_ranges(X, parts, warns=True)
+        check_ranges(X, parts, learned=True)
         model = VAETransformer(2, likelihood=parts, max_iter=1, hidden_layer_sizes=(4,))
         model.fit(X[4:])
         X[:, 2] += 0.25
