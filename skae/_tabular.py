@@ -24,7 +24,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
     numbers, and makes of what that gives frames with the same columns, dtypes and categories.
     Numbers, dates and durations are standardized, booleans are 0 and 1, and categories, texts of
     few values among them, become one-hot columns. An autoencoder with a likelihood gets that of
-    each kind: the objective is then
+    each kind: the objective is then, of a table without amounts,
 
     .. math:: -\log p(x | z) = -\sum_{\text{numbers}} \log N(x_j; \mu_j, \sigma_j^2)
         - \sum_{\text{booleans}} \log B(x_j; \pi_j)
@@ -36,8 +36,10 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
     ----------
     autoencoder : autoencoder of skae, default=None
         What learns the table. A copy is fitted, with `allow_nan` and `likelihood`, where it has
-        these, set for the table. None means a `VAETransformer` with half as many components as
-        columns, at least 2 and at most 10.
+        these, set for the table: with "gaussian" or "mixed" numbers that are amounts, positive or
+        zero and skewed, are "lognormal" or "hurdle_lognormal" and go in as they are, others are
+        "gaussian"; with "laplace" all numbers are that. None means a `VAETransformer` with half as
+        many components as columns, at least 2 and at most 10.
     column_kinds : dict, default=None
         What columns hold, ``{name: kind}``, where what is found is not what is meant: "numeric",
         "integer" (whole numbers), "boolean", "categorical", "datetime", "duration", or "drop" to
@@ -87,7 +89,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
     otherwise; `impute` and `denoise` leave them as they are.
 
     A scaler, the kinds and the categories are those of the first rows: with `partial_fit`, give it
-    first rows that have all categories.
+    first rows that have all categories. It finds no amounts.
 
     References
     ----------
@@ -321,7 +323,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Those of the autoencoder, of standardized rows.
+            Those of the autoencoder, of rows as it is given them.
         """
         rows = self._rows(X)
         return self.autoencoder_.score_samples(rows)

@@ -240,6 +240,8 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.
+            Either lie within the range of the training rows, and draws are whole numbers where
+            all values of a column were.
 
         Returns
         -------

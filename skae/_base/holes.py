@@ -36,6 +36,10 @@ class Holes(metaclass=ABCMeta):
         """What rows are standardized by."""
         return statistics.scaling()
 
+    def _reconstruct(self, x):
+        """What standardized rows are expected to be, given what was observed of them."""
+        return self.module_.decode(self.module_.encode(x))
+
     def _measure_logs(self, table):
         """What `log_moments` measures of the columns that are amounts, or None."""
         return None

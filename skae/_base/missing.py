@@ -68,7 +68,12 @@ class MissingValuesMixin(Holes):
 
     def _estimates(self, x):
         """What the observed values lead to expect, by a linear model and by the network."""
-        return self.module_.fill(x), self.module_.decode(self.module_.encode(x))
+        linear, found = self.module_.fill(x), self._reconstruct(x)
+        if isinstance(self.module_.fill, FillOnLogScale):
+            # What is linear in logarithms is the median of an amount, not its mean.
+            is_amount = self.module_.fill.log_scale.is_amount
+            linear = torch.where(is_amount, found, linear)
+        return linear, found
 
     def _expect(self, x):
         linear, found = self._estimates(x)

@@ -131,16 +131,17 @@ MODEL = {
         [StrOptions({*LIKELIHOODS, "mixed"}), list],
         "The distribution of a row given its code, and its class where the decoder is told that; "
         'independent for each feature. "gaussian" and "laplace" have one variance for all '
-        'features, see `noise_variance`; "bernoulli" needs X in [0, 1]; "poisson" and '
+        'features, see `noise_variance`; "bernoulli" needs X in [0, 1]; "lognormal" X > 0, and '
+        '"hurdle_lognormal", with a probability of its own for 0, X >= 0; "poisson" and '
         '"negative_binomial", which learns a dispersion for each feature, need counts, X >= 0; '
         '"categorical" is that of one one-hot block. Pairs give each column a likelihood, as in '
         '``[("gaussian", [0, 1]), ("categorical", [2, 3, 4]), ("poisson", ["visits"])]``, with a '
         'pair for each one-hot block; columns are numbers, names, a slice or a mask. "mixed" finds '
         "them in what encoders make of a table: neighbouring columns of zeros and ones, of which "
         'each row has exactly one 1, are "categorical", other columns of zeros and ones '
-        '"bernoulli", all else "gaussian" (`partial_fit` looks at the rows of its first call). '
-        'With pairs or "mixed", each column is standardized on its own inside, and has a variance '
-        "of its own.",
+        '"bernoulli", columns without a negative value that are skewed or often 0 the lognormal '
+        'ones, all else "gaussian" (`partial_fit` looks at the rows of its first call). With pairs '
+        'or "mixed", each column is scaled on its own inside, and has a variance of its own.',
     ),
     "allow_nan": Parameter(
         "bool",
@@ -169,10 +170,10 @@ MODEL = {
         "[0, 1].",
         {
             "likelihood": 'What ends the decoder. "auto" is what the likelihood needs; where all '
-            'columns are "gaussian" or "laplace" the means, and draws, are clipped at the bounds '
-            "that the data show: where at least 5 % of the training rows share the smallest (or "
-            "the largest) value of a feature, that value is taken for its bound. "
-            '"identity" clips nothing; "logistic" needs X in [0, 1].',
+            'columns are "gaussian" or "laplace" the means are clipped at the bounds that the data '
+            "show: where at least 5 % of the training rows share the smallest (or the largest) "
+            'value of a feature, that value is taken for its bound. "identity" clips nothing, in '
+            '`sample` neither; "logistic" needs X in [0, 1].',
         },
     ),
     "init": Parameter(

@@ -32,8 +32,9 @@ from skae._training.listeners import CallbackSupportMixin, fit_of_steps
 from skae._training.state import unshared
 from skae._training.unwatched import unwatched
 
-# Likelihoods that standardized numbers may have; "mixed" means the first.
+# Likelihoods that numbers may have; with those that find amounts other numbers are "gaussian".
 OF_NUMBERS = ("gaussian", "laplace", "mixed")
+FIND_AMOUNTS = ("gaussian", "mixed")
 # Kinds that a column can be said to have.
 GIVEN_KINDS = (*LEARNED, "drop")
 
@@ -80,7 +81,7 @@ class TableEstimator(
     def _fit_table(self, X, y=None, sample_weight=None, X_val=None):
         with all_or_nothing(self):
             X = self._check_table(X, reset=True)
-            self._table = self._find_table(X, sample_weight)
+            self._table = self._find_table(X, sample_weight, self._finds_amounts())
             self._note_table(X)
             model = self._prepared(X.shape[1]) if self._table.learned() else None
             if model is not None:
@@ -112,7 +113,12 @@ class TableEstimator(
             self.autoencoder_ = model
         return self
 
-    def _find_table(self, X, sample_weight=None):
+    def _finds_amounts(self):
+        """Whether the autoencoder can take amounts for what they are."""
+        model = self._make_autoencoder(2) if self.autoencoder is None else self.autoencoder
+        return model.get_params(deep=False).get("likelihood") in FIND_AMOUNTS
+
+    def _find_table(self, X, sample_weight=None, with_amounts=False):
         scaler = StandardScaler() if self.scaler is None else self.scaler
         kinds = self._given_kinds(X)
         table = TableEncoding.find(
@@ -121,6 +127,7 @@ class TableEstimator(
             self.max_categories,
             scaler,
             sample_weight,
+            with_amounts=with_amounts,
             missing_values=self.missing_values,
             handle_unknown=self.handle_unknown,
             allow_nan=self.allow_nan,
@@ -164,8 +171,8 @@ class TableEstimator(
         if isinstance(likelihood, str) and likelihood not in OF_NUMBERS:
             raise ValueError(
                 f"{type(model).__name__} has likelihood={likelihood!r}, but a table has columns of "
-                f"many kinds, of which numbers are standardized. Give one of {list(OF_NUMBERS)}, "
-                "for these, or pairs of a name and columns of the encoded rows."
+                f"many kinds. Give one of {list(OF_NUMBERS)} for the numbers, or pairs of a name and "
+                "columns of the encoded rows."
             )
         if likelihood in OF_NUMBERS:
             settings["likelihood"] = self._likelihoods(params["likelihood"])
@@ -173,11 +180,11 @@ class TableEstimator(
 
     def _likelihoods(self, of_numbers):
         """Pairs of likelihoods and columns of the rows."""
-        of_numbers = "gaussian" if of_numbers == "mixed" else of_numbers
+        of_numbers = "gaussian" if of_numbers in FIND_AMOUNTS else of_numbers
         alone = {"boolean": "bernoulli", "categorical": None}
         numbers, pairs = {}, []
         for column, block in self._table.blocks:
-            name = alone.get(column.kind, of_numbers)
+            name = alone.get(column.kind, column.amount or of_numbers)
             if name is None:
                 pairs.append(("categorical", list(range(block.start, block.stop))))
             else:

@@ -72,6 +72,7 @@ class VariationalBase(DrawingAutoencoder):
             return super()._make_scaling(statistics, target)
         # Each column on its own, since their likelihoods have parameters of their own.
         mean, scale = np.zeros_like(statistics.mean), np.ones_like(statistics.mean)
+        highest = np.full_like(mean, np.inf)
         for name, columns in target.columns:
             if name in CONTINUOUS:
                 deviation = statistics.deviation[columns]
@@ -80,7 +81,11 @@ class VariationalBase(DrawingAutoencoder):
             elif name in AMOUNTS:  # whose 0 stays where it is
                 size = np.hypot(statistics.mean[columns], statistics.deviation[columns])
                 scale[columns] = np.where(size > 0, size, 1.0)
-        return Scaling(mean, 1.0 if (scale == 1).all() else scale)
+                # The mean of a wide lognormal distribution may be anything.
+                highest[columns] = statistics.high[columns]
+        has_bounds = np.isfinite(highest).any() and not statistics.is_of_a_stream
+        bounds = np.stack([np.full_like(mean, -np.inf), highest]) if has_bounds else None
+        return Scaling(mean, 1.0 if (scale == 1).all() else scale, bounds)
 
     def _amounts(self):
         """The columns that are amounts."""
@@ -125,10 +130,14 @@ class VariationalBase(DrawingAutoencoder):
         return LogAmounts(is_amount, *parts)
 
     def _n_raw_outputs(self):
-        return sum(
-            len(columns) * LIKELIHOODS[name].n_outputs
-            for name, columns in self._start.target.columns
-        )
+        sizes = [len(c) * LIKELIHOODS[name].n_outputs for name, c in self._start.target.columns]
+        if sum(sizes) > self.n_features_in_ and hasattr(self.architecture, "image_shape"):
+            raise ValueError(
+                "likelihood='hurdle_lognormal' needs two outputs for each feature, but "
+                f"{type(self.architecture).__name__} makes images, which have one. Choose "
+                "'gaussian', or an architecture such as MLP."
+            )
+        return sum(sizes)
 
     def _make_outputs(self):
         likelihood, means = self._make_likelihood(), self._start.statistics.mean
@@ -187,6 +196,14 @@ class VariationalBase(DrawingAutoencoder):
                 "of X, or None to learn it."
             )
         return log_variance.float()
+
+    def _reconstruct(self, x):
+        if self._start.logs is None:
+            return super()._reconstruct(x)
+        # The mean of an amount is that over its codes: at their mean it is smaller.
+        mean, log_var = self.module_.posterior(x)
+        deviation, noise = (0.5 * log_var).exp(), torch.from_numpy(self._score_noise).to(mean)
+        return sum(self.module_.decode(mean + deviation * draw) for draw in noise) / len(noise)
 
     # Scores.
 

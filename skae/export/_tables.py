@@ -172,7 +172,7 @@ def _encode(table, nodes, rows):
                 value = nodes("Sub", value, np.int64(column.origin))
             numbers.append(nodes("Cast", value, to=TensorProto.DOUBLE))
     if numbers:
-        mean, scale = _scaling(table.scaler)
+        mean, scale = _scaling(table)
         standard = nodes("Div", nodes("Sub", nodes("Concat", *numbers, axis=1), mean), scale)
         others.insert(0, nodes("Cast", standard, to=TensorProto.FLOAT))
     nodes("Concat", *others, axis=1, output=rows)
@@ -199,11 +199,12 @@ def _one_hot(nodes, categories, value):
     return nodes("Div", block, nodes("ReduceSum", block, np.array([1]), keepdims=1))
 
 
-def _scaling(scaler):
-    """Mean and scale of each number."""
-    nothing = np.zeros(scaler.n_features_in_)
+def _scaling(table):
+    """Mean and scale of each number; amounts are as they are."""
+    scaler, nothing = table.scaler, np.zeros(table.scaler.n_features_in_)
     mean = scaler.mean_ if scaler.with_mean else nothing
-    return mean, scaler.scale_ if scaler.with_std else nothing + 1
+    scale = scaler.scale_ if scaler.with_std else nothing + 1
+    return np.where(table.is_amount, 0, mean), np.where(table.is_amount, 1, scale)
 
 
 def _decode(table, nodes, rows, ending):
@@ -212,7 +213,7 @@ def _decode(table, nodes, rows, ending):
 
     rows = nodes("Cast", rows, to=TensorProto.DOUBLE)
     if table.scaler is not None:
-        means, scales = _scaling(table.scaler)
+        means, scales = _scaling(table)
     found = {}
     for column, block in table.blocks:
         output = _described(column, f"{column.name}{ending}")

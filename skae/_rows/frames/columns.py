@@ -132,6 +132,8 @@ class Column:
         What numbers of times are counted from, and what they are multiples of, in units.
     mean, deviation : float
         Of the numbers.
+    amount : str
+        The likelihood of numbers that are amounts; "" of others.
     """
 
     name: object
@@ -146,6 +148,7 @@ class Column:
     step: int = 1
     mean: float = 0
     deviation: float = 0
+    amount: str = ""
 
     @classmethod
     def find(cls, name, values, *, kind=None, is_category=False, max_categories=40):

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import has_fit_parameter
 
+from skae._rows.amounts import find_amounts
 from skae._rows.checks import warn_user
 from skae._rows.frames.columns import LEARNED, LEFT_OUT, NUMBERS, Column, Values
 from skae._rows.frames.layouts import from_plain, layout_of, read
@@ -25,7 +26,8 @@ KEPT = "scaler", "means", "missing_values", "handle_unknown", "allow_nan"
 class TableEncoding:
     """What is known of a table, and with it the way to rows of numbers and back.
 
-    Rows have the numbers first, then the flags, then a block of columns for each category.
+    Rows have the numbers first, then the flags, then a block of columns for each category. Amounts
+    among the numbers are as they are, others standardized.
 
     Parameters
     ----------
@@ -55,8 +57,10 @@ class TableEncoding:
     allow_nan: bool = True
 
     @classmethod
-    def find(cls, X, kinds, max_categories, scaler, sample_weight=None, **settings):
-        """Find what each column of X holds, and fit the encoders."""
+    def find(
+        cls, X, kinds, max_categories, scaler, sample_weight=None, *, with_amounts=False, **settings
+    ):
+        """Find what each column of X holds, amounts too where asked for, and fit the encoders."""
         layout, values = layout_of(X), read(X, settings.get("missing_values", np.nan))
         columns = [
             Column.find(
@@ -70,6 +74,8 @@ class TableEncoding:
         ]
         table = cls(layout, columns, **settings)
         numbers = table._of_kinds(values, NUMBERS)
+        if with_amounts:
+            table = table._with_amounts(numbers)
         if numbers.shape[1]:
             weight = {}
             if sample_weight is not None and has_fit_parameter(scaler, "sample_weight"):
@@ -80,6 +86,23 @@ class TableEncoding:
         seen = ~np.isnan(rows)
         means = np.where(seen, rows, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
         return replace(table, means=means)
+
+    def _with_amounts(self, numbers):
+        """The same, with what is found of numbers that are amounts."""
+        found = self.learned(NUMBERS)
+        may_be = [n for n, column in enumerate(found) if not column.unit]
+        amounts = {
+            found[number].name: name
+            for name, some in find_amounts(numbers, np.array(may_be, dtype=int))
+            for number in some
+        }
+        columns = [replace(c, amount=amounts.get(c.name, "")) for c in self.columns]
+        return replace(self, columns=columns)
+
+    @property
+    def is_amount(self):
+        """Which of the numbers are amounts."""
+        return np.array([column.amount != "" for column in self.learned(NUMBERS)], dtype=bool)
 
     def with_means(self, rows):
         """Rows with means in place of what is missing."""
@@ -114,7 +137,8 @@ class TableEncoding:
         self._tell_of_unknown(values, parts[1], ("boolean",))
         parts[1][parts[1] < 0] = np.nan
         if self.scaler is not None:
-            parts[0] = np.asarray(self.scaler.transform(parts[0]))
+            scaled = np.asarray(self.scaler.transform(parts[0]))
+            parts[0] = np.where(self.is_amount, parts[0], scaled)
         if self.one_hot is not None:
             places = self._of_kinds(values, ("categorical",))
             self._tell_of_unknown(values, places, ("categorical",))
@@ -155,8 +179,9 @@ class TableEncoding:
         n_numbers = len(self.learned(NUMBERS))
         found = {}
         if n_numbers:
-            numbers = self.scaler.inverse_transform(rows[:, :n_numbers])
-            for column, number in zip(self.learned(NUMBERS), np.asarray(numbers).T, strict=True):
+            numbers = np.asarray(self.scaler.inverse_transform(rows[:, :n_numbers]))
+            numbers = np.where(self.is_amount, rows[:, :n_numbers], numbers)
+            for column, number in zip(self.learned(NUMBERS), numbers.T, strict=True):
                 found[column.name] = column.values(number)
         for column, block in self.blocks[n_numbers:]:
             if column.kind == "boolean":
