@@ -1,8 +1,9 @@
 """Reconstruction losses and negative log-likelihoods: `COSTS` has an entry for each.
 
-All are pure functions of the rows and the decoder's raw output, both ``(batch, n_features)`` but
-where a likelihood needs more outputs, which return one value per row, ``(batch,)``. "Raw" means before the link: where the link is the logistic
-function, they take logits, where it is the exponential, logarithms.
+All are pure functions of the rows and the decoder's raw output, which return one value per row,
+``(batch,)``. Both are ``(batch, n_features)``, but where a cost has several outputs for a value.
+"Raw" means before the link: where the link is the logistic function, they take logits, where it is
+the exponential, logarithms.
 
 `LOSSES`, `LIKELIHOODS`, `LINKS` and `SCALE_DEGREE` are views of the table. So are the values that
 `loss` and `likelihood` may have, and what their docstrings list.

@@ -80,7 +80,9 @@ def test_what_was_found(model, table):
         "note": "text",
     }
     likelihood = dict(model.autoencoder_.likelihood)
-    assert likelihood["gaussian"] == [0, 1, 2]
+    assert likelihood["hurdle_lognormal"] == [0]
+    assert likelihood["lognormal"] == [1]
+    assert likelihood["gaussian"] == [2]
     assert likelihood["bernoulli"] == [3]
     assert likelihood["categorical"] == [4, 5, 6]
     days = (table["day"] - pd.Timestamp(0)) / pd.Timedelta("1D")
@@ -325,3 +327,60 @@ def test_generated_frames(request):
         assert len(drawn) == 3
 
     check()
+
+
+def bank(n_rows=500, holes=0.0):
+    """Customers: a gain that is mostly 0, a loan that is positive, both skewed; and their age."""
+    rng = np.random.default_rng(0)
+    age = rng.normal(45, 12, n_rows).round().clip(18)
+    frame = pd.DataFrame(
+        {
+            "loan": rng.lognormal(9, 0.8, n_rows) * (1 + (age > 45)),
+            "age": age,
+            "gain": np.where(rng.random(n_rows) < 0.8, 0, rng.lognormal(7, 1, n_rows).round()),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 9, n_rows), "D"),
+        }
+    )
+    return frame.mask(rng.random(frame.shape) < holes)
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+def test_amounts_are_drawn_and_filled_in_as_what_they_are(holes):
+    table = bank(holes=holes)
+    model = TabularAutoencoder(VAETransformer(2, **{**QUICK, "max_iter": 30})).fit(table)
+    amounts = {column.name: column.amount for column in model._table.columns}
+    assert amounts == {"loan": "lognormal", "age": "", "gain": "hurdle_lognormal", "since": ""}
+    drawn = model.sample(5000, random_state=0)
+    known = table.dropna()
+    for name in ("loan", "age", "gain"):
+        assert known[name].min() <= drawn[name].min() <= drawn[name].max() <= table[name].max()
+    assert (drawn["gain"] == 0).mean() == pytest.approx(
+        (table["gain"].dropna() == 0).mean(), abs=0.03
+    )
+    assert (drawn["gain"] == drawn["gain"].round()).all()
+    assert drawn["gain"].mean() == pytest.approx(table["gain"].mean(), rel=0.15)
+    assert drawn["loan"].mean() == pytest.approx(table["loan"].mean(), rel=0.15)
+    if holes:
+        truth, filled = bank(), model.impute(table)
+        for name in ("loan", "gain"):  # what is filled in is a mean, not a median
+            gaps = table[name].isna()
+            expected, spread = truth[name][~gaps].mean(), truth[name].std() / gaps.sum() ** 0.5
+            assert filled[name][gaps].mean() == pytest.approx(expected, abs=3 * spread)
+
+
+def test_amounts_are_standardized_where_nothing_knows_them():
+    for inside in (AutoencoderTransformer, DenoisingAutoencoder):
+        model = TabularAutoencoder(inside(2, **QUICK)).fit(bank())
+        assert not model._table.is_amount.any()
+    model = TabularAutoencoder(VAETransformer(2, likelihood="laplace", **QUICK)).fit(bank())
+    assert not model._table.is_amount.any()
+    assert model._encode(bank()).std(axis=0) == pytest.approx(1)
+
+
+def test_amounts_survive_files(tmp_path):
+    model = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(bank())
+    save(model, tmp_path / "model.safetensors")
+    other = load(tmp_path / "model.safetensors")
+    assert other._table.is_amount.tolist() == model._table.is_amount.tolist()
+    assert other.sample(20, random_state=0).equals(model.sample(20, random_state=0))
+    assert (other.score_samples(bank()) == model.score_samples(bank())).all()

@@ -171,8 +171,8 @@ class TableEstimator(
         if isinstance(likelihood, str) and likelihood not in OF_NUMBERS:
             raise ValueError(
                 f"{type(model).__name__} has likelihood={likelihood!r}, but a table has columns of "
-                f"many kinds. Give one of {list(OF_NUMBERS)} for the numbers, or pairs of a name and "
-                "columns of the encoded rows."
+                f"many kinds. Give one of {list(OF_NUMBERS)} for the numbers, or pairs of a name "
+                "and columns of the encoded rows."
             )
         if likelihood in OF_NUMBERS:
             settings["likelihood"] = self._likelihoods(params["likelihood"])

@@ -106,7 +106,7 @@ def test_the_same_of_a_classifier_and_of_conditions():
 
 def test_the_range_of_a_stream_is_that_of_all_its_rows():
     vae = VAETransformer(2, likelihood=PAIRS, **QUICK)
-    shifted = X[300:] + [0.5, 0, 0, 0, 0]
+    shifted = X[300:] + np.array([0.5, 0, 0, 0, 0])
     for part in (X[:300], shifted):
         vae.partial_fit(part)
     drawn = vae.sample(2000, random_state=0, noise=True)
