@@ -11,6 +11,7 @@ from torch import nn
 
 from skae._base.applying import TORCH_DTYPES
 from skae._base.conditional import ConditionalOnRequest
+from skae._base.exposure import ExposureMixin
 from skae._base.missing import MissingValuesMixin
 from skae._base.parameters import keep, public
 from skae._base.pca_start import (
@@ -34,7 +35,9 @@ MIN_DIVERGENCE, MIN_EPOCHS = 0.01, 10
 
 
 @public
-class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, VariationalBase):
+class VAETransformer(
+    MissingValuesMixin, LinearMapsMixin, ExposureMixin, ConditionalOnRequest, VariationalBase
+):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -138,6 +141,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         noise_variance=None,
         output_activation="auto",
         conditional=False,
+        exposure="auto",
         beta=1.0,
         kl_warmup="auto",
         n_importance_samples="auto",
@@ -173,7 +177,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         parts, shares = self._make_parts(n_outputs, n_inputs), None
         if self.conditional:
             shares = torch.from_numpy(self._known_labels.shares).float()
-        return VariationalAutoencoder(*parts, shares, unobserved)
+        return VariationalAutoencoder(*parts, shares, unobserved, self._make_exposure())
 
     def _make_objective(self):
         warmup, n_draws = self.kl_warmup, self.n_importance_samples
@@ -228,7 +232,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
             module.unobserved.begin_at(torch.from_numpy(loadings**2 / noise))
         self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
 
-    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):
+    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False, exposure=None):
         """Draw new rows: decode draws of the prior.
 
         Parameters
@@ -243,6 +247,10 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.
+        exposure : float or array-like of shape (n_samples,), default=None
+            Where the decoder is told how much was counted of each row (see the parameter), that of
+            the rows, such as the sum of their counts. None draws it as it was in training, of the
+            rows of their class where the decoder is told that, whatever the code.
 
         Returns
         -------
@@ -254,9 +262,9 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         NotFittedError
             Before `fit`.
         ValueError
-            If `n_samples` is below 1, or if y is not as described.
+            If `n_samples` is below 1, or if y or an exposure is not as described.
         """
-        return self._sample(n_samples, random_state, y, noise)
+        return self._sample(n_samples, random_state, y, noise, exposure)
 
     def _draw_values(self, means, random_state):
         """Draws of the likelihood."""

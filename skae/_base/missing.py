@@ -62,7 +62,7 @@ class MissingValuesMixin(Holes):
 
     def _estimates(self, x):
         """What the observed values lead to expect, by a linear model and by the network."""
-        return self.module_.fill(x), self.module_.decode(self.module_.encode(x))
+        return self.module_.fill(x), self.module_.reconstruct(x)
 
     def _expect(self, x):
         linear, found = self._estimates(x)

@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._base.applying import MIN_ROWS, padded
-from skae._base.autoencoder import BaseAutoencoder
-from skae._rows.columns import detect_columns, resolve_columns
+from skae._base.exposure import ExposureAutoencoder
+from skae._rows.columns import EXPOSURE, detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
 from skae._rows.source import CHUNK_ROWS
 from skae.losses import LIKELIHOODS
-from skae.modules import COUNTS, Likelihood, LogCounts, MixedLikelihood, Offset
+from skae.modules import Likelihood, LogCounts, MixedLikelihood, Offset, Told
 from skae.objectives import importance_log_likelihood
 
 # Beyond this the likelihood overflows in float32.
@@ -26,7 +26,7 @@ MIN_START = 1e-3
 CONTINUOUS = ("gaussian", "laplace")
 
 
-class VariationalBase(BaseAutoencoder):
+class VariationalBase(ExposureAutoencoder):
     """Base class of the models with a likelihood, and a normal prior of the codes."""
 
     _cost = "likelihood"
@@ -37,15 +37,22 @@ class VariationalBase(BaseAutoencoder):
 
     def _is_one(self):
         """Whether one likelihood is that of all columns."""
-        return isinstance(self.likelihood, str) and self.likelihood != "mixed"
+        named = isinstance(self.likelihood, str) and self.likelihood != "mixed"
+        return named and not self._is_told_exposures()
 
     def _find_columns(self, X):
-        if self._is_one():
-            return [(self.likelihood, np.arange(X.shape[1]))]
-        if self.likelihood == "mixed":
-            return detect_columns(X)
-        names = getattr(self, "feature_names_in_", None)
-        return resolve_columns(self.likelihood, LIKELIHOODS, X.shape[1], names)
+        aside = self._exposure_column(X)
+        told = [(EXPOSURE, aside)] if len(aside) else []
+        if isinstance(self.likelihood, str):
+            everywhere = [(self.likelihood, np.arange(X.shape[1]))]
+            parts = detect_columns(X) if self.likelihood == "mixed" else everywhere
+            parts = [(name, columns[~np.isin(columns, aside)]) for name, columns in parts]
+            parts = [(name, columns) for name, columns in parts if len(columns)]
+        else:
+            names = getattr(self, "feature_names_in_", None)
+            parts = resolve_columns(self.likelihood, LIKELIHOODS, X.shape[1], names, aside)
+        self._check_exposure(parts)
+        return parts + told
 
     def _needs_unit_interval(self):
         if self._is_one() and (self.likelihood in CONTINUOUS or self.likelihood == "bernoulli"):
@@ -73,19 +80,20 @@ class VariationalBase(BaseAutoencoder):
 
     def _make_parts(self, n_outputs, n_inputs):
         encoder, decoder, likelihood = super()._make_parts(n_outputs, n_inputs)
-        counts = [columns for name, columns in self._start.target.columns if name in COUNTS]
-        if counts:
-            mean = torch.from_numpy(self._start.statistics.mean).float()
-            is_count = torch.zeros(len(mean), dtype=torch.bool)
-            is_count[np.concatenate(counts)] = True
-            encoder = nn.Sequential(LogCounts(is_count, mean), encoder)
-        return encoder, decoder, likelihood
+        return self._on_logs(encoder), decoder, likelihood
+
+    def _on_logs(self, network):
+        """A network of rows, given logarithms of their counts, apart from how much was counted."""
+        counts = self._counts()
+        if counts is None:
+            return network
+        return nn.Sequential(LogCounts(*counts, self._make_exposure()), network)
 
     def _make_outputs(self):
         likelihood, means = self._make_likelihood(), self._start.statistics.mean
         if self._is_one() and self.likelihood in (*CONTINUOUS, "bernoulli"):
             return super()._make_outputs()[0], likelihood
-        offset = np.zeros_like(means)
+        offset, scale = np.zeros_like(means), np.ones_like(means)
         for name, columns in self._start.target.columns:
             mean = np.maximum(means[columns], MIN_START)
             if name == "bernoulli":
@@ -93,7 +101,9 @@ class VariationalBase(BaseAutoencoder):
                 offset[columns] = np.log(mean) - np.log1p(-mean)
             elif name not in CONTINUOUS:
                 offset[columns] = np.log(mean)
-        return Offset(torch.from_numpy(offset).float()), likelihood
+            if name == EXPOSURE:  # it is not the decoder that says it
+                offset[columns], scale[columns] = np.log(means[columns]), 0.0
+        return Offset(*(torch.from_numpy(part).float() for part in (offset, scale))), likelihood
 
     def _make_likelihood(self):
         parts, allow_nan = [], self._as_fitted("allow_nan", False)
@@ -103,7 +113,8 @@ class VariationalBase(BaseAutoencoder):
                 parameter, learned = self._log_noise_variance(columns), False
             elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
                 parameter = torch.zeros(len(columns))
-            likelihood = Likelihood(name, parameter, learned, allow_nan)
+            known = name == EXPOSURE
+            likelihood = Told() if known else Likelihood(name, parameter, learned, allow_nan)
             parts.append((likelihood, torch.from_numpy(columns)))
         return parts[0][0] if self._is_one() else MixedLikelihood(parts)
 

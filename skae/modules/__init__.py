@@ -12,6 +12,7 @@ from skae.modules._calibration import Calibration
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
+from skae.modules._exposure import LEAST_EXPOSURE, Exposure, Told
 from skae.modules._hashing import NoisyBits
 from skae.modules._held import Held, HeldSequential, held
 from skae.modules._ladder import Ladder
@@ -28,6 +29,7 @@ from skae.modules._zeros import SkipZeros, skip_zeros
 
 __all__ = [
     "COUNTS",
+    "LEAST_EXPOSURE",
     "AdversarialClassifierModule",
     "AdversarialModule",
     "Autoencoder",
@@ -38,6 +40,7 @@ __all__ = [
     "CorruptedAutoencoder",
     "Corruption",
     "EncoderClassifier",
+    "Exposure",
     "FillMissing",
     "Held",
     "HeldSequential",
@@ -53,6 +56,7 @@ __all__ = [
     "Offset",
     "SkipZeros",
     "TiedLinear",
+    "Told",
     "UnitAtoms",
     "Unobserved",
     "VariationalAutoencoder",

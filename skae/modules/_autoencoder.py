@@ -44,6 +44,10 @@ class Autoencoder(nn.Module):
         """Reconstructions, of codes and of what else the raw output depends on."""
         return self.link(self.output(z, *told))
 
+    def reconstruct(self, x):
+        """Reconstructions of rows, ``(batch, n_features)``."""
+        return self.decode(self.encode(x))
+
 
 class Bounded(nn.Module):
     """Clip each output to the bounds of its feature, with a gradient that can always return.
@@ -85,20 +89,24 @@ class _Clip(torch.autograd.Function):
 
 
 class Offset(nn.Module):
-    """Add a constant to each output.
+    """Add a constant to each output, which is enlarged before.
 
     Parameters
     ----------
-    offset : tensor of shape (n_features,)
+    offset : tensor of shape (n_outputs,)
+    scale : tensor of shape (n_outputs,) or None
+        By what; None is by nothing.
     """
 
-    def __init__(self, offset):
+    def __init__(self, offset, scale=None):
         super().__init__()
         self.register_buffer("offset", offset)
+        is_one = scale is None or bool((scale == 1).all())
+        self.register_buffer("scale", None if is_one else scale)
 
     def forward(self, output):
-        """Elementwise, ``(batch, n_features)``."""
-        return output + self.offset
+        """Elementwise, ``(batch, n_outputs)``."""
+        return (output if self.scale is None else output * self.scale) + self.offset
 
 
 def logistic_offset(mean):

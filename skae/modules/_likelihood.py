@@ -147,13 +147,17 @@ class LogCounts(nn.Module):
     is_count : boolean tensor of shape (n_features,)
     mean : tensor of shape (n_features,)
         Of the counts; logarithms are relative to it.
+    exposure : Exposure or None
+        How much was counted of each row, if that is taken out.
     """
 
-    def __init__(self, is_count, mean):
+    def __init__(self, is_count, mean, exposure=None):
         super().__init__()
+        self.exposure = exposure
         self.register_buffer("is_count", is_count)
         self.register_buffer("offset", torch.log1p(mean.clamp_min(0)))
 
     def forward(self, x):
         """``(batch, n_features)`` -> the same shape."""
+        x = x if self.exposure is None else self.exposure.take_out(x)
         return torch.where(self.is_count, torch.log1p(x.clamp_min(0)) - self.offset, x)
