@@ -89,6 +89,13 @@ class VAETransformer(
     same at each call [4]_; with `conditional` :math:`p(x) = \sum_y p(y) p(x | y)`. See also
     :func:`skae.metrics.log_likelihood`.
 
+    With an `exposure` the likelihood is :math:`p(x | z, e)` for what was counted of the row, e, and
+    the rate of column j is :math:`e / \bar e \cdot \exp f_j(z)` with the mean :math:`\bar e` of the
+    training rows, as in [6]_; the encoder is given :math:`\log(1 + x \bar e / e)`. `score_samples`
+    is then :math:`\log p(x | e)`, which says nothing of e itself and is not to be compared with a
+    likelihood without; `sample` draws e as it was in training, whatever the code; and
+    `inverse_transform` decodes for the mean, unless it is given the exposures of the rows.
+
     With a Gaussian likelihood, outputs that are not logistic, and neither `architecture` nor
     `conditional`, the model is never worse than probabilistic PCA of the rows that it learns from
     [5]_, on those that it holds out: where no epoch is better, that is the model, its networks zero
@@ -107,6 +114,8 @@ class VAETransformer(
     .. [4] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     .. [5] Tipping and Bishop, "Probabilistic principal component analysis", Journal of the Royal
        Statistical Society B 61, 1999.
+    .. [6] Lopez et al., "Deep generative modeling for single-cell transcriptomics", Nature Methods
+       15, 2018.
 
     Examples
     --------

@@ -155,7 +155,9 @@ class VAEClassifier(
         parts = self._make_parts(n_codes, n_inputs)
         shares = torch.from_numpy(self._known_labels.shares.astype(np.float32))
         others = {"exposure": self._make_exposure(), "calibration": self._make_calibration(2)}
-        return VariationalClassifier(self._on_logs(classifier), n_codes, *parts, shares, **others)
+        if others["exposure"] is not None:  # without one it is given the rows, as it always was
+            classifier = self._on_logs(classifier)
+        return VariationalClassifier(classifier, n_codes, *parts, shares, **others)
 
     def _make_objective(self):
         return SemiSupervisedELBO(self.classification_weight, self._known_labels.labelled_share)
