@@ -48,13 +48,17 @@ print(np.percentile(totals, [5, 95]).astype(int))
 # How well do clusters of the codes agree with the types (adjusted Rand index; 1 is perfectly)? The
 # total of a cell is most of what counts tell, and nobody wants clusters of totals. The usual way is
 # to divide by it before the logarithm. A likelihood of counts needs the counts as they are: there
-# the total is in the code, and a linear regression of the code on its logarithm takes it out. Both
-# ways are tried on all.
+# the total is told to the decoder, so that the code need not tell it (`exposure`). Without that a
+# linear regression of the code on its logarithm takes it out; that is tried on all.
 normalized = np.log1p(counts / totals * np.median(totals))
 settings = {"max_iter": 25, "random_state": 0}
 models = {
     "PCA, log1p": (PCA(8, random_state=0), np.log1p(counts)),
     "PCA, normalized, log1p": (PCA(8, random_state=0), normalized),
+    "VAE, exposure=None": (
+        VAETransformer(8, likelihood="negative_binomial", exposure=None, **settings),
+        counts,
+    ),
     "VAE, poisson": (VAETransformer(8, likelihood="poisson", **settings), counts),
     "VAE, negative_binomial": (
         VAETransformer(8, likelihood="negative_binomial", **settings),

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from skae._base.conditional import ConditionalOnRequest
+from skae._base.exposure import ExposureMixin
 from skae._base.missing import MissingValuesMixin
 from skae._base.parameters import keep, public
 from skae._base.pca_start import (
@@ -31,7 +32,9 @@ MIN_DIVERGENCE, MIN_EPOCHS = 0.01, 10
 
 
 @public
-class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, VariationalBase):
+class VAETransformer(
+    MissingValuesMixin, LinearMapsMixin, ExposureMixin, ConditionalOnRequest, VariationalBase
+):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -83,6 +86,13 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     same at each call [4]_; with `conditional` :math:`p(x) = \sum_y p(y) p(x | y)`. See also
     :func:`skae.metrics.log_likelihood`.
 
+    With an `exposure` the likelihood is :math:`p(x | z, e)` for what was counted of the row, e, and
+    the rate of column j is :math:`e / \bar e \cdot \exp f_j(z)` with the mean :math:`\bar e` of the
+    training rows, as in [6]_; the encoder is given :math:`\log(1 + x \bar e / e)`. `score_samples`
+    is then :math:`\log p(x | e)`, which says nothing of e itself and is not to be compared with a
+    likelihood without; `sample` draws e as it was in training, whatever the code; and
+    `inverse_transform` decodes for the mean, unless it is given the exposures of the rows.
+
     With a Gaussian likelihood, outputs that are not logistic, and neither `architecture` nor
     `conditional`, the model is never worse than probabilistic PCA of the rows that it learns from
     [5]_, on those that it holds out: where no epoch is better, that is the model, its networks zero
@@ -101,6 +111,8 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     .. [4] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     .. [5] Tipping and Bishop, "Probabilistic principal component analysis", Journal of the Royal
        Statistical Society B 61, 1999.
+    .. [6] Lopez et al., "Deep generative modeling for single-cell transcriptomics", Nature Methods
+       15, 2018.
 
     Examples
     --------
@@ -135,6 +147,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         noise_variance=None,
         output_activation="auto",
         conditional=False,
+        exposure="auto",
         beta=1.0,
         kl_warmup="auto",
         n_importance_samples="auto",
@@ -170,7 +183,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         parts, shares = self._make_parts(n_outputs, n_inputs), None
         if self.conditional:
             shares = torch.from_numpy(self._known_labels.shares).float()
-        return VariationalAutoencoder(*parts, shares, unobserved)
+        return VariationalAutoencoder(*parts, shares, unobserved, self._make_exposure())
 
     def _make_objective(self):
         warmup, n_draws = self.kl_warmup, self.n_importance_samples
@@ -225,7 +238,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
             module.unobserved.begin_at(torch.from_numpy(loadings**2 / noise))
         self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
 
-    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):
+    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False, exposure=None):
         """Draw new rows: decode draws of the prior.
 
         Parameters
@@ -242,6 +255,10 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
             each block. Otherwise they are its means, such as the probabilities of categories.
             Either lie within the range of the training rows, and draws are whole numbers where
             all values of a column were.
+        exposure : float or array-like of shape (n_samples,), default=None
+            Where the decoder is told how much was counted of each row (see the parameter), that of
+            the rows, such as the sum of their counts. None draws it as it was in training, of the
+            rows of their class where the decoder is told that, whatever the code.
 
         Returns
         -------
@@ -253,6 +270,6 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         NotFittedError
             Before `fit`.
         ValueError
-            If `n_samples` is below 1, or if y is not as described.
+            If `n_samples` is below 1, or if y or an exposure is not as described.
         """
-        return self._sample(n_samples, random_state, y, noise)
+        return self._sample(n_samples, random_state, y, noise, exposure)

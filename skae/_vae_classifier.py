@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval
 from skae._base.calibration import CalibratedMixin
 from skae._base.classifier import SemiSupervisedClassifier
 from skae._base.conditional import ConditionalMixin
+from skae._base.exposure import ExposureMixin
 from skae._base.parameters import keep, public
 from skae._base.variational import VariationalBase
 from skae.modules import VariationalClassifier
@@ -16,7 +17,9 @@ from skae.objectives import SemiSupervisedELBO
 
 
 @public
-class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin, VariationalBase):
+class VAEClassifier(
+    CalibratedMixin, SemiSupervisedClassifier, ExposureMixin, ConditionalMixin, VariationalBase
+):
     r"""Variational autoencoder with a class: a generative model that classifies from few labels.
 
     A row is drawn from :math:`p(x | y, z)`, given its class y and a style z from :math:`N(0, I)`.
@@ -117,6 +120,7 @@ class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin,
         likelihood="gaussian",
         noise_variance=None,
         output_activation="auto",
+        exposure="auto",
         classification_weight=30.0,
         calibrated=True,
         labelled_batch_size="auto",
@@ -147,12 +151,13 @@ class VAEClassifier(CalibratedMixin, SemiSupervisedClassifier, ConditionalMixin,
     def _make_module(self, start):
         n_classes, n_codes = len(self.classes_), 2 * self.n_components
         classifier, _ = self._make_networks(n_classes, self.n_components)
-        classifier = self._on_log_scale(classifier)
         n_inputs = self.n_components + n_classes
         parts = self._make_parts(n_codes, n_inputs)
         shares = torch.from_numpy(self._known_labels.shares.astype(np.float32))
-        calibration = self._make_calibration(2)
-        return VariationalClassifier(classifier, n_codes, *parts, shares, calibration=calibration)
+        others = {"exposure": self._make_exposure(), "calibration": self._make_calibration(2)}
+        # Without an exposure it is given the counts themselves, as it always was.
+        classifier = self._on_logs(classifier, of_counts=others["exposure"] is not None)
+        return VariationalClassifier(classifier, n_codes, *parts, shares, **others)
 
     def _make_objective(self):
         return SemiSupervisedELBO(self.classification_weight, self._known_labels.labelled_share)

@@ -137,4 +137,8 @@ def _dense(X):
 
 
 def _reconstruct(estimator, X):
-    return np.asarray(estimator.inverse_transform(estimator.transform(X)))
+    codes, told = estimator.transform(X), {}
+    # Where codes do not tell how much was counted of each row, the decoder has to be told.
+    if hasattr(estimator, "_exposures_in") and (exposure := estimator._exposures_in(X)) is not None:
+        told = {"exposure": exposure}
+    return np.asarray(estimator.inverse_transform(codes, **told))

@@ -71,15 +71,15 @@ def map_rows(function, X, scaling, module, *, allow_nan, name, pads=False):
         return results.numpy()
 
 
-def map_codes(decode, Z, labels, scaling, module):
+def map_codes(decode, Z, told, scaling, module):
     """Decode codes, and what else a decoder is told of each row.
 
     Parameters
     ----------
     decode : callable
-        (batch, n_components), *(batch,) -> standardized rows, on the device of the module.
+        (batch, n_components) and what it is told -> standardized rows, on the module's device.
     Z : ndarray of shape (n_samples, n_components)
-    labels : tuple of arrays of shape (n_samples,)
+    told : sequence of arrays of n_samples rows, or None
     scaling : Scaling
     module : nn.Module
         What `decode` computes with.
@@ -93,10 +93,17 @@ def map_codes(decode, Z, labels, scaling, module):
     with plain_torch(grad=False, work=partial(work_of, module, min(Z.shape[0], CHUNK_ROWS))):
         for chunk in chunks(Z.shape[0]):
             z = source.tensor(chunk).float().to(device)
-            told = (torch.from_numpy(label[chunk]).to(device) for label in labels)
-            x = decode(z, *told).cpu().to(TORCH_DTYPES[Z.dtype.name])
+            some = (None if t is None else torch.from_numpy(t[chunk]).to(device) for t in told)
+            x = decode(z, *some).cpu().to(TORCH_DTYPES[Z.dtype.name])
             decoded[chunk] = scaling.inverse(x).numpy()
     return decoded
+
+
+def tell_exposure(told, log_exposure):
+    """What a decoder is told, the class if any, with logarithms of exposures, if any, behind it."""
+    if log_exposure is None:
+        return told
+    return (*(told or (None,)), np.asarray(log_exposure, dtype=np.float32)[:, None])
 
 
 def as_codes(Z, n_columns, name):

@@ -11,7 +11,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._base.applying import as_codes, in_float64, map_codes
+from skae._base.applying import as_codes, in_float64, map_codes, tell_exposure
 from skae._base.estimator import NeuralEstimator
 from skae._base.frames import FramesMixin
 from skae._base.holding import hold
@@ -300,24 +300,20 @@ class BaseAutoencoder(
         """
         return self._decode(X, out=out)
 
-    def _decode(self, X, y=None, out=None):
-        """Rows for codes, as they come or as rows of the classes y."""
+    def _decode(self, X, y=None, out=None, log_exposure=None):
+        """Rows for codes, as they come or as rows of the classes y and of other exposures."""
         check_is_fitted(self)
         source = as_codes(X, self._n_features_out, type(self).__name__)
-        told, module = self._tell(source, y), self.module_
+        told, module = tell_exposure(self._tell(source, y), log_exposure), self.module_
 
         def decode(rows):
-            labels = [label[rows] for label in told]
-            found = map_codes(module.decode, source.block(rows), labels, self.scaling_, module)
+            some = [None if part is None else part[rows] for part in told]
+            found = map_codes(module.decode, source.block(rows), some, self.scaling_, module)
             return check_finite(found, "inverse_transform")
 
         if out is None:
             return decode(slice(None))
         return filled(out, decode, (len(source), self.n_features_in_))
-
-    def _tell(self, X, y):
-        """What else the decoder is told of codes X: arrays."""
-        return ()
 
     @tensors_welcome
     def score_samples(self, X):
@@ -402,23 +398,22 @@ class BaseAutoencoder(
         """
         return self._sample(n_samples, random_state)
 
-    def _sample(self, n_samples, random_state, y=None, noise=False):
+    def _sample(self, n_samples, random_state, y=None, noise=False, exposure=None):
         """The verb of all: codes, what the decoder is told beside them, and their rows."""
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         random_state = check_random_state(random_state)
         codes = self._draw_codes(n_samples, random_state)
         y = self._draw_labels(n_samples, random_state) if y is None else y
+        log_exposure = self._exposures_of(codes, y, exposure, random_state)
         codes = np.asarray(codes, dtype=self._start.dtype)
-        return self._draw_rows(codes, y, random_state) if noise else self._mean_rows(codes, y)
+        if noise:
+            return self._draw_rows(codes, y, random_state, log_exposure)
+        return self._mean_rows(codes, y, log_exposure)
 
-    def _mean_rows(self, codes, y=None):
+    def _mean_rows(self, codes, y=None, log_exposure=None):
         """Rows for codes that were drawn."""
-        return self._decode(codes, y)
-
-    def _draw_labels(self, n_samples, random_state):
-        """Classes to decode codes as, where the decoder is told those."""
-        return None
+        return self._decode(codes, y, log_exposure=log_exposure)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

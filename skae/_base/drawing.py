@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from skae._base.applying import map_codes
+from skae._base.applying import map_codes, tell_exposure
 from skae._base.autoencoder import MIN_BOUND_ROWS, MIN_BOUND_SHARE, BaseAutoencoder
 from skae._base.start import Record
 from skae._rows.source import chunks
@@ -96,9 +96,9 @@ class DrawingAutoencoder(BaseAutoencoder):
         before = getattr(self, "_support", None)
         self._support = found if before is None else found.widened(before)
 
-    def _mean_rows(self, codes, y=None):
+    def _mean_rows(self, codes, y=None, log_exposure=None):
         """Means of the likelihood for codes, within the range that the columns had."""
-        rows, support = super()._mean_rows(codes, y), self._drawn_from()
+        rows, support = super()._mean_rows(codes, y, log_exposure), self._drawn_from()
         if support is None:
             return rows
         low = support.low.copy()
@@ -107,7 +107,7 @@ class DrawingAutoencoder(BaseAutoencoder):
                 low[columns] = np.minimum(low[columns], 0)
         return rows.clip(low, support.high).astype(rows.dtype, copy=False)
 
-    def _draw_rows(self, codes, y, random_state):
+    def _draw_rows(self, codes, y, random_state, log_exposure=None):
         """Draws of the likelihood for codes: whole where all values were, and within their range.
 
         Parameters
@@ -116,6 +116,8 @@ class DrawingAutoencoder(BaseAutoencoder):
         y : array-like of shape (n_samples,), a label or None
             The classes, where the decoder is told those.
         random_state : RandomState
+        log_exposure : array of shape (n_samples,) or None
+            Logarithms of how much was counted over the mean, where the decoder is told that.
 
         Returns
         -------
@@ -123,7 +125,7 @@ class DrawingAutoencoder(BaseAutoencoder):
         """
         likelihood, support = copy.deepcopy(self.module_.link).cpu(), self._drawn_from()
         bounds = [None, None] if support is None else self._scaled_bounds(support)
-        told = self._tell(codes, y)
+        told = tell_exposure(self._tell(codes, y), log_exposure)
 
         def draw(*code):
             return likelihood.draw(self.module_.output(*code).cpu(), *bounds)
@@ -139,6 +141,14 @@ class DrawingAutoencoder(BaseAutoencoder):
         if support is None:
             return None
         support = support.of_columns(self._start.target.columns)
+        known = self.module_.exposure
+        if known is not None:  # of more that is counted there is more
+            grows = (known.is_count | known.is_told).cpu().numpy()
+            low, high = (
+                np.where(grows, end, bound)
+                for end, bound in ((-np.inf, support.low), (np.inf, support.high))
+            )
+            support = replace(support, low=low, high=high)
         if self._as_fitted("output_activation") == "identity":
             nowhere = np.full_like(support.low, np.inf)
             support = replace(support, low=-nowhere, high=nowhere)

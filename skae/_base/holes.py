@@ -38,7 +38,7 @@ class Holes(metaclass=ABCMeta):
 
     def _reconstruct(self, x):
         """What standardized rows are expected to be, given what was observed of them."""
-        return self.module_.decode(self.module_.encode(x))
+        return self.module_.reconstruct(x)
 
     def _measure_logs(self, table):
         """What `log_moments` measures of the columns that are amounts, or None."""
@@ -118,3 +118,17 @@ class Holes(metaclass=ABCMeta):
         stream : bool
             Whether it was `partial_fit`.
         """
+
+    # What decoding and drawing ask for.
+
+    def _tell(self, X, y):
+        """What else the decoder is told of codes X: arrays."""
+        return ()
+
+    def _draw_labels(self, n_samples, random_state):
+        """Classes to decode codes as, where the decoder is told those."""
+        return None
+
+    def _exposures_of(self, codes, y, exposure, random_state):
+        """Logarithms of given exposures, or of drawn ones, over the mean; None is the mean."""
+        return None

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 
 from skae._base.reservoir import MAX_BYTES, MAX_ROWS
 from skae._priors import PRIORS
+from skae._rows.columns import MIN_SUMMED
 from skae._training.trainer import EPOCHS, MIN_EPOCHS, WORTH_STEPS
 from skae.architectures._activations import ACTIVATIONS
 from skae.losses import LIKELIHOODS, LOSSES
@@ -142,6 +143,17 @@ MODEL = {
         '"bernoulli", columns without a negative value that are skewed or often 0 the lognormal '
         'ones, all else "gaussian" (`partial_fit` looks at the rows of its first call). With pairs '
         'or "mixed", each column is scaled on its own inside, and has a variance of its own.',
+    ),
+    "exposure": Parameter(
+        '"auto", "sum", int, str or None',
+        [str, NOT_NEGATIVE_COUNT, None],
+        'How much was counted of each row: of columns that are "poisson" or "negative_binomial" '
+        "the decoder gives means for the mean row, which are multiplied by it, and the encoder is "
+        "given the counts divided by it. So codes tell what was counted, and not how much. "
+        '"sum" is the sum of these columns; the number or the name of another column of X, which '
+        "has no likelihood then and must be positive, such as hours or a size factor. None is the "
+        'same for all rows, so that codes tell it too. "auto" is "sum" where all columns are '
+        f"counts, {MIN_SUMMED} at least, and None elsewhere.",
     ),
     "allow_nan": Parameter(
         "bool",

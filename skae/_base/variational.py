@@ -13,19 +13,21 @@ from torch import nn
 
 from skae._base.applying import MIN_ROWS, padded
 from skae._base.drawing import DrawingAutoencoder
+from skae._base.exposure import ExposureAutoencoder
 from skae._rows.amounts import log_moments, log_scale
-from skae._rows.columns import detect_columns, resolve_columns
+from skae._rows.columns import EXPOSURE, detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
 from skae._rows.source import CHUNK_ROWS
 from skae.losses import LIKELIHOODS
 from skae.modules import (
     AMOUNTS,
-    COUNTS,
     Likelihood,
     LogAmounts,
     LogCounts,
     MixedLikelihood,
     Offset,
+    Told,
+    n_outputs_of,
 )
 from skae.objectives import importance_log_likelihood
 
@@ -36,7 +38,7 @@ MIN_START = 1e-3
 CONTINUOUS = ("gaussian", "laplace")
 
 
-class VariationalBase(DrawingAutoencoder):
+class VariationalBase(DrawingAutoencoder, ExposureAutoencoder):
     """Base class of the models with a likelihood, and a normal prior of the codes."""
 
     _cost = "likelihood"
@@ -47,15 +49,22 @@ class VariationalBase(DrawingAutoencoder):
 
     def _is_one(self):
         """Whether one likelihood is that of all columns."""
-        return isinstance(self.likelihood, str) and self.likelihood != "mixed"
+        named = isinstance(self.likelihood, str) and self.likelihood != "mixed"
+        return named and not self._is_told_exposures()
 
     def _find_columns(self, X):
-        if self._is_one():
-            return [(self.likelihood, np.arange(X.shape[1]))]
-        if self.likelihood == "mixed":
-            return detect_columns(X)
-        names = getattr(self, "feature_names_in_", None)
-        return resolve_columns(self.likelihood, LIKELIHOODS, X.shape[1], names)
+        aside = self._exposure_column(X)
+        told = [(EXPOSURE, aside)] if len(aside) else []
+        if isinstance(self.likelihood, str):
+            everywhere = [(self.likelihood, np.arange(X.shape[1]))]
+            parts = detect_columns(X) if self.likelihood == "mixed" else everywhere
+            parts = [(name, columns[~np.isin(columns, aside)]) for name, columns in parts]
+            parts = [(name, columns) for name, columns in parts if len(columns)]
+        else:
+            names = getattr(self, "feature_names_in_", None)
+            parts = resolve_columns(self.likelihood, LIKELIHOODS, X.shape[1], names, aside)
+        self._check_exposure(parts)
+        return parts + told
 
     def _needs_unit_interval(self):
         if self._is_one() and (self.likelihood in CONTINUOUS or self.likelihood == "bernoulli"):
@@ -108,18 +117,18 @@ class VariationalBase(DrawingAutoencoder):
 
     def _make_parts(self, n_outputs, n_inputs):
         encoder, decoder, likelihood = super()._make_parts(n_outputs, n_inputs)
-        counts = [columns for name, columns in self._start.target.columns if name in COUNTS]
-        if counts:
-            mean = torch.from_numpy(self._start.statistics.mean).float()
-            is_count = torch.zeros(len(mean), dtype=torch.bool)
-            is_count[np.concatenate(counts)] = True
-            encoder = nn.Sequential(LogCounts(is_count, mean), encoder)
-        return self._on_log_scale(encoder), decoder, likelihood
+        return self._on_logs(encoder), decoder, likelihood
 
-    def _on_log_scale(self, network):
-        """A network of rows, given the amounts among them as logarithms."""
-        log_scale = self._make_log_scale()
-        return network if log_scale is None else nn.Sequential(log_scale, network)
+    def _on_logs(self, network, of_counts=True):
+        """A network of rows, given logarithms of their amounts, and of their counts.
+
+        The latter apart from how much was counted.
+        """
+        log_scale, counts = self._make_log_scale(), self._counts()
+        scales = [] if log_scale is None else [log_scale]
+        if of_counts and counts is not None:
+            scales.append(LogCounts(*counts, self._make_exposure()))
+        return nn.Sequential(*scales, network) if scales else network
 
     def _make_log_scale(self):
         if self._start.logs is None:
@@ -130,7 +139,7 @@ class VariationalBase(DrawingAutoencoder):
         return LogAmounts(is_amount, *parts)
 
     def _n_raw_outputs(self):
-        sizes = [len(c) * LIKELIHOODS[name].n_outputs for name, c in self._start.target.columns]
+        sizes = [len(c) * n_outputs_of(name) for name, c in self._start.target.columns]
         if sum(sizes) > self.n_features_in_ and hasattr(self.architecture, "image_shape"):
             raise ValueError(
                 "likelihood='hurdle_lognormal' needs two outputs for each feature, but "
@@ -152,10 +161,12 @@ class VariationalBase(DrawingAutoencoder):
             elif name in AMOUNTS:
                 logs, spread, zero_share = (part[columns] for part in self._scaled_logs())
                 offset[columns], scale[columns] = logs, spread
-                if LIKELIHOODS[name].n_outputs > 1:
+                if n_outputs_of(name) > 1:
                     of_zeros.append(special.logit(zero_share.clip(MIN_START, 1 - MIN_START)))
             elif name not in CONTINUOUS:
                 offset[columns] = np.log(mean)
+            if name == EXPOSURE:  # it is not the decoder that says it
+                offset[columns], scale[columns] = np.log(means[columns]), 0.0
         offset = np.concatenate([offset, *of_zeros])
         scale = np.concatenate([scale, np.ones(len(offset) - len(scale))])
         return Offset(*(torch.from_numpy(part).float() for part in (offset, scale))), likelihood
@@ -172,7 +183,8 @@ class VariationalBase(DrawingAutoencoder):
                 spread = torch.from_numpy(self._start.logs[1][columns])
                 parameter = 2 * spread.log().float()
                 learned = self.noise_variance != "mean"
-            likelihood = Likelihood(name, parameter, learned, allow_nan)
+            known = name == EXPOSURE
+            likelihood = Told() if known else Likelihood(name, parameter, learned, allow_nan)
             if name in AMOUNTS and learned:
                 likelihood.begin_at(spread**2)
             parts.append((likelihood, torch.from_numpy(columns)))
@@ -201,9 +213,11 @@ class VariationalBase(DrawingAutoencoder):
         if self._start.logs is None:
             return super()._reconstruct(x)
         # The mean of an amount is that over its codes: at their mean it is smaller.
-        mean, log_var = self.module_.posterior(x)
+        module = self.module_
+        mean, log_var = module.posterior(x)
         deviation, noise = (0.5 * log_var).exp(), torch.from_numpy(self._score_noise).to(mean)
-        return sum(self.module_.decode(mean + deviation * draw) for draw in noise) / len(noise)
+        told = None, None if module.exposure is None else module.exposure(x)
+        return sum(module.decode(mean + deviation * draw, *told) for draw in noise) / len(noise)
 
     # Scores.
 

@@ -16,6 +16,11 @@ AMOUNTS = ("hurdle_lognormal", "lognormal")
 # Beyond it these can not be told from others.
 MAX_LOG = 7
 
+# The name of what is no likelihood: that of the column that says how much was counted of each row.
+EXPOSURE = "exposure"
+# Of so many columns of counts the sum is taken for it, without being asked.
+MIN_SUMMED = 10
+
 RANGES = {
     "bernoulli": (0, 1),
     "categorical": (0, 1),
@@ -49,7 +54,7 @@ class Target:
             check_ranges(X, self.columns, learned)
 
 
-def resolve_columns(pairs, known, n_features, feature_names=None):
+def resolve_columns(pairs, known, n_features, feature_names=None, aside=()):
     """The columns of each likelihood as numbers.
 
     Parameters
@@ -60,6 +65,8 @@ def resolve_columns(pairs, known, n_features, feature_names=None):
         The likelihoods that there are.
     n_features : int
     feature_names : array of shape (n_features,) or None
+    aside : integer array
+        Columns that have no likelihood.
 
     Returns
     -------
@@ -77,25 +84,27 @@ def resolve_columns(pairs, known, n_features, feature_names=None):
                 f"likelihood has {pair!r}, but it must have pairs of a name and columns; the names "
                 f"are {sorted(known)}."
             )
-        columns = _numbers(pair[1], n_features, feature_names)
+        columns = column_numbers(pair[1], n_features, feature_names)
         if len(columns):
             parts.append((pair[0], columns))
-    named = [np.empty(0, dtype=int), *(columns for _, columns in parts)]
+    named = [np.array(aside, dtype=int), *(columns for _, columns in parts)]
     counts = np.bincount(np.concatenate(named), minlength=n_features)
     if (counts != 1).any():
         wrong = np.flatnonzero(counts != 1)
         raise ValueError(
             f"likelihood must name each of the {n_features} columns of X once, but columns "
-            f"{wrong[:10].tolist()} have {counts[wrong[:10]].tolist()} likelihoods."
+            f"{wrong[:10].tolist()} have {counts[wrong[:10]].tolist()} likelihoods"
+            f"{', that of `exposure` included' if len(aside) else ''}."
         )
     return parts
 
 
-def _numbers(columns, n_features, feature_names):
+def column_numbers(columns, n_features, feature_names=None, parameter="likelihood"):
+    """The columns that a parameter names: numbers, names, a slice of numbers or a boolean mask."""
     if isinstance(columns, slice):
         if any(isinstance(part, str) for part in (columns.start, columns.stop)):
             raise ValueError(
-                f"likelihood has {columns}. Give a list of names, or a slice of numbers."
+                f"{parameter} has {columns}. Give a list of names, or a slice of numbers."
             )
         return np.arange(n_features)[columns]
     columns = np.atleast_1d(np.asarray(columns))
@@ -105,13 +114,13 @@ def _numbers(columns, n_features, feature_names):
         names = [] if feature_names is None else list(feature_names)
         missing = sorted(set(columns.tolist()) - set(names))
         if missing:
-            raise ValueError(f"likelihood has columns {missing}, but X has {names or 'no names'}.")
+            raise ValueError(f"{parameter} has columns {missing}, but X has {names or 'no names'}.")
         return np.array([names.index(name) for name in columns])
     if columns.dtype.kind == "b" and len(columns) == n_features:
         return np.flatnonzero(columns)
     if columns.dtype.kind not in "iu" or ((columns < 0) | (columns >= n_features)).any():
         raise ValueError(
-            f"likelihood has columns {columns.tolist()}, but X has columns 0 to {n_features - 1}. "
+            f"{parameter} has columns {columns.tolist()}, but X has columns 0 to {n_features - 1}. "
             "Give numbers, names, a slice or a mask."
         )
     return columns
@@ -179,12 +188,15 @@ def check_ranges(X, parts, learned=False):
     Then it can tell of counts that are no whole numbers as well: the likelihood is defined for
     them, but they are most likely no counts.
     """
+    exposures = [columns for name, columns in parts if name == EXPOSURE]
     bounded = [(name, columns, *RANGES[name]) for name, columns in parts if name in RANGES]
     bounded = [part for part in bounded if learned or part[0] not in AMOUNTS]
-    if not bounded:
+    if not bounded:  # an exposure is one of counts
         return
     no_counts = None
     for block in as_source(X).blocks():
+        for columns in exposures:
+            _check_positive(block[:, columns])
         for name, columns, low, high in bounded:
             values = block if len(columns) == block.shape[1] else block[:, columns]
             if name in AMOUNTS:
@@ -214,6 +226,14 @@ def _check_amounts(values, name):
         raise ValueError(
             f"likelihood={name!r} needs values in {allowed}, but X has {lowest:.8g}. Choose "
             f"{other}'gaussian' for such a column."
+        )
+
+
+def _check_positive(values):
+    if (values <= 0).any():
+        raise ValueError(
+            "exposure must be positive, but the column of X that says how much was counted of each "
+            f"row has {np.nanmin(values):.6g}. Leave out rows of which nothing was counted."
         )
 
 

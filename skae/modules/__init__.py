@@ -12,6 +12,7 @@ from skae.modules._calibration import Calibration
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
+from skae.modules._exposure import LEAST_EXPOSURE, Exposure, Told
 from skae.modules._hashing import NoisyBits
 from skae.modules._held import Held, HeldSequential, held
 from skae.modules._ladder import Ladder
@@ -22,6 +23,7 @@ from skae.modules._likelihood import (
     LogAmounts,
     LogCounts,
     MixedLikelihood,
+    n_outputs_of,
 )
 from skae.modules._missing import FillMissing, FillOnLogScale, Unobserved
 from skae.modules._normalization import CodeNorm
@@ -36,6 +38,7 @@ from skae.modules._zeros import SkipZeros, skip_zeros
 __all__ = [
     "AMOUNTS",
     "COUNTS",
+    "LEAST_EXPOSURE",
     "AdversarialClassifierModule",
     "AdversarialModule",
     "Autoencoder",
@@ -46,6 +49,7 @@ __all__ = [
     "CorruptedAutoencoder",
     "Corruption",
     "EncoderClassifier",
+    "Exposure",
     "FillMissing",
     "FillOnLogScale",
     "Held",
@@ -63,12 +67,14 @@ __all__ = [
     "Offset",
     "SkipZeros",
     "TiedLinear",
+    "Told",
     "UnitAtoms",
     "Unobserved",
     "VariationalAutoencoder",
     "VariationalClassifier",
     "held",
     "logistic_offset",
+    "n_outputs_of",
     "skip_zeros",
     "split_layers",
     "tie_weights",

@@ -44,6 +44,10 @@ class Autoencoder(nn.Module):
         """Reconstructions, of codes and of what else the raw output depends on."""
         return self.link(self.output(z, *told))
 
+    def reconstruct(self, x):
+        """Reconstructions of rows, ``(batch, n_features)``."""
+        return self.decode(self.encode(x))
+
 
 class Bounded(nn.Module):
     """Clip each output to the bounds of its feature, with a gradient that can always return.

@@ -23,6 +23,11 @@ AMOUNTS = ("hurdle_lognormal", "lognormal")
 LEARNED = ("gaussian", "laplace", "negative_binomial", *AMOUNTS)
 
 
+def n_outputs_of(name):
+    """Raw outputs for each value of a likelihood; one of what is told in place of a likelihood."""
+    return LIKELIHOODS[name].n_outputs if name in LIKELIHOODS else 1
+
+
 class Likelihood(nn.Module):
     """A likelihood of all columns that it is given; called, it gives their means.
 
@@ -90,7 +95,7 @@ class Likelihood(nn.Module):
         return LINKS[self.name](self._limited(output)) if self.name in LINKS else output
 
     def _mean_amount(self, output):
-        log_median, *logit_of_zero = output.chunk(LIKELIHOODS[self.name].n_outputs, dim=1)
+        log_median, *logit_of_zero = output.chunk(n_outputs_of(self.name), dim=1)
         log_mean = log_median + 0.5 * self.parameter.exp()
         if logit_of_zero:
             log_mean = log_mean - functional.softplus(logit_of_zero[0])
@@ -114,7 +119,7 @@ class Likelihood(nn.Module):
         if self.name in COUNTS:
             return redrawn(lambda: self._draw_counts(self(output)), *bounds)
         log_scale = 0.5 * self.parameter
-        centre, *logit_of_zero = output.chunk(LIKELIHOODS[self.name].n_outputs, dim=1)
+        centre, *logit_of_zero = output.chunk(n_outputs_of(self.name), dim=1)
         if self.name in AMOUNTS:
             bounds = [bound.clamp_min(LEAST_POSITIVE).log() for bound in bounds]
         elif self.name == "laplace":
@@ -165,7 +170,7 @@ class MixedLikelihood(nn.Module):
         n_outputs = sum(map(len, columns))
         for number, places in enumerate(columns):
             self.register_buffer(f"columns_{number}", places)
-            n_more = len(places) * (LIKELIHOODS[likelihoods[number].name].n_outputs - 1)
+            n_more = len(places) * (n_outputs_of(likelihoods[number].name) - 1)
             outputs = torch.cat([places, torch.arange(n_outputs, n_outputs + n_more)])
             self.register_buffer(f"outputs_{number}", outputs, persistent=False)
             n_outputs += n_more
@@ -205,15 +210,19 @@ class LogCounts(nn.Module):
     is_count : boolean tensor of shape (n_features,)
     mean : tensor of shape (n_features,)
         Of the counts; logarithms are relative to it.
+    exposure : Exposure or None
+        How much was counted of each row, if that is taken out.
     """
 
-    def __init__(self, is_count, mean):
+    def __init__(self, is_count, mean, exposure=None):
         super().__init__()
+        self.exposure = exposure
         self.register_buffer("is_count", is_count)
         self.register_buffer("offset", torch.log1p(mean.clamp_min(0)))
 
     def forward(self, x):
         """``(batch, n_features)`` -> the same shape."""
+        x = x if self.exposure is None else self.exposure.take_out(x)
         return torch.where(self.is_count, torch.log1p(x.clamp_min(0)) - self.offset, x)
 
 

@@ -22,14 +22,24 @@ class VariationalAutoencoder(Autoencoder):
         p(y), if the decoder is told the class.
     unobserved : Unobserved or None
         How the posterior widens with what was not observed, if values may be missing.
+    exposure : Exposure or None
+        How much was counted of each row, if the decoder is told that.
     """
 
     # Beyond this the exponential of a log-variance overflows in float32 products.
     MAX_ABS_LOG_VAR = 30.0
 
-    def __init__(self, encoder, decoder, likelihood=None, class_shares=None, unobserved=None):
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood=None,
+        class_shares=None,
+        unobserved=None,
+        exposure=None,
+    ):
         super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
-        self.unobserved = unobserved
+        self.unobserved, self.exposure = unobserved, exposure
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
         self.register_buffer("kl_weight", torch.ones(()))
 
@@ -43,12 +53,32 @@ class VariationalAutoencoder(Autoencoder):
         return 0 if self.log_shares is None else len(self.log_shares)
 
     def nll(self, x, output):
-        """``-log p(x)`` of rows and the decoder's outputs in nats, ``(batch,)``."""
+        """``-log p(x)`` of rows and the decoder's outputs in nats, ``(batch,)``.
+
+        With an exposure outputs are for the mean row, and it is ``-log p(x | exposure)``.
+        """
+        if self.exposure is not None:
+            output = self.exposure.tell(output, self.exposure(x))
         return self.link.nll(x, output)
 
-    def output(self, z, y=None):
-        """The decoder's raw output for codes and, if it is told those, class numbers."""
-        return self.decoder(tell(z, y, self.n_classes))
+    def reconstruct(self, x):
+        """``decode(encode(x))``, of as much as was counted of each row."""
+        log_exposure = None if self.exposure is None else self.exposure(x)
+        return self.decode(self.encode(x), None, log_exposure)
+
+    def output(self, z, y=None, log_exposure=None):
+        """The decoder's raw output for codes and what it is told.
+
+        Parameters
+        ----------
+        z : tensor of shape (batch, n_components)
+        y : integer tensor of shape (batch,) or None
+            Class numbers, if it is told those.
+        log_exposure : tensor of shape (batch, 1) or None
+            As of `Exposure`; None is that of the mean row.
+        """
+        output = self.decoder(tell(z, y, self.n_classes))
+        return output if log_exposure is None else self.exposure.tell(output, log_exposure)
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.

@@ -16,14 +16,14 @@ class VariationalClassifier(VariationalAutoencoder):
         (batch, n_features) -> (batch, n_classes), logits.
     n_codes : int
         Outputs of the encoder. The class shifts them, so that one pass serves all classes.
-    *others
+    *others, exposure
         Of `VariationalAutoencoder`.
     calibration : Calibration or None
         Of the logits of the classifier and those of `evidence`; None is those of the classifier.
     """
 
-    def __init__(self, classifier, n_codes, *others, calibration=None):
-        super().__init__(*others)
+    def __init__(self, classifier, n_codes, *others, exposure=None, calibration=None):
+        super().__init__(*others, exposure=exposure)
         self.classifier, self.calibration = classifier, calibration
         self.shift = nn.Embedding(self.n_classes, n_codes)
         nn.init.zeros_(self.shift.weight)

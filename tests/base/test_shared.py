@@ -36,6 +36,7 @@ LIMITS = {
         ["gaussian", "negative_binomial", "mixed", [("gaussian", [0])]],
         ["cauchy", (("gaussian", [0]),), None],
     ),
+    "exposure": (["auto", "sum", "hours", 0, None], [-1, 1.5, ["hours"]]),
     "allow_nan": ([True, False], ["yes", None, 2]),
     "noise_variance": ([None, "mean", 1e-9], [0, -1.0, "median"]),
     "output_activation": (["auto", "identity", "logistic"], ["relu", None]),

@@ -113,6 +113,7 @@ OTHERS = {
     "init": "random",
     "latent_density": BayesianGaussianMixture(n_components=2),
     "learning_rate": "constant",
+    "exposure": 0,
     "likelihood": "bernoulli",
     "loss": "absolute_error",
     "n_clusters": 2,

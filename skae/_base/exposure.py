@@ -1,0 +1,174 @@
+"""How much was counted of each row: taken out of the codes, told to the decoder."""
+
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skae._base.applying import device_of
+from skae._base.autoencoder import BaseAutoencoder
+from skae._base.holes import Holes
+from skae._rows.columns import EXPOSURE, MIN_SUMMED, column_numbers
+from skae._rows.source import shape_of
+from skae._rows.tensors import tensors_welcome
+from skae._training.device import plain_torch
+from skae.modules import COUNTS, LEAST_EXPOSURE, Exposure
+
+# Of so many rows, at most, exposures are noted, as so many quantiles of their logarithms.
+MAX_NOTED, N_QUANTILES = 10_000, 129
+
+
+class ExposureAutoencoder(BaseAutoencoder):
+    """Base class of those with counts among their columns."""
+
+    # Of models from before it was a parameter.
+    exposure = None
+
+    def _is_told_exposures(self):
+        """Whether a column says how much was counted of each row."""
+        return self.exposure not in (None, "auto", "sum")
+
+    def _exposure_column(self, X):
+        """The column that says it, as an array that is empty if there is none."""
+        if not self._is_told_exposures():
+            return np.empty(0, dtype=int)
+        names = getattr(self, "feature_names_in_", None)
+        return column_numbers(self.exposure, X.shape[1], names, "exposure")
+
+    def _check_exposure(self, parts):
+        """Refuse an exposure of nothing."""
+        if self.exposure not in (None, "auto") and not {name for name, _ in parts} & {*COUNTS}:
+            raise ValueError(
+                f"exposure={self.exposure!r} is how much was counted, but no column has a "
+                f"likelihood of counts, {' or '.join(COUNTS)}. Give counts one, or leave it out."
+            )
+
+    def _columns_of(self, *names):
+        """The columns that have one of these likelihoods."""
+        parts = [columns for name, columns in self._start.target.columns if name in names]
+        return np.concatenate([np.empty(0, dtype=int), *parts])
+
+    def _counts(self):
+        """Which columns are counts, and the means of all; or None."""
+        counts = self._columns_of(*COUNTS)
+        if not len(counts):
+            return None
+        mean = torch.from_numpy(self._start.statistics.mean).float()
+        is_count = torch.zeros(len(mean), dtype=torch.bool)
+        is_count[counts] = True
+        return is_count, mean
+
+    def _make_exposure(self):
+        """What knows how much was counted of each row, or None."""
+        counts, told = self._counts(), self._columns_of(EXPOSURE)
+        if counts is None or self.exposure is None:
+            return None
+        if self.exposure == "auto" and counts[0].sum() < max(MIN_SUMMED, len(counts[0])):
+            return None
+        return Exposure(*counts, int(told[0]) if len(told) else None)
+
+    # What is drawn.
+
+    def _after_training(self, table, rows, terms, stream):
+        super()._after_training(table, rows, terms, stream)
+        self._exposures = None
+        if self.module_.exposure is not None:
+            rehearses = stream and hasattr(self, "_reservoir")
+            self._exposures = self._quantiles(self._rehearsed_rows() if rehearses else rows[0])
+
+    def _quantiles(self, rows):
+        """Those of the logarithms of exposures: of the rows of each class, and last of all."""
+        kept, module = rows.fair_sample(MAX_NOTED, torch.Generator().manual_seed(0)), self.module_
+        with plain_torch(grad=False):
+            found = [module.exposure(x.to(device_of(module))).cpu() for x in rows.chunks_of(kept)]
+        found = torch.cat(found).squeeze(1).double().numpy()
+        labels = None if rows.labels is None else rows.labels.cpu()[kept].numpy()
+        parts = [found[labels == number] for number in range(module.n_classes)]
+        levels = np.linspace(0, 1, N_QUANTILES)
+        return np.stack([np.quantile(p if len(p) else found, levels) for p in (*parts, found)])
+
+    def _exposures_of(self, codes, y, exposure, random_state):
+        if exposure is not None:
+            return self._log_exposures(exposure, shape_of(codes)[0])
+        quantiles = getattr(self, "_exposures", None)
+        if quantiles is None:
+            return None
+        told = self._tell(codes, y)
+        places = (N_QUANTILES - 1) * random_state.uniform(size=len(codes))
+        below = np.minimum(places.astype(int), N_QUANTILES - 2)
+        group = told[0] if told else -1  # as that of rows without a class
+        low, high = quantiles[group, below], quantiles[group, below + 1]
+        return low + (places - below) * (high - low)
+
+    def _log_exposures(self, exposure, n_samples):
+        """The logarithms of given exposures over the mean, ``(n_samples,)``."""
+        known = self.module_.exposure
+        if known is None:
+            raise ValueError(
+                "exposure is for models of counts that were made with one. Fit with exposure='sum' "
+                "or with the column that says how much was counted."
+            )
+        if isinstance(exposure, Real):
+            exposure = np.full(n_samples, exposure, dtype=np.float64)
+        exposure = check_array(exposure, ensure_2d=False, dtype=np.float64, input_name="exposure")
+        exposure = exposure.reshape(-1)
+        if len(exposure) != n_samples:
+            raise ValueError(
+                f"exposure has {len(exposure)} values for {n_samples} rows. Give one for each, or "
+                "one number for all."
+            )
+        if (exposure < 0).any():
+            raise ValueError(f"exposure must not be negative, but has {exposure.min():.6g}.")
+        return np.log(np.maximum(exposure / known.total.item(), LEAST_EXPOSURE))
+
+    def _exposures_in(self, X):
+        """How much was counted of each of the rows X, ``(n_samples,)``; None where nobody asks."""
+        known = self.module_.exposure
+        if known is None:
+            return None
+        logs = self._map_rows(self._validate(X, reset=False), known)
+        return np.exp(logs[:, 0].astype(np.float64)) * known.total.item()
+
+
+class ExposureMixin(Holes):
+    """Decoding for a given exposure: stands before the trait that is told the class."""
+
+    @tensors_welcome
+    def inverse_transform(self, X, y=None, *, exposure=None, out=None):
+        """Decode codes, as rows of given classes and of given exposures where it is told those.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, such as `transform` gives.
+        y : array-like of shape (n_samples,) or a label, default=None
+            Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
+            in classifiers. With `conditional` also -1, no class, if there were such rows in
+            training.
+        exposure : float or array-like of shape (n_samples,), default=None
+            Where the decoder is told how much was counted of each row (see the parameter), that of
+            the rows: of rows X it is ``X.sum(axis=1)`` where all columns are counts. None is that
+            of the mean row of training.
+        out : object of shape (n_samples, n_features), default=None
+            What to write the rows to, block by block, and return: see `transform`.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Rows, in the units of the training data and the floating dtype of the codes; or `out`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has another number of columns, NaN or infinity, or if y or an exposure is not as
+            described.
+        TypeError
+            As in `transform`.
+        """
+        check_is_fitted(self)
+        if exposure is not None:
+            exposure = self._exposures_of(X, y, exposure, None)
+        return self._decode(X, y, out, exposure)
