@@ -11,7 +11,6 @@ from torch import nn
 
 from skae._base.applying import TORCH_DTYPES
 from skae._base.conditional import ConditionalOnRequest
-from skae._base.missing import MissingValuesMixin
 from skae._base.parameters import keep, public
 from skae._base.pca_start import (
     MAX_ROWS_TO_TRY_BOTH,
@@ -19,6 +18,7 @@ from skae._base.pca_start import (
     LinearMapsMixin,
     principal_components,
 )
+from skae._base.posterior import KnownColumnsMixin
 from skae._base.variational import VariationalBase
 from skae._rows.checks import warn_user
 from skae._training.device import forked_seed, plain_torch
@@ -34,7 +34,7 @@ MIN_DIVERGENCE, MIN_EPOCHS = 0.01, 10
 
 
 @public
-class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, VariationalBase):
+class VAETransformer(KnownColumnsMixin, LinearMapsMixin, ConditionalOnRequest, VariationalBase):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
     For the posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}(\sigma^2(x)))` of the encoder and
@@ -228,38 +228,83 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
             module.unobserved.begin_at(torch.from_numpy(loadings**2 / noise))
         self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
 
-    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):
-        """Draw new rows: decode draws of the prior.
+    def sample(
+        self,
+        n_samples=1,
+        random_state=None,
+        y=None,
+        *,
+        noise=False,
+        conditions=None,
+        return_ess=False,
+    ):
+        r"""Draw new rows: decode draws of the prior, or of the posterior given what is known.
+
+        With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z) \prod_{j \in K} p(x_j |
+        z)`, where K are the columns that are known, and the other columns given the code:
+        importance sampling [1]_, from normal distributions at the modes of the posterior that then
+        adapt to it.
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            How many. With `conditions`, for each row of them.
         random_state : int, RandomState instance or None, default=None
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
-            Where the decoder is told the class, those of the rows; None draws them as often as
-            they were given in training.
+            Where the decoder is told the class, those of the rows, or of the rows of `conditions`.
+            None draws them as often as they were given in training, or by their posterior given
+            what is known.
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.
+        conditions : dict or {array, frame} of shape (n_rows, n_features), default=None
+            What is known: values of columns, by their names or numbers, or rows with NaN where a
+            value is to be drawn. A frame may leave columns out. Of one-hot columns give the one
+            that is 1.
+        return_ess : bool, default=False
+            Whether to return the effective sample size as well.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            New rows, in the units and the floating dtype of the training data.
+            New rows, in the units and the floating dtype of the training data. With `conditions` of
+            shape (n_rows * n_samples, n_features), those of one row together, with the values that
+            were asked for.
+        ess : ndarray of shape (n_rows,)
+            If `return_ess`. How many independent draws the weighted candidates, from which those of
+            a row are taken, are worth: :math:`(\sum w)^2 / \sum w^2`. It may be larger than
+            `n_samples`.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If `n_samples` is below 1, or if y is not as described.
-        """
-        return self._sample(n_samples, random_state, y, noise)
+            If `n_samples` is below 1, or if y or `conditions` are not as described: columns that
+            there are not, values that a likelihood can not have, or a row with all values known.
 
-    def _draw_values(self, means, random_state):
-        """Draws of the likelihood."""
+        Warns
+        -----
+        UserWarning
+            If the effective sample size of a row is below 10, or a twentieth of `n_samples`: the
+            model finds its values hardly possible together.
+
+        References
+        ----------
+        .. [1] Cappé, Douc, Guillin, Marin and Robert, "Adaptive importance sampling in general
+           mixture classes", Statistics and Computing 18, 2008.
+        """
+        if conditions is None:
+            if return_ess:
+                raise ValueError("return_ess=True is for draws with conditions.")
+            return self._sample(n_samples, random_state, y, noise)
+        rows, ess = self._sample_given(conditions, n_samples, random_state, y, noise)
+        return (rows, ess) if return_ess else rows
+
+    def _draw_rows(self, codes, y, random_state):
+        """Draws of the likelihood for codes."""
+        means = self._mean_rows(codes, y)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
             likelihood = copy.deepcopy(self.module_.link).cpu()

@@ -404,8 +404,12 @@ class BaseAutoencoder(
         random_state = check_random_state(random_state)
         codes = self._draw_codes(n_samples, random_state)
         y = self._draw_labels(n_samples, random_state) if y is None else y
-        rows = self._decode(np.asarray(codes, dtype=self._start.dtype), y)
-        return self._draw_values(rows, random_state) if noise else rows
+        codes = np.asarray(codes, dtype=self._start.dtype)
+        return self._draw_rows(codes, y, random_state) if noise else self._mean_rows(codes, y)
+
+    def _mean_rows(self, codes, y=None):
+        """Rows for codes that were drawn."""
+        return self._decode(codes, y)
 
     def _draw_labels(self, n_samples, random_state):
         """Classes to decode codes as, where the decoder is told those."""

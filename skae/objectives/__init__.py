@@ -10,6 +10,7 @@ from skae.objectives._classification import Classification
 from skae.objectives._contractive import ContractiveReconstruction
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
+from skae.objectives._posterior import posterior_codes
 from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
 from skae.objectives._sparse import KSparseReconstruction, SparseReconstruction
 from skae.objectives._stacked import LayerDenoising
@@ -32,4 +33,5 @@ __all__ = [
     "SparseReconstruction",
     "WassersteinReconstruction",
     "importance_log_likelihood",
+    "posterior_codes",
 ]

@@ -1,0 +1,184 @@
+"""Rows drawn given the values of some of their columns."""
+
+import copy
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skae._base.applying import device_of
+from skae._base.frames import framed
+from skae._base.known import known_rows, whole_categories
+from skae._base.missing import MissingValuesMixin, chosen_categories
+from skae._rows.checks import warn_user
+from skae._rows.source import chunks
+from skae._training.device import forked_seed, plain_torch
+from skae.objectives import posterior_codes
+
+# Rows whose codes are looked for together, at most, and values that are decoded at a time.
+ROWS_AT_ONCE, CODES_AT_ONCE, VALUES_AT_ONCE = 512, 2**14, 2**23
+# Below it, and below a share of the draws, candidates are too few to stand for the posterior.
+MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 10, 0.05
+
+
+class KnownColumnsMixin(MissingValuesMixin):
+    """Draws codes by their posterior given what is known of rows, and with these what is not."""
+
+    def _sample_given(self, conditions, n_samples, random_state, y, noise):
+        """Rows with the values that are known, and the effective sample size of each of these."""
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        random_state, names = check_random_state(random_state), self._column_names()
+        X = self._validate_known(known_rows(conditions, names))
+        if y is not None:
+            y = [y] * len(X) if np.ndim(y) == 0 else y
+            check_consistent_length(X, y)
+        codes, labels, n_effective = self._codes_given(X, n_samples, random_state, y)
+        self._warn_of_few(n_effective, n_samples)
+        rows = self._rows_of(codes, labels, random_state, noise)
+        given = np.repeat(X, n_samples, axis=0).astype(rows.dtype)
+        known = ~np.isnan(given)
+        rows[known] = given[known]
+        if hasattr(conditions, "index"):  # of pandas
+            like = conditions.take(np.repeat(np.arange(len(X)), n_samples))
+        else:
+            like = None
+        return framed(self, rows, like), n_effective
+
+    def _column_names(self):
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return list(names)
+
+    def _validate_known(self, X):
+        """Rows of which some values are known, in the ranges of their likelihoods."""
+        for name, columns in self._start.target.columns or ():
+            if name == "categorical":
+                X[:, columns] = whole_categories(X[:, columns])
+        if not np.isnan(X).any(axis=1).all():
+            raise ValueError(
+                "conditions has a row of which all values are known: nothing is left to draw. "
+                "Leave out a column, or give NaN there."
+            )
+        self._start.target.check(X)
+        return X
+
+    def _codes_given(self, X, n_draws, random_state, y=None):
+        """Codes by their posterior given the values of checked rows that are not NaN.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        n_draws : int
+        random_state : RandomState
+        y : array-like of shape (n_samples,) or None
+            Classes; None draws these too, where the decoder is told some.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples * n_draws, n_components)
+        labels : ndarray of shape (n_samples * n_draws,) or None
+        n_effective : ndarray of shape (n_samples,)
+        """
+        told = self._tell(X, y) if y is not None else ()
+        module, seed = self.module_, int(random_state.randint(np.iinfo(np.int32).max))
+        known = _Known(module, len(told) == 0 and module.n_classes)
+        found = []
+        with plain_torch(grad=True), torch.no_grad(), forked_seed(torch.device("cpu"), seed):
+            x = self.scaling_(torch.from_numpy(np.array(X)))
+            numbers = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
+            per_row = known.n_places * (1 + self._n_features_out)
+            size = max(1, min(ROWS_AT_ONCE, CODES_AT_ONCE // per_row))
+            for part, number in zip(x.split(size), numbers.split(size), strict=True):
+                found.append(known.codes(part, number, n_draws))
+        z, y_drawn, n_effective = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+        codes = z.reshape(-1, z.shape[2]).astype(self._start.dtype)
+        if y is not None:
+            return codes, np.repeat(np.asarray(y), n_draws), n_effective
+        labels = self._told_classes()[y_drawn.ravel()] if module.n_classes else None
+        return codes, labels, n_effective
+
+    def _rows_of(self, codes, labels, random_state, noise):
+        if noise:
+            return self._draw_rows(codes, labels, random_state)
+        return self._mean_rows(codes, labels)
+
+    def _warn_of_few(self, n_effective, n_draws):
+        least = max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_draws)
+        few = np.flatnonzero(n_effective < least)
+        if len(few):
+            warn_user(
+                f"Of {len(few)} of {len(n_effective)} rows the draws are worth fewer than "
+                f"{least:.0f} independent ones, such as {n_effective[few[0]]:.1f} of row {few[0]}: "
+                "the model hardly knows such values together. Look at them, and ask for fewer of "
+                "them, or for values as X had them."
+            )
+
+    def _draw_missing(self, source, n_draws, random_state):
+        drawn = np.empty((n_draws, *source.shape), dtype=np.result_type(source.dtype, np.float32))
+        for rows in chunks(len(source)):
+            X = np.asarray(source.block(rows))
+            drawn[:, rows] = X
+            some = np.isnan(X).any(axis=1).nonzero()[0]
+            if len(some):
+                filled = self._filled(X[some], n_draws, random_state)
+                drawn[:, rows.start + some] = filled.reshape(len(some), n_draws, -1).swapaxes(0, 1)
+        return drawn
+
+    def _filled(self, X, n_draws, random_state):
+        """Rows with draws in place of NaN, those of a row together."""
+        codes, labels, _ = self._codes_given(X, n_draws, random_state)
+        rows, given = self._rows_of(codes, labels, random_state, True), np.repeat(X, n_draws, axis=0)
+        for name, columns in self._start.target.columns or ():
+            if name == "categorical":
+                self._choose(rows, given, columns, codes, random_state)
+        return np.where(np.isnan(given), rows, given)
+
+    def _choose(self, rows, given, columns, codes, random_state):
+        """One category among those that are possible, where some of a block are known."""
+        block = given[:, columns]
+        partly = np.flatnonzero(np.isnan(block).any(axis=1) & ~np.isnan(block).all(axis=1))
+        if len(partly):
+            means = self._mean_rows(codes[partly])[:, columns]
+            rows[np.ix_(partly, columns)] = chosen_categories(means, block[partly], random_state)
+
+
+class _Known:
+    """What is asked of a module about rows of which some values are known.
+
+    Parameters
+    ----------
+    module : VariationalAutoencoder
+    n_classes : int
+        How many classes may be drawn; 0 if they are known, or there are none.
+    """
+
+    def __init__(self, module, n_classes):
+        self.module, self.n_classes, self.device = module, n_classes, device_of(module)
+        self.link = copy.deepcopy(module.link)
+        for part in self.link.modules():
+            if hasattr(part, "allow_nan"):
+                part.allow_nan = True
+        self.log_shares = module.log_shares.cpu().double() if n_classes else torch.zeros(1).double()
+        self.n_places = max(4, n_classes)
+
+    def codes(self, x, numbers, n_draws):
+        """Draws for each of the rows: see `posterior_codes`."""
+        x = x.to(self.device)
+        start = self.module.posterior(x if self.module.unobserved else x.nan_to_num())[0]
+        at_once = max(1, min(CODES_AT_ONCE, VALUES_AT_ONCE // x.shape[1]))
+
+        def log_likelihood(z, y, rows):
+            pieces = []
+            n = z.shape[1]
+            for part in torch.arange(z.shape[0] * n).split(at_once):
+                places = rows[part // n]
+                label = (y.flatten()[part] if self.n_classes else numbers[places]).to(self.device)
+                code = z.flatten(0, 1)[part].float().to(self.device)
+                output = self.module.output(code, label)
+                pieces.append(-self.link.nll(x[places.to(self.device)], output).cpu().double())
+            return torch.cat(pieces).view(z.shape[:2])
+
+        k = start.shape[1]
+        return posterior_codes(log_likelihood, k, len(x), n_draws, self.log_shares, start.cpu().double())
