@@ -240,10 +240,9 @@ class VAETransformer(KnownColumnsMixin, LinearMapsMixin, ConditionalOnRequest, V
     ):
         r"""Draw new rows: decode draws of the prior, or of the posterior given what is known.
 
-        With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z) \prod_{j \in K} p(x_j |
-        z)`, where K are the columns that are known, and the other columns given the code:
-        importance sampling [1]_, from normal distributions at the modes of the posterior that then
-        adapt to it.
+        With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z)\, p(x_K | z)`, where K
+        are the columns that are known, and the other columns given the code. It is importance
+        sampling, by normal distributions at the modes of the posterior that then adapt to it [1]_.
 
         Parameters
         ----------
@@ -287,8 +286,9 @@ class VAETransformer(KnownColumnsMixin, LinearMapsMixin, ConditionalOnRequest, V
         Warns
         -----
         UserWarning
-            If the effective sample size of a row is below 10, or a twentieth of `n_samples`: the
-            model finds its values hardly possible together.
+            If the effective sample size of a row is below 10, or a twentieth of `n_samples`, or if
+            its values are less likely, with their codes, than those of 1000 rows that the model
+            draws: then it finds them hardly possible together.
 
         References
         ----------

@@ -95,10 +95,11 @@ class MissingValuesMixin(Holes):
             X, with estimates in place of NaN, within the range that the feature had in `fit`. They
             are weighted means of the reconstructions and of what the encoder was given; the weight
             is what was best for values that were hidden to choose it, of held-out rows if there are
-            any. Categories are probabilities. A feature that was never observed is 0. Or `out`. With
-            `n_draws` of shape (n_draws, n_samples, n_features), or as many frames in a list: values
-            drawn from the likelihood, given a code that is drawn by its posterior given what was
-            observed of the row; whole numbers where the likelihood has these, and one category.
+            any. Categories are probabilities. A feature that was never observed is 0. Or `out`.
+
+            With `n_draws` of shape (n_draws, n_samples, n_features), or as many frames in a list:
+            values drawn from the likelihood, given a code that is drawn by its posterior given what
+            was observed of the row. Of categories it is one.
 
         Raises
         ------

@@ -19,6 +19,8 @@ from skae.objectives import posterior_codes
 
 # Rows whose codes are looked for together, at most, and values that are decoded at a time.
 ROWS_AT_ONCE, CODES_AT_ONCE, VALUES_AT_ONCE = 512, 2**14, 2**23
+# Of so many rows that the model draws one should be as unlikely as what is asked for.
+N_OWN = 1000
 # Below it, and below a share of the draws, candidates are too few to stand for the posterior.
 MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 10, 0.05
 
@@ -37,6 +39,7 @@ class KnownColumnsMixin(MissingValuesMixin):
             check_consistent_length(X, y)
         codes, labels, n_effective = self._codes_given(X, n_samples, random_state, y)
         self._warn_of_few(n_effective, n_samples)
+        self._warn_of_odd(X, codes, labels, random_state)
         rows = self._rows_of(codes, labels, random_state, noise)
         given = np.repeat(X, n_samples, axis=0).astype(rows.dtype)
         known = ~np.isnan(given)
@@ -88,7 +91,7 @@ class KnownColumnsMixin(MissingValuesMixin):
         with plain_torch(grad=True), torch.no_grad(), forked_seed(torch.device("cpu"), seed):
             x = self.scaling_(torch.from_numpy(np.array(X)))
             numbers = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
-            per_row = known.n_places * (1 + self._n_features_out)
+            per_row = max(4, known.n_classes) * (1 + self._n_features_out)
             size = max(1, min(ROWS_AT_ONCE, CODES_AT_ONCE // per_row))
             for part, number in zip(x.split(size), numbers.split(size), strict=True):
                 found.append(known.codes(part, number, n_draws))
@@ -105,15 +108,43 @@ class KnownColumnsMixin(MissingValuesMixin):
         return self._mean_rows(codes, labels)
 
     def _warn_of_few(self, n_effective, n_draws):
+        """Where the draws of a row stand for few: candidates that were found, none fits well."""
         least = max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_draws)
         few = np.flatnonzero(n_effective < least)
         if len(few):
             warn_user(
-                f"Of {len(few)} of {len(n_effective)} rows the draws are worth fewer than "
-                f"{least:.0f} independent ones, such as {n_effective[few[0]]:.1f} of row {few[0]}: "
-                "the model hardly knows such values together. Look at them, and ask for fewer of "
-                "them, or for values as X had them."
+                f"Draws given row {few[0]} of the conditions, and {len(few) - 1} others, are worth "
+                f"fewer than {least:.0f} independent ones, such as {n_effective[few[0]]:.1f}. The "
+                "model hardly knows such values together: ask for fewer of them, or for others."
             )
+
+    def _warn_of_odd(self, X, codes, labels, random_state):
+        """Where the model itself would hardly ever draw what is known of a row."""
+        own_codes = self._draw_codes(N_OWN, random_state).astype(self._start.dtype)
+        own_labels = self._draw_labels(N_OWN, random_state)
+        own = self._draw_rows(own_codes, own_labels, random_state)
+        masks, of_mask = np.unique(~np.isnan(X), axis=0, return_inverse=True)
+        found = self._energy(np.repeat(X, len(codes) // len(X), axis=0), codes, labels)
+        found = found.reshape(len(X), -1).mean(axis=1)
+        for number, mask in enumerate(masks):
+            usual = self._energy(np.where(mask, own, np.nan), own_codes, own_labels)
+            odd = np.flatnonzero((of_mask.ravel() == number) & (found > usual.max()))
+            if len(odd):
+                warn_user(
+                    f"Row {odd[0]} of the conditions, and {len(odd) - 1} others, have values that "
+                    f"the model finds hardly possible: of {N_OWN} rows that it draws none is as "
+                    "unlikely. Draws given these go beyond what it has learned."
+                )
+
+    def _energy(self, X, codes, labels):
+        """How unlikely rows and codes are together, in nats."""
+        told = self._tell(codes, labels)
+        with plain_torch(grad=False):
+            x, known = self.scaling_(torch.from_numpy(X)), _Known(self.module_)
+            y = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
+            tables = (x, torch.from_numpy(codes), y)
+            parts = zip(*(t.split(CODES_AT_ONCE) for t in tables), strict=True)
+            return torch.cat([known.energy(*part) for part in parts]).numpy()
 
     def _draw_missing(self, source, n_draws, random_state):
         drawn = np.empty((n_draws, *source.shape), dtype=np.result_type(source.dtype, np.float32))
@@ -129,7 +160,8 @@ class KnownColumnsMixin(MissingValuesMixin):
     def _filled(self, X, n_draws, random_state):
         """Rows with draws in place of NaN, those of a row together."""
         codes, labels, _ = self._codes_given(X, n_draws, random_state)
-        rows, given = self._rows_of(codes, labels, random_state, True), np.repeat(X, n_draws, axis=0)
+        rows = self._rows_of(codes, labels, random_state, noise=True)
+        given = np.repeat(X, n_draws, axis=0)
         for name, columns in self._start.target.columns or ():
             if name == "categorical":
                 self._choose(rows, given, columns, codes, random_state)
@@ -154,31 +186,36 @@ class _Known:
         How many classes may be drawn; 0 if they are known, or there are none.
     """
 
-    def __init__(self, module, n_classes):
+    def __init__(self, module, n_classes=0):
         self.module, self.n_classes, self.device = module, n_classes, device_of(module)
         self.link = copy.deepcopy(module.link)
         for part in self.link.modules():
             if hasattr(part, "allow_nan"):
                 part.allow_nan = True
-        self.log_shares = module.log_shares.cpu().double() if n_classes else torch.zeros(1).double()
-        self.n_places = max(4, n_classes)
+        self.log_shares = torch.zeros(1) if not n_classes else module.log_shares.cpu()
 
-    def codes(self, x, numbers, n_draws):
+    def log_likelihood(self, x, z, y):
+        """``log p(x | z, y)`` of the values of each row that are not NaN, ``(batch,)``."""
+        output = self.module.output(z.float().to(self.device), y.to(self.device))
+        return -self.link.nll(x.to(self.device), output).cpu().double()
+
+    def energy(self, x, z, y):
+        """``-log p(x, z | y)``, but for a constant."""
+        return 0.5 * z.double().square().sum(dim=1) - self.log_likelihood(x, z, y)
+
+    def codes(self, x, y, n_draws):
         """Draws for each of the rows: see `posterior_codes`."""
-        x = x.to(self.device)
-        start = self.module.posterior(x if self.module.unobserved else x.nan_to_num())[0]
+        module, x = self.module, x.to(self.device)
+        start = module.posterior(x if module.unobserved is not None else x.nan_to_num())[0]
         at_once = max(1, min(CODES_AT_ONCE, VALUES_AT_ONCE // x.shape[1]))
 
-        def log_likelihood(z, y, rows):
-            pieces = []
-            n = z.shape[1]
-            for part in torch.arange(z.shape[0] * n).split(at_once):
-                places = rows[part // n]
-                label = (y.flatten()[part] if self.n_classes else numbers[places]).to(self.device)
-                code = z.flatten(0, 1)[part].float().to(self.device)
-                output = self.module.output(code, label)
-                pieces.append(-self.link.nll(x[places.to(self.device)], output).cpu().double())
-            return torch.cat(pieces).view(z.shape[:2])
+        def log_likelihood(z, drawn, rows):
+            found, flat = [], z.flatten(0, 1)
+            for part in torch.arange(len(flat)).split(at_once):
+                row = rows[part // z.shape[1]]
+                told = drawn.flatten()[part] if self.n_classes else y[row]
+                found.append(self.log_likelihood(x[row.to(self.device)], flat[part], told))
+            return torch.cat(found).view(z.shape[:2])
 
-        k = start.shape[1]
-        return posterior_codes(log_likelihood, k, len(x), n_draws, self.log_shares, start.cpu().double())
+        start, log_shares = start.cpu().double(), self.log_shares.double()
+        return posterior_codes(log_likelihood, start, n_draws, log_shares)

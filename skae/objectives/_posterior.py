@@ -80,12 +80,11 @@ class Proposal:
         .. [1] Cappé, Douc, Guillin, Marin and Robert, "Adaptive importance sampling in general
            mixture classes", Statistics and Computing 18, 2008.
         """
-        n_tried, k = z.shape[1:]
         weights = log_weights.softmax(dim=1)
         shares = self.log_parts(z, y).softmax(dim=2).nan_to_num() * weights[..., None]
         share = shares.sum(dim=1)  # (batch, n_parts)
         # A part that few candidates belong to stays nearly what it was.
-        before = k + 2.0
+        before = z.shape[2] + 2.0
         n_effective = share * effective_size(log_weights)[:, None]
         trust = (n_effective / (n_effective + before))[..., None]
         mean = torch.einsum("bnp,bnk->bpk", shares, z) / share[..., None].clamp_min(1e-12)
@@ -132,7 +131,7 @@ def tempered(log_weights, n_effective, n_steps=30):
     return low * log_weights
 
 
-def posterior_codes(log_likelihood, k, n_rows, n_draws, log_shares, start=None):
+def posterior_codes(log_likelihood, start, n_draws, log_shares):
     """Draws of ``p(z, y | x) ~ p(x | z, y) p(z) p(y)`` for each row, z being standard normal.
 
     The first proposal are normal distributions at modes of it, where its curvature says how wide
@@ -143,11 +142,11 @@ def posterior_codes(log_likelihood, k, n_rows, n_draws, log_shares, start=None):
     log_likelihood : callable
         Codes ``(batch, n, k)``, classes ``(batch, n)``, numbers of rows ``(batch,)`` ->
         log p(x | z, y), ``(batch, n)``.
-    k, n_rows, n_draws : int
+    start : tensor of shape (n_rows, k)
+        A guess of codes.
+    n_draws : int
     log_shares : tensor of shape (n_classes,)
         log p(y); of one class it is 0.
-    start : tensor of shape (n_rows, k) or None
-        A guess of codes.
 
     Returns
     -------
@@ -156,6 +155,7 @@ def posterior_codes(log_likelihood, k, n_rows, n_draws, log_shares, start=None):
     n_effective : tensor of shape (n_rows,)
         How many independent draws the weighted candidates are worth.
     """
+    n_rows, k = start.shape
     target = _Target(log_likelihood, log_shares, k)
     left = torch.arange(n_rows)
     proposal = target.at_modes(left, start)
@@ -233,7 +233,7 @@ class _Target:
         """The likeliest of some draws of the prior, of each class, and the guess."""
         n_classes, n_rows = len(self.log_shares), len(rows)
         z = torch.randn(n_rows, n_classes, N_TRIED, self.k).to(self.log_shares)
-        z[:, :, 0] = 0 if start is None else start[:, None].to(z)
+        z[:, :, 0] = start[:, None]
         y = torch.arange(n_classes)[:, None].expand(n_rows, -1, N_TRIED)
         height = self.log_density(z.flatten(1, 2), y.flatten(1, 2), rows).view_as(y)
         height[:, :, 0] = math.inf
