@@ -8,6 +8,8 @@ import torch
 # Where modes are looked for: in steps of Newton's, from so many places, the likeliest of draws of
 # the prior among them. Second derivatives are differences of gradients at places so far apart.
 N_STARTS, N_TRIED, N_STEPS, STEP = 4, 64, 8, 0.02
+# A place from which a step would gain fewer nats is a mode.
+MIN_GAIN = 0.1
 LENGTHS = (1.0, 0.3, 0.1, 0.03, 0.0)
 # Candidates for each code that is wanted, and at least, for each component of a code as well.
 PER_DRAW, AT_LEAST, PER_COMPONENT = 8, 64, 16
@@ -220,10 +222,17 @@ class _Target:
     def at_modes(self, rows, start):
         """The first proposal."""
         z, y = self.starts(rows, start)
-        for _ in range(N_STEPS):
-            gradient, curvature = self.derivatives(z, y, rows)
-            z = self.stepped(z, y, rows, torch.linalg.solve(curvature, gradient[..., None]))
-        _, curvature = self.derivatives(z, y, rows)
+        curvature = torch.eye(self.k).to(z).repeat(*z.shape[:2], 1, 1)
+        left = torch.arange(len(rows))
+        for number in range(N_STEPS + 1):
+            gradient, curvature[left] = self.derivatives(z[left], y[left], rows[left])
+            step = torch.linalg.solve(curvature[left], gradient[..., None]).squeeze(3)
+            # What a quadratic function would gain by it.
+            is_far = ((gradient * step).sum(dim=2) / 2 > MIN_GAIN).any(dim=1)
+            left, step = left[is_far], step[is_far]
+            if not len(left) or number == N_STEPS:
+                break
+            z[left] = self.stepped(z[left], y[left], rows[left], step)
         factors = cholesky(torch.linalg.inv(curvature))
         height = self.log_density(z, y, rows) + factors.diagonal(dim1=2, dim2=3).log().sum(dim=2)
         weights = 0.9 * height.softmax(dim=1) + 0.1 / height.shape[1]
@@ -266,7 +275,7 @@ class _Target:
     def stepped(self, z, y, rows, step):
         """A step uphill, as far as is best."""
         lengths = torch.tensor(LENGTHS).to(z)
-        tried = z[:, :, None] + lengths[:, None] * step.squeeze(-1)[:, :, None]
+        tried = z[:, :, None] + lengths[:, None] * step[:, :, None]
         n = len(lengths)
         height = self.log_density(tried.flatten(1, 2), y.repeat_interleave(n, dim=1), rows)
         best = height.view(*z.shape[:2], n).argmax(dim=2)
