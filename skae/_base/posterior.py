@@ -15,7 +15,7 @@ from skae._base.missing import MissingValuesMixin, chosen_categories
 from skae._rows.checks import warn_user
 from skae._rows.source import chunks
 from skae._training.device import forked_seed, plain_torch
-from skae.objectives import posterior_codes
+from skae.objectives import MOST_STARTS, posterior_codes
 
 # Rows whose codes are looked for together, at most, and values that are decoded at a time.
 ROWS_AT_ONCE, CODES_AT_ONCE, VALUES_AT_ONCE = 512, 2**14, 2**23
@@ -91,8 +91,8 @@ class KnownColumnsMixin(MissingValuesMixin):
         with plain_torch(grad=True), torch.no_grad(), forked_seed(torch.device("cpu"), seed):
             x = self.scaling_(torch.from_numpy(np.array(X)))
             numbers = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
-            per_row = max(4, known.n_classes) * (1 + self._n_features_out)
-            size = max(1, min(ROWS_AT_ONCE, CODES_AT_ONCE // per_row))
+            per_row = max(MOST_STARTS, known.n_classes) * (1 + self._n_features_out)
+            size = max(1, min(ROWS_AT_ONCE, _n_at_once(x) // per_row))
             for part, number in zip(x.split(size), numbers.split(size), strict=True):
                 found.append(known.codes(part, number, n_draws))
         z, y_drawn, n_effective = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
@@ -176,6 +176,11 @@ class KnownColumnsMixin(MissingValuesMixin):
             rows[np.ix_(partly, columns)] = chosen_categories(means, block[partly], random_state)
 
 
+def _n_at_once(x):
+    """How many codes are decoded at a time."""
+    return max(1, min(CODES_AT_ONCE, VALUES_AT_ONCE // x.shape[1]))
+
+
 class _Known:
     """What is asked of a module about rows of which some values are known.
 
@@ -207,11 +212,10 @@ class _Known:
         """Draws for each of the rows: see `posterior_codes`."""
         module, x = self.module, x.to(self.device)
         start = module.posterior(x if module.unobserved is not None else x.nan_to_num())[0]
-        at_once = max(1, min(CODES_AT_ONCE, VALUES_AT_ONCE // x.shape[1]))
 
         def log_likelihood(z, drawn, rows):
             found, flat = [], z.flatten(0, 1)
-            for part in torch.arange(len(flat)).split(at_once):
+            for part in torch.arange(len(flat)).split(_n_at_once(x)):
                 row = rows[part // z.shape[1]]
                 told = drawn.flatten()[part] if self.n_classes else y[row]
                 found.append(self.log_likelihood(x[row.to(self.device)], flat[part], told))

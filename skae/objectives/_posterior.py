@@ -5,14 +5,16 @@ from dataclasses import dataclass, fields
 
 import torch
 
-# Where modes are looked for: in steps of Newton's, from so many places, the likeliest of draws of
-# the prior among them. Second derivatives are differences of gradients at places so far apart.
-N_STARTS, N_TRIED, N_STEPS, STEP = 4, 64, 8, 0.02
+# Where modes are looked for: from so many places at least and at most, by how many draws there are,
+# the likeliest of draws of the prior among them.
+FEWEST_STARTS, MOST_STARTS, DRAWS_PER_START, N_TRIED = 4, 16, 32, 64
+# Steps of Newton's; second derivatives are differences of gradients at places so far apart.
+N_STEPS, STEP = 8, 0.02
 # A place from which a step would gain fewer nats is a mode.
 MIN_GAIN = 0.1
 LENGTHS = (1.0, 0.3, 0.1, 0.03, 0.0)
 # Candidates for each code that is wanted, and at least, for each component of a code as well.
-PER_DRAW, AT_LEAST, PER_COMPONENT = 8, 64, 16
+PER_DRAW, AT_LEAST, PER_COMPONENT, MOST_LEARNED_FROM = 8, 64, 16, 2048
 # More are drawn where few of them count: for so many that do.
 ENOUGH_PER_DRAW, MOST_PER_DRAW = 2, 64
 # A part of them comes from the prior, for what a proposal does not know of.
@@ -158,10 +160,11 @@ def posterior_codes(log_likelihood, start, n_draws, log_shares):
         How many independent draws the weighted candidates are worth.
     """
     n_rows, k = start.shape
-    target = _Target(log_likelihood, log_shares, k)
+    n_starts = min(MOST_STARTS, max(FEWEST_STARTS, n_draws // DRAWS_PER_START))
+    target = _Target(log_likelihood, log_shares, k, n_starts)
     left = torch.arange(n_rows)
     proposal = target.at_modes(left, start)
-    n_tried = max(AT_LEAST, PER_COMPONENT * k)
+    n_tried = max(AT_LEAST, PER_COMPONENT * k, min(MOST_LEARNED_FROM, PER_DRAW * n_draws))
     found = None
     for number in range(MAX_ROUNDS + 1):
         z, y, log_weights = target.weighted(proposal, n_tried, left)
@@ -204,6 +207,7 @@ class _Target:
     log_likelihood: object
     log_shares: torch.Tensor
     k: int
+    n_starts: int
 
     def log_density(self, z, y, rows):
         """Without the constant that makes it one, ``(batch, n)``."""
@@ -246,7 +250,7 @@ class _Target:
         y = torch.arange(n_classes)[:, None].expand(n_rows, -1, N_TRIED)
         height = self.log_density(z.flatten(1, 2), y.flatten(1, 2), rows).view_as(y)
         height[:, :, 0] = math.inf
-        places = height.topk(max(1, N_STARTS // n_classes), dim=2).indices
+        places = height.topk(max(1, self.n_starts // n_classes), dim=2).indices
         z = z.gather(2, places[..., None].expand(-1, -1, -1, self.k))
         return z.flatten(1, 2), y.gather(2, places).flatten(1, 2)
 
