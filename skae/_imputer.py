@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
@@ -13,6 +14,7 @@ from skae._base.tabular import TableEstimator, as_arrays
 from skae._denoising import DenoisingAutoencoder
 from skae._rows.checks import warn_user
 from skae._rows.frames.layouts import joined, without_columns
+from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
 
@@ -37,7 +39,8 @@ class AutoencoderImputer(TableEstimator):
     autoencoder : autoencoder of skae, default=None
         One with `impute`: an `AutoencoderTransformer`, a `DenoisingAutoencoder` or a
         `VAETransformer`. None means a `DenoisingAutoencoder` that hides a fifth of the values from
-        itself, with half as many components as columns, at least 2 and at most 10.
+        itself, with half as many components as columns, at least 2 and at most 10, or as wide a
+        `VAETransformer` if `sample_posterior`.
     missing_values : int, float, str, np.nan or None, default=np.nan
         What stands for a missing value. NaN, None and the like are missing whatever it is.
     add_indicator : bool, default=False
@@ -50,10 +53,15 @@ class AutoencoderImputer(TableEstimator):
         `TabularAutoencoder`.
     max_categories : int, default=40
         Columns with more texts than these are filled with their most frequent one.
+    sample_posterior : bool, default=False
+        Whether values are drawn, by their distribution given the others of the row, rather than
+        expected ones, as in `sklearn.impute.IterativeImputer`: for several imputations, one of each
+        `random_state`. The autoencoder then needs a likelihood, as a `VAETransformer` has one.
     scaler : transformer, default=None
         What standardizes the numbers: see `TabularAutoencoder`.
     random_state : int, RandomState instance or None, default=None
-        Of the default autoencoder; one that is given has its own.
+        Of the default autoencoder; one that is given has its own. Of what is drawn, which is the
+        same at each call of `transform`.
 
     Attributes
     ----------
@@ -78,8 +86,9 @@ class AutoencoderImputer(TableEstimator):
     Notes
     -----
     Numbers lie within the range that they had in `fit`, and are rounded as they were there. What is
-    filled in is the expected value: it varies less than values do. To draw values, use
-    ``TabularAutoencoder(VAETransformer()).sample``.
+    filled in is the expected value: it varies less than values do, and what is computed of the
+    table looks surer than it is. With `sample_posterior` it is drawn. Several draws of one model
+    are what ``TabularAutoencoder().fit(X).impute(X, n_draws=5)`` gives.
 
     References
     ----------
@@ -105,6 +114,7 @@ class AutoencoderImputer(TableEstimator):
         "keep_empty_features": ["boolean"],
         "column_kinds": [dict, None],
         "max_categories": [Interval(Integral, 2, None, closed="left")],
+        "sample_posterior": ["boolean"],
         "scaler": [HasMethods(["fit", "transform", "inverse_transform"]), None],
     }
 
@@ -117,6 +127,7 @@ class AutoencoderImputer(TableEstimator):
         keep_empty_features=False,
         column_kinds=None,
         max_categories=40,
+        sample_posterior=False,
         scaler=None,
         random_state=None,
     ):
@@ -124,6 +135,8 @@ class AutoencoderImputer(TableEstimator):
 
     def _make_autoencoder(self, n_columns):
         n_components = max(2, min(MAX_COMPONENTS, n_columns // 2))
+        if self.sample_posterior:
+            return VAETransformer(n_components, random_state=self.random_state)
         return DenoisingAutoencoder(
             n_components, noise="masking", noise_level=0.2, random_state=self.random_state
         )
@@ -161,12 +174,20 @@ class AutoencoderImputer(TableEstimator):
         ------
         ValueError
             If a column has infinite values or others than those that `column_kinds` says, or if the
-            autoencoder refuses the rows.
+            autoencoder refuses the rows, or has no likelihood to draw from.
         """
+        given = self.autoencoder
+        if self.sample_posterior and given is not None and not hasattr(given, "likelihood"):
+            raise ValueError(
+                f"sample_posterior=True needs an autoencoder with a likelihood to draw from, such "
+                f"as VAETransformer; {type(given).__name__} has none."
+            )
         return self._fit_table(X, None, sample_weight)
 
     def _note_table(self, X):
         gaps = self._table.gaps(X)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        self._seed = int(seed) if self.sample_posterior else None
         self._is_dropped = gaps.all(axis=0) & (not self.keep_empty_features)
         self.indicator_ = None
         if self.add_indicator:
@@ -203,7 +224,7 @@ class AutoencoderImputer(TableEstimator):
             rows = self._encode(X)
             some = gaps.any(axis=1)
             if some.any():
-                rows[some] = self.autoencoder_.impute(rows[some])
+                rows[some] = self._filled(rows[some])
         filled = self._table.fill(X, rows, with_frequent=True)
         if self._is_dropped.any():
             filled = without_columns(filled, self._is_dropped)
@@ -211,6 +232,12 @@ class AutoencoderImputer(TableEstimator):
             return filled
         flags = self.indicator_.transform(_holes(gaps))
         return joined(filled, flags, self.get_feature_names_out())
+
+    def _filled(self, rows):
+        """Rows of numbers with expected values, or those that are drawn, in their gaps."""
+        if self._seed is None:
+            return self.autoencoder_.impute(rows)
+        return self.autoencoder_.impute(rows, n_draws=1, random_state=self._seed)[0]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns that `transform` gives.

@@ -246,13 +246,22 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
 
     @inside_has("sample")
     @as_arrays
-    def sample(self, n_samples=1, random_state=None, y=None, *, noise=True):
-        """Draw new rows.
+    def sample(
+        self,
+        n_samples=1,
+        random_state=None,
+        y=None,
+        *,
+        noise=True,
+        conditions=None,
+        return_ess=False,
+    ):
+        """Draw new rows, or the rest of rows of which some values are known.
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            How many. With `conditions`, for each row of them.
         random_state : int, RandomState instance or None, default=None
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
@@ -260,37 +269,76 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, TableEstimator):
         noise : bool, default=True
             Whether values are drawn from the likelihood, if the autoencoder has one, rather than
             taken to be its means and its likeliest categories.
+        conditions : dict or table of shape (n_rows, n_features), default=None
+            What is known: values of columns, such as ``{"town": "Paris", "age": 30}``, or rows in
+            which what is to be drawn is missing, columns left out among it.
+        return_ess : bool, default=False
+            Whether to return the effective sample size as well: see `VAETransformer.sample`.
 
         Returns
         -------
         X : DataFrame or ndarray of shape (n_samples, n_features)
-            A table like that in `fit`, its rows numbered from 0.
+            A table like that in `fit`, its rows numbered from 0. With `conditions` of shape
+            (n_rows * n_samples, n_features), those of one row together, under its index, with the
+            values that were asked for.
+        ess : ndarray of shape (n_rows,)
+            If `return_ess`.
+
+        Raises
+        ------
+        ValueError
+            If `conditions` has a column that there is not or that is left out, a category that was
+            not there in `fit`, or all values of a row, or if the autoencoder can not draw given
+            some.
+
+        Warns
+        -----
+        UserWarning
+            If the autoencoder finds the values hardly possible together.
         """
         check_is_fitted(self)
         settings = {} if y is None else {"y": y}
-        if "noise" in inspect.signature(self.autoencoder_.sample).parameters:
+        takes = inspect.signature(self.autoencoder_.sample).parameters
+        if "noise" in takes:
             settings["noise"] = noise
+        if conditions is not None:
+            return self._sample_given(
+                conditions, n_samples, random_state, return_ess, settings, takes
+            )
+        if return_ess:
+            raise ValueError("return_ess=True is for draws with conditions.")
         return self._table.decode(self.autoencoder_.sample(n_samples, random_state, **settings))
 
     @inside_has("impute")
     @as_arrays
-    def impute(self, X):
+    def impute(self, X, *, n_draws=None, random_state=None):
         """Fill in what is missing.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows.
+        n_draws : int, default=None
+            How many times to fill in values that are drawn, in place of those that are expected, if
+            the autoencoder has a likelihood: see `VAETransformer.impute`.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draws. Pass an int for the same ones at each call.
 
         Returns
         -------
         X_filled : DataFrame or ndarray of shape (n_samples, n_features)
             A copy of X, with its dtypes and index. Columns that are left out are filled if they
-            are constant. A category that is none of those in `fit` stays.
+            are constant. A category that is none of those in `fit` stays. With `n_draws` a list of
+            so many frames, or an array of shape (n_draws, n_samples, n_features).
         """
         check_is_fitted(self)
         X = self._check_table(X, reset=False)
-        return self._table.fill(X, self.autoencoder_.impute(self._encode(X)))
+        rows = self._encode(X)
+        if n_draws is None:
+            return self._table.fill(X, self.autoencoder_.impute(rows))
+        drawn = self.autoencoder_.impute(rows, n_draws=n_draws, random_state=random_state)
+        tables = [self._table.fill(X, one) for one in drawn]
+        return np.stack(tables) if isinstance(tables[0], np.ndarray) else tables
 
     @inside_has("denoise")
     @as_arrays

@@ -37,7 +37,13 @@ def _framing(verb):
 
 
 def framed(estimator, result, given):
-    """Rows of an estimator as `set_output` has it; not tensors, nor what is a frame already."""
+    """Rows of an estimator as `set_output` has it; not tensors, nor what is a frame already.
+
+    Of several tables in one array there is a list, if they are frames.
+    """
+    if type(result) is np.ndarray and result.ndim > 2:
+        tables = [framed(estimator, table, given) for table in result]
+        return result if type(tables[0]) is np.ndarray else tables
     return _Rows(estimator, result).transform(given) if type(result) is np.ndarray else result
 
 

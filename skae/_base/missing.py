@@ -1,7 +1,10 @@
 """Values that were not observed."""
 
+from numbers import Integral
+
 import numpy as np
 import torch
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -80,7 +83,7 @@ class MissingValuesMixin(Holes):
         return linear + self._share * (found - linear)
 
     @tensors_welcome
-    def impute(self, X, *, out=None):
+    def impute(self, X, *, out=None, n_draws=None, random_state=None):
         """Fill in what was not observed.
 
         Parameters
@@ -88,7 +91,14 @@ class MissingValuesMixin(Holes):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, with NaN for values that were not observed.
         out : object of shape (n_samples, n_features), default=None
-            What to write the rows to, block by block, and return: see `transform`.
+            What to write the rows to, block by block, and return: see `transform`. It goes with
+            expected values only.
+        n_draws : int, default=None
+            How many times to fill in values that are drawn, by a model with a likelihood, in place
+            of those that are expected. What is computed of each filled table then varies as much as
+            what is not known leaves it open [1]_.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draws. Pass an int for the same ones at each call.
 
         Returns
         -------
@@ -98,15 +108,23 @@ class MissingValuesMixin(Holes):
             is what was best for values that were hidden to choose it, of held-out rows if there are
             any. Categories are probabilities. A feature that was never observed is 0. Or `out`.
 
+            With `n_draws` of shape (n_draws, n_samples, n_features), or as many frames in a list:
+            values drawn from the likelihood, given a code that is drawn by its posterior given what
+            was observed of the row. Of categories it is one.
+
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If the model was fitted with ``allow_nan=False`` or ``conditional=True``, or X is not as
-            described.
+            If the model was fitted with ``allow_nan=False`` or ``conditional=True``, if X is not as
+            described, or if draws are asked of a model without a likelihood.
         TypeError
             As in `transform`.
+
+        References
+        ----------
+        .. [1] Rubin, "Multiple imputation for nonresponse in surveys", Wiley 1987.
         """
         check_is_fitted(self)
         if not self._as_fitted("allow_nan"):
@@ -119,12 +137,25 @@ class MissingValuesMixin(Holes):
                 "impute knows no classes, which a model with conditional=True needs to decode. Fit "
                 "one with conditional=False, or give it the classes as columns of X."
             )
+        if n_draws is not None:
+            check_scalar(n_draws, "n_draws", Integral, min_val=1)
+            if out is not None:
+                raise ValueError("out is for expected values: leave out either it or n_draws.")
         source = as_source(self._validate(X, reset=False))
+        if n_draws is not None:
+            return self._draw_missing(source, n_draws, check_random_state(random_state))
 
         def fill(rows):
             return self._imputed(source.block(rows))
 
         return fill(slice(None)) if out is None else filled(out, fill, source.shape)
+
+    def _draw_missing(self, source, n_draws, random_state):
+        """Rows with draws in place of NaN, ``(n_draws, n_samples, n_features)``."""
+        raise ValueError(
+            f"n_draws={n_draws} needs a model with a likelihood to draw from, such as "
+            f"VAETransformer; {type(self).__name__} knows expected values only."
+        )
 
     def _imputed(self, values):
         """Checked rows with estimates in place of NaN."""
@@ -159,3 +190,10 @@ def _one_category(expected, given):
     block = gaps * (expected + np.finfo(np.float32).tiny)  # if all are 0
     total = block.sum(axis=1, keepdims=True)
     return block / np.where(total > 0, total, 1) * left.clip(0, 1)
+
+
+def chosen_categories(expected, given, random_state):
+    """One category of those that were not given, by their probabilities."""
+    shares = np.where(np.isnan(given), _one_category(expected, given), given).cumsum(axis=1)
+    places = (shares <= random_state.uniform(0, shares[:, -1])[:, None]).sum(axis=1)
+    return np.eye(given.shape[1])[places.clip(max=given.shape[1] - 1)]

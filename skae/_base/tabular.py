@@ -26,6 +26,7 @@ from skae._documented import Documented
 from skae._rows.checks import warn_user
 from skae._rows.frames.columns import LEARNED, LEFT_OUT
 from skae._rows.frames.encoding import ColumnKinds, TableEncoding
+from skae._rows.frames.known import KnownValues
 from skae._rows.frames.layouts import is_frame
 from skae._rows.refused import refuse
 from skae._training.listeners import CallbackSupportMixin, fit_of_steps
@@ -264,6 +265,20 @@ class TableEstimator(
         """Rows of numbers for a fitted autoencoder."""
         check_is_fitted(self)
         return self._encode(self._check_table(X, reset=False))
+
+    def _sample_given(self, conditions, n_samples, random_state, return_ess, settings, takes):
+        """Rows that have some values, and the effective sample size if that is wanted."""
+        if "conditions" not in takes:
+            raise ValueError(
+                f"{type(self.autoencoder_).__name__} can not draw rows given some of their values. "
+                "Give a VAETransformer, as the default is one."
+            )
+        known = KnownValues.of(conditions, self._table)
+        rows, ess = self.autoencoder_.sample(
+            n_samples, random_state, conditions=known.encoded(), return_ess=True, **settings
+        )
+        table = known.put_into(rows, n_samples)
+        return (table, ess) if return_ess else table
 
     # What is known of the table.
 

@@ -10,6 +10,7 @@ from skae.objectives._classification import Classification
 from skae.objectives._contractive import ContractiveReconstruction
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
+from skae.objectives._posterior import MOST_STARTS, posterior_codes
 from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
 from skae.objectives._sparse import KSparseReconstruction, SparseReconstruction
 from skae.objectives._stacked import LayerDenoising
@@ -17,6 +18,7 @@ from skae.objectives._vae import NegativeELBO, importance_log_likelihood
 from skae.objectives._wasserstein import WassersteinReconstruction
 
 __all__ = [
+    "MOST_STARTS",
     "Adversarial",
     "AdversarialClassification",
     "AdversarialClustering",
@@ -32,4 +34,5 @@ __all__ = [
     "SparseReconstruction",
     "WassersteinReconstruction",
     "importance_log_likelihood",
+    "posterior_codes",
 ]

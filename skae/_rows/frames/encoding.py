@@ -132,7 +132,10 @@ class TableEncoding:
 
     def encode(self, X):
         """Rows of numbers, NaN where a value is missing, or is none of the known categories."""
-        values = self.read(X)
+        return self.encode_values(self.read(X))
+
+    def encode_values(self, values):
+        """The same, of the `Values` of each column."""
         parts = [self._of_kinds(values, NUMBERS), self._of_kinds(values, ("boolean",))]
         self._tell_of_unknown(values, parts[1], ("boolean",))
         parts[1][parts[1] < 0] = np.nan
@@ -172,9 +175,10 @@ class TableEncoding:
 
     def decode(self, rows, index=None):
         """A table with the columns, dtypes and categories of that in `fit`, of rows of numbers."""
-        return self.layout.make(self._decoded(rows), index)
+        return self.layout.make(self.decoded(rows), index)
 
-    def _decoded(self, rows, with_frequent=False):
+    def decoded(self, rows, with_frequent=False):
+        """Values of each column, which are missing, and the column, of rows of numbers."""
         rows = np.asarray(rows, dtype=np.float64)
         n_numbers = len(self.learned(NUMBERS))
         found = {}
@@ -232,7 +236,7 @@ class TableEncoding:
         """
         gaps, layout = self.gaps(X), layout_of(X)
         # Which may be another than in `fit`, such as integers where there were floats.
-        decoded = self._decoded(rows, with_frequent=with_frequent)
+        decoded = self.decoded(rows, with_frequent=with_frequent)
         if layout.is_frame:
             like = self.layout if layout.library == self.layout.library else layout
             return layout.filled(X, like.make(decoded), gaps)

@@ -1,0 +1,224 @@
+"""Rows drawn given the values of some columns, and in place of what is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from skae import AutoencoderTransformer, VAETransformer, load, save
+from skae.architectures import TorchArchitecture
+
+QUICK = {"max_iter": 5, "random_state": 0}
+LINEAR = TorchArchitecture(nn.Linear, nn.Linear)
+
+
+def rows(n_rows=400, seed=0):
+    """Five numbers of two factors."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n_rows, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=5)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["full", "allow_nan"])
+def linear(request):
+    """A model whose conditional distributions are known: its decoder is a line."""
+    settings = {"architecture": LINEAR, "noise_variance": 0.25, "allow_nan": request.param}
+    return VAETransformer(2, **QUICK, **settings).fit(rows())
+
+
+def conditional(model, known, values):
+    """Mean and covariance of the other columns, by the weights of the decoder."""
+    decode = model.inverse_transform
+    mean = decode(np.zeros((1, 2)))[0]
+    loadings = (decode(np.eye(2)) - mean).T
+    covariance = loadings @ loadings.T + 0.25 * np.eye(5)
+    others = np.setdiff1d(np.arange(5), known)
+    slopes = covariance[np.ix_(others, known)] @ np.linalg.inv(covariance[np.ix_(known, known)])
+    left = covariance[np.ix_(others, others)] - slopes @ covariance[np.ix_(known, others)]
+    return others, mean[others] + slopes @ (values - mean[known]), left
+
+
+@pytest.mark.parametrize("known", [[1], [0, 3], [0, 1, 2, 4]], ids=str)
+def test_draws_have_the_conditional_distribution_of_the_model(linear, known):
+    values = rows()[7, known]
+    drawn, ess = linear.sample(
+        8000,
+        random_state=0,
+        noise=True,
+        conditions=dict(zip(known, values, strict=True)),
+        return_ess=True,
+    )
+    others, mean, covariance = conditional(linear, known, values)
+    assert (drawn[:, known] == values).all()
+    deviation = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose((drawn[:, others].mean(axis=0) - mean) / deviation, 0, atol=0.06)
+    found = np.cov(drawn[:, others].T).reshape(covariance.shape)
+    np.testing.assert_allclose(found, covariance, atol=0.06 * covariance.max())
+    assert ess.shape == (1,)
+    assert ess[0] > 8000
+
+
+def test_without_noise_rows_are_means_given_a_drawn_code(linear):
+    """Of the code only its posterior is left, the noise is not there."""
+    given = {0: rows()[7, 0]}
+    plain = linear.sample(5000, 0, conditions=given)
+    noisy = linear.sample(5000, 0, conditions=given, noise=True)
+    difference = noisy[:, 1:].var(axis=0) - plain[:, 1:].var(axis=0)
+    np.testing.assert_allclose(difference, 0.25, atol=0.1)
+
+
+def test_several_rows_are_drawn_together_and_repeat(linear):
+    X = rows()[:3]
+    X[0, 1:], X[1, :2], X[2] = np.nan, np.nan, np.nan
+    state = torch.random.get_rng_state()
+    drawn, ess = linear.sample(4, 0, conditions=X, noise=True, return_ess=True)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert drawn.shape == (12, 5)
+    assert ess.shape == (3,)
+    repeated = np.repeat(X, 4, axis=0)
+    np.testing.assert_array_equal(drawn[~np.isnan(repeated)], repeated[~np.isnan(repeated)])
+    assert len(np.unique(drawn[:, 2])) >= 9  # those of a row differ, where it is not known
+    again = linear.sample(4, 0, conditions=X, noise=True)
+    np.testing.assert_array_equal(drawn, again)
+    assert (linear.sample(4, 1, conditions=X, noise=True) != drawn).any()
+
+
+def test_frames_have_the_index_repeated():
+    X = pd.DataFrame(rows(), columns=list("abcde"), index=np.arange(400) * 2)
+    model = VAETransformer(2, **QUICK).set_output(transform="pandas").fit(X)
+    drawn = model.sample(2, 0, conditions=X.loc[[6, 2], ["b", "d"]])
+    assert drawn.index.tolist() == [6, 6, 2, 2]
+    assert drawn["d"].tolist() == X.loc[[6, 6, 2, 2], "d"].tolist()
+    assert model.sample(3, 0, conditions={"a": 1.0})["a"].tolist() == [1.0] * 3
+
+
+def test_what_the_model_hardly_draws_is_warned_of(linear):
+    linear.sample(5, 0, conditions={0: rows()[:, 0].mean()})  # warnings are errors
+    with pytest.warns(UserWarning, match="the model finds hardly possible"):
+        linear.sample(5, 0, conditions={0: 100 * rows()[:, 0].std()})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"conditions": {5: 1}}, "column 5, but in fit"),
+        ({"conditions": np.ones((1, 5))}, "all values are known"),
+        ({"conditions": {0: 1}, "y": [1]}, "conditional=True"),
+        ({"conditions": {0: 1}, "n_samples": 0}, "n_samples"),
+        ({"return_ess": True}, "for draws with conditions"),
+    ],
+    ids=str,
+)
+def test_conditions_that_make_no_sense_are_named(linear, settings, message):
+    with pytest.raises(ValueError, match=message):
+        linear.sample(**settings)
+
+
+def test_values_that_a_likelihood_can_not_have_are_refused():
+    X = (rows() > 0.5).astype(float)
+    model = VAETransformer(2, **QUICK, likelihood="bernoulli").fit(X)
+    with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
+        model.sample(conditions={0: 2.0})
+    assert set(np.unique(model.sample(20, 0, conditions={0: 1}, noise=True))) == {0, 1}
+
+
+@pytest.fixture(scope="module")
+def told():
+    """Two classes, apart in the first column."""
+    X, y = rows(), np.repeat(["a", "b"], [300, 100])
+    X[y == "b", 0] += 10
+    return VAETransformer(2, max_iter=40, conditional=True, random_state=0).fit(X, y)
+
+
+def test_a_class_is_told_or_drawn_by_what_is_known(told):
+    X, high = rows(), rows()[:, 0].mean() + 10
+    of_a = told.sample(300, 0, y="a", conditions={1: X[0, 1]})
+    of_b = told.sample(300, 0, y="b", conditions={1: X[0, 1]})
+    assert of_a[:, 0].mean() + 5 < of_b[:, 0].mean()
+    found = told.sample(300, 0, conditions={1: X[:, 1].mean()})[:, 0] > high - 5
+    assert 0.1 < found.mean() < 0.5  # a quarter are of b
+    both = np.full((2, 5), np.nan)
+    both[:, 1] = X[0, 1]
+    drawn = told.sample(100, 0, y=["b", "a"], conditions=both)[:, 0]
+    assert drawn[100:].mean() + 5 < drawn[:100].mean()
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        told.sample(2, 0, y=["a", "b"], conditions={1: 0.0})
+
+
+def test_a_saved_model_draws_the_same(linear, tmp_path):
+    save(linear, tmp_path / "model")
+    given = {"conditions": {0: 0.3}, "random_state": 0, "noise": True}
+    drawn = load(tmp_path / "model", classes=[nn.Linear]).sample(3, **given)
+    np.testing.assert_array_equal(drawn, linear.sample(3, **given))
+
+
+# In place of what is missing.
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Numbers, a flag and a category that go together, a fifth of them missing."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 3, 500)
+    numbers = kind[:, None] + rng.normal(size=(500, 2)) * 0.3
+    X = np.column_stack([numbers, rng.random(500) < 0.2 + 0.3 * kind, np.eye(3)[kind]])
+    X[rng.random(500) < 0.2, 0] = np.nan
+    X[rng.random(500) < 0.2, 2] = np.nan
+    X[rng.random(500) < 0.2, 3:] = np.nan
+    return X
+
+
+@pytest.fixture(scope="module")
+def mixed(table):
+    settings = {"likelihood": "mixed", "allow_nan": True, "max_iter": 60, "random_state": 0}
+    return VAETransformer(2, **settings).fit(table)
+
+
+def test_draws_fill_in_what_is_missing_and_nothing_else(mixed, table):
+    drawn = mixed.impute(table, n_draws=4, random_state=0)
+    assert drawn.shape == (4, *table.shape)
+    known = ~np.isnan(table)
+    assert all((one[known] == table[known]).all() for one in drawn)
+    assert np.isfinite(drawn).all()
+    assert set(np.unique(drawn[:, :, 2:])) == {0, 1}
+    assert (drawn[:, :, 3:].sum(axis=2) == 1).all()
+    np.testing.assert_array_equal(drawn, mixed.impute(table, n_draws=4, random_state=0))
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_imputed_categories_follow_the_numbers(mixed):
+    drawn = mixed.impute([[2.0, 2.0, np.nan, np.nan, np.nan, np.nan]], n_draws=200, random_state=0)
+    assert drawn[:, 0, 5].mean() > 0.9
+    part = [[np.nan, np.nan, 1.0, 0.0, np.nan, np.nan]]  # not the first one
+    drawn = mixed.impute(part, n_draws=200, random_state=0)[:, 0, 3:]
+    assert (drawn.sum(axis=1) == 1).all()
+    assert not drawn[:, 0].any()
+    assert 0.2 < drawn[:, 2].mean() < 0.95
+
+
+def test_expected_values_are_those_of_draws(mixed, table):
+    expected = mixed.impute(table)
+    drawn = mixed.impute(table, n_draws=100, random_state=0).mean(axis=0)
+    gaps = np.isnan(table)
+    np.testing.assert_allclose(drawn[gaps], expected[gaps], atol=0.6)
+    assert np.sqrt(np.mean((drawn - expected)[gaps] ** 2)) < 0.15
+
+
+def test_frames_come_in_a_list(table):
+    X = pd.DataFrame(table[:, :3], columns=list("abc"), index=np.arange(500) + 7)
+    model = VAETransformer(2, **QUICK, allow_nan=True).set_output(transform="pandas").fit(X)
+    drawn = model.impute(X, n_draws=2, random_state=0)
+    assert [type(one) for one in drawn] == [pd.DataFrame] * 2
+    assert all(one.index.equals(X.index) and list(one) == list("abc") for one in drawn)
+
+
+def test_models_without_a_likelihood_draw_nothing(table):
+    model = AutoencoderTransformer(2, **QUICK, allow_nan=True).fit(table)
+    with pytest.raises(ValueError, match=r"needs a model with a likelihood .* VAETransformer"):
+        model.impute(table, n_draws=2)
+
+
+@pytest.mark.parametrize("settings", [{"n_draws": 0}, {"n_draws": 2, "out": np.empty((500, 6))}])
+def test_draws_that_make_no_sense_are_refused(mixed, table, settings):
+    with pytest.raises(ValueError, match="n_draws"):
+        mixed.impute(table, **settings)
