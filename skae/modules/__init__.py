@@ -9,6 +9,7 @@ from skae.modules._autoencoder import (
     logistic_offset,
 )
 from skae.modules._calibration import Calibration
+from skae.modules._conditional import one_hot
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
@@ -59,6 +60,7 @@ __all__ = [
     "VariationalClassifier",
     "held",
     "logistic_offset",
+    "one_hot",
     "skip_zeros",
     "split_layers",
     "tie_weights",

@@ -3,7 +3,7 @@
 import torch
 
 from skae.modules._autoencoder import Autoencoder
-from skae.modules._conditional import tell
+from skae.modules._conditional import ClassLevels, tell
 from skae.modules._likelihood import Likelihood
 
 
@@ -29,7 +29,7 @@ class VariationalAutoencoder(Autoencoder):
 
     def __init__(self, encoder, decoder, likelihood=None, class_shares=None, unobserved=None):
         super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
-        self.unobserved = unobserved
+        self.unobserved, self.levels = unobserved, ClassLevels()
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
         self.register_buffer("kl_weight", torch.ones(()))
 
@@ -48,7 +48,7 @@ class VariationalAutoencoder(Autoencoder):
 
     def output(self, z, y=None):
         """The decoder's raw output for codes and, if it is told those, class numbers."""
-        return self.decoder(tell(z, y, self.n_classes))
+        return self.levels(self.decoder(tell(z, y, self.n_classes)), y)
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.
