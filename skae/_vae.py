@@ -86,6 +86,12 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     same at each call [4]_; with `conditional` :math:`p(x) = \sum_y p(y) p(x | y)`. See also
     :func:`skae.metrics.log_likelihood`.
 
+    Codes still tell a little of the class, which the encoder is not told. So with `conditional`
+    `sample` draws codes of a class from the mean of the posteriors of its training rows (at most
+    10 000 in all), the best of all priors for them [6]_, where `score_samples` has N(0, I). After
+    `fit` a Gaussian likelihood has means of the classes that are those of their rows: what they
+    were missed by is added to what is decoded, but in columns with bounds.
+
     With a Gaussian likelihood, outputs that are not logistic, and neither `architecture` nor
     `conditional`, the model is never worse than probabilistic PCA of the rows that it learns from
     [5]_, on those that it holds out: where no epoch is better, that is the model, its networks zero
@@ -104,6 +110,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
     .. [4] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     .. [5] Tipping and Bishop, "Probabilistic principal component analysis", Journal of the Royal
        Statistical Society B 61, 1999.
+    .. [6] Tomczak and Welling, "VAE with a VampPrior", AISTATS 2018.
 
     Examples
     --------
@@ -229,7 +236,7 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
         self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
 
     def sample(self, n_samples=1, random_state=None, y=None, *, noise=False):
-        """Draw new rows: decode draws of the prior.
+        """Draw new rows: decode draws of the prior, or codes such as those of the class.
 
         Parameters
         ----------
@@ -239,7 +246,8 @@ class VAETransformer(MissingValuesMixin, LinearMapsMixin, ConditionalOnRequest, 
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
             Where the decoder is told the class, those of the rows; None draws them as often as
-            they were given in training.
+            they were given in training. Codes are then drawn as those of training rows of the
+            class lie, and not of the prior, from which codes of one class may be far.
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.

@@ -105,7 +105,8 @@ class ConditionalMixin(Holes):
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
             Where the decoder is told the class, those of the rows; None draws them as often as
-            they were given in training.
+            they were given in training. Codes are then drawn as those of training rows of the
+            class lie, and not of the prior, from which codes of one class may be far.
 
         Returns
         -------
