@@ -48,6 +48,12 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
     `score_samples` is minus the reconstruction loss of each row, in units of X; with `conditional`
     that of the class which fits best.
 
+    The game does not take all of the class out of the codes. So with `conditional` `sample` draws
+    codes from a density of those of training rows of the class (at most 10 000 in all), a kernel
+    estimate as wide as Silverman's rule has it, and not of the prior. After `fit` with a squared
+    error the means of the classes are those of their rows: what they were missed by is added to
+    what is decoded, but in columns with bounds.
+
     References
     ----------
     .. [1] Makhzani, Shlens, Jaitly, Goodfellow and Frey, "Adversarial autoencoders", 2015,

@@ -51,7 +51,9 @@ class AdversarialAutoencoderClassifier(
     are rows enough, and a constant of each class.
 
     `transform` gives the style. `score` is the accuracy, `score_samples` minus the reconstruction
-    loss of each row as the class that fits best, in units of X.
+    loss of each row as the class that fits best, in units of X. `sample` draws the styles of a
+    class as those of training rows lie that are of it, or that the classifier takes for it, as
+    `AdversarialAutoencoder` does.
 
     References
     ----------

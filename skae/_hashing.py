@@ -130,7 +130,7 @@ class SemanticHashing(DensityAutoencoder):
     def _default_density(self, codes):
         return EmpiricalDensity()
 
-    def _draw_codes(self, n_samples, random_state):
+    def _draw_codes(self, n_samples, random_state, y=None):
         return super()._draw_codes(n_samples, random_state) > 0.5
 
     def _make_module(self, start):

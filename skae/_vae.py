@@ -88,10 +88,16 @@ class VAETransformer(
 
     With an `exposure` the likelihood is :math:`p(x | z, e)` for what was counted of the row, e, and
     the rate of column j is :math:`e / \bar e \cdot \exp f_j(z)` with the mean :math:`\bar e` of the
-    training rows, as in [6]_; the encoder is given :math:`\log(1 + x \bar e / e)`. `score_samples`
+    training rows, as in [7]_; the encoder is given :math:`\log(1 + x \bar e / e)`. `score_samples`
     is then :math:`\log p(x | e)`, which says nothing of e itself and is not to be compared with a
     likelihood without; `sample` draws e as it was in training, whatever the code; and
     `inverse_transform` decodes for the mean, unless it is given the exposures of the rows.
+
+    Codes still tell a little of the class, which the encoder is not told. So with `conditional`
+    `sample` draws codes of a class from the mean of the posteriors of its training rows (at most
+    10 000 in all), the best of all priors for them [6]_, where `score_samples` has N(0, I). After
+    `fit` a Gaussian likelihood has means of the classes that are those of their rows: what they
+    were missed by is added to what is decoded, but in columns with bounds.
 
     With a Gaussian likelihood, outputs that are not logistic, and neither `architecture` nor
     `conditional`, the model is never worse than probabilistic PCA of the rows that it learns from
@@ -111,7 +117,8 @@ class VAETransformer(
     .. [4] Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     .. [5] Tipping and Bishop, "Probabilistic principal component analysis", Journal of the Royal
        Statistical Society B 61, 1999.
-    .. [6] Lopez et al., "Deep generative modeling for single-cell transcriptomics", Nature Methods
+    .. [6] Tomczak and Welling, "VAE with a VampPrior", AISTATS 2018.
+    .. [7] Lopez et al., "Deep generative modeling for single-cell transcriptomics", Nature Methods
        15, 2018.
 
     Examples
@@ -249,7 +256,7 @@ class VAETransformer(
         conditions=None,
         return_ess=False,
     ):
-        r"""Draw new rows: decode draws of the prior, or of the posterior given what is known.
+        r"""Draw new rows: decode draws of the prior, of a class, or given what is known.
 
         With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z)\, p(x_K | z)`, where K
         are the columns that are known, and the other columns given the code. It is importance
@@ -264,7 +271,8 @@ class VAETransformer(
         y : array-like of shape (n_samples,) or a label, default=None
             Where the decoder is told the class, those of the rows, or of the rows of `conditions`.
             None draws them as often as they were given in training, or by their posterior given
-            what is known.
+            what is known. Codes are drawn as those of training rows of the class lie, and not of
+            the prior, from which codes of one class may be far; with `conditions` of the posterior.
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.

@@ -13,7 +13,7 @@ from skae.losses import LOSSES
 from skae.modules import AdversarialClassifierModule
 
 
-class AdversarialBase(PriorMixin, ConditionalMixin, ReconstructionAutoencoder):
+class AdversarialBase(ConditionalMixin, PriorMixin, ReconstructionAutoencoder):
     """Base class of the adversarial autoencoders: codes that follow a prior."""
 
     def _make_discriminator(self, n_inputs):

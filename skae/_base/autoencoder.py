@@ -50,8 +50,8 @@ class BaseAutoencoder(
         """Scores of standardized rows in units of X, ``(batch, n_features) -> (batch,)``."""
 
     @abstractmethod
-    def _draw_codes(self, n_samples, random_state):
-        """Codes to decode, ``(n_samples, n_components)``."""
+    def _draw_codes(self, n_samples, random_state, y=None):
+        """Codes to decode as rows of the classes y, ``(n_samples, n_components)``."""
 
     # Where results go is the caller's business, not one of metadata.
     __metadata_request__transform = {"out": UNUSED}
@@ -403,8 +403,8 @@ class BaseAutoencoder(
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         random_state = check_random_state(random_state)
-        codes = self._draw_codes(n_samples, random_state)
         y = self._draw_labels(n_samples, random_state) if y is None else y
+        codes = self._draw_codes(n_samples, random_state, y)
         log_exposure = self._exposures_of(codes, y, exposure, random_state)
         codes = np.asarray(codes, dtype=self._start.dtype)
         if noise:

@@ -8,10 +8,12 @@ import torch
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_consistent_length
 
+from skae._base.class_codes import Missed, look
 from skae._base.holes import Holes
 from skae._base.labelled import KnownLabels, LabelledMixin
 from skae._rows.labels import as_labels, is_labelled, places_of
 from skae._rows.tensors import tensors_welcome
+from skae._training.device import plain_torch
 from skae._training.state import plain_module
 
 
@@ -93,7 +95,7 @@ class ConditionalMixin(Holes):
         return numbers
 
     def sample(self, n_samples=1, random_state=None, y=None):
-        """Draw new rows: decode draws of the prior.
+        """Draw new rows: decode draws of the prior, or codes such as those of the class.
 
         Parameters
         ----------
@@ -103,7 +105,8 @@ class ConditionalMixin(Holes):
             Determines the draw. Pass an int for the same rows at each call.
         y : array-like of shape (n_samples,) or a label, default=None
             Where the decoder is told the class, those of the rows; None draws them as often as
-            they were given in training.
+            they were given in training. Codes are then drawn as those of training rows of the
+            class lie, and not of the prior, from which codes of one class may be far.
 
         Returns
         -------
@@ -126,6 +129,50 @@ class ConditionalMixin(Holes):
             return None
         shares = self._known_labels.shares
         return random_state.choice(self._told_classes(), n_samples, p=shares)
+
+    def _draw_codes(self, n_samples, random_state, y=None):
+        """Codes such as rows of the classes y have, as far as those are known."""
+        codes = super()._draw_codes(n_samples, random_state)
+        if y is None or not self._is_conditional():
+            return codes
+        (numbers,) = self._tell(codes, y)
+        self._see_classes()
+        if hasattr(self, "_class_codes"):  # not in a file from before there were any
+            self._class_codes.replace(codes, numbers, random_state)
+        return codes
+
+    def _see_classes(self):
+        """Look at the codes of what is rehearsed of a stream, unless that was done."""
+        if not hasattr(self, "_class_codes") and hasattr(self, "_reservoir"):
+            with plain_torch(grad=False):
+                self._class_codes = look(self.module_, [self._rehearsed_rows()])
+
+    def _after_training(self, table, rows, terms, stream):
+        super()._after_training(table, rows, terms, stream)
+        vars(self).pop("_class_codes", None)
+        # All rows of a stream so far are many, beside those of a piece.
+        if not self._is_conditional() or (stream and hasattr(self, "_reservoir")):
+            return
+        missed = Missed(self.module_.n_classes, self.n_features_in_)
+        tables = [part for part in rows if part is not None]
+        self._class_codes = look(self.module_, tables, missed)
+        if not stream:
+            self.module_.levels.add(missed.levels() * self._free_columns())
+
+    def _free_columns(self):
+        """Where a decoded value may be anything, and is a mean: a mask of the columns."""
+        free, target = np.zeros(self.n_features_in_, dtype=bool), self._start.target
+        if target.unit is None:
+            for cost, columns in target.columns or [(self._as_fitted("loss"), slice(None))]:
+                free[columns] = cost in ("gaussian", "squared_error")
+        if self.scaling_.bounds is not None:
+            free &= ~np.isfinite(self.scaling_.bounds).any(axis=0)
+        return torch.from_numpy(free)
+
+    def __getstate__(self):
+        if hasattr(self, "net_") and self._is_conditional():
+            self._see_classes()
+        return super().__getstate__()
 
     def _note(self, rows, n_new):
         super()._note(rows, n_new)

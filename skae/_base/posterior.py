@@ -129,8 +129,8 @@ class KnownColumnsMixin(MissingValuesMixin):
 
     def _warn_of_odd(self, X, codes, labels, random_state):
         """Where the model itself would hardly ever draw what is known of a row."""
-        own_codes = self._draw_codes(N_OWN, random_state).astype(self._start.dtype)
         own_labels = self._draw_labels(N_OWN, random_state)
+        own_codes = self._draw_codes(N_OWN, random_state, own_labels).astype(self._start.dtype)
         own = self._draw_rows(own_codes, own_labels, random_state)
         masks, of_mask = np.unique(~np.isnan(X), axis=0, return_inverse=True)
         found = self._energy(np.repeat(X, len(codes) // len(X), axis=0), codes, labels)

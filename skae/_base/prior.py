@@ -35,7 +35,7 @@ class PriorMixin(Holes):
             )
         return spread
 
-    def _draw_codes(self, n_samples, random_state):
+    def _draw_codes(self, n_samples, random_state, y=None):
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         with plain_torch(grad=False), forked_seed(torch.device("cpu"), seed):
             prior = self._start.then(self)._prior()

@@ -144,7 +144,7 @@ class DensityAutoencoder(ReconstructionAutoencoder):
             self._see_codes()
         return super().__getstate__()
 
-    def _draw_codes(self, n_samples, random_state):
+    def _draw_codes(self, n_samples, random_state, y=None):
         return draw_from(self.latent_density_, n_samples, random_state)
 
 

@@ -268,5 +268,5 @@ class VariationalBase(DrawingAutoencoder, ExposureAutoencoder):
         shape = (self.n_score_samples, self._n_features_out)
         self._score_noise = self._rng.standard_normal(shape)
 
-    def _draw_codes(self, n_samples, random_state):
+    def _draw_codes(self, n_samples, random_state, y=None):
         return random_state.standard_normal((n_samples, self._n_features_out))

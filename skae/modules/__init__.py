@@ -9,6 +9,7 @@ from skae.modules._autoencoder import (
     logistic_offset,
 )
 from skae.modules._calibration import Calibration
+from skae.modules._conditional import one_hot
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
 from skae.modules._encoder_classifier import EncoderClassifier
@@ -75,6 +76,7 @@ __all__ = [
     "held",
     "logistic_offset",
     "n_outputs_of",
+    "one_hot",
     "skip_zeros",
     "split_layers",
     "tie_weights",

@@ -4,7 +4,7 @@ import torch
 
 from skae._training.state import normalizes_batches
 from skae.modules._autoencoder import Autoencoder
-from skae.modules._conditional import one_hot, tell
+from skae.modules._conditional import ClassLevels, one_hot, tell
 
 
 class AdversarialModule(Autoencoder):
@@ -30,13 +30,14 @@ class AdversarialModule(Autoencoder):
     def __init__(self, encoder, decoder, link, discriminator, prior, n_classes=0):
         super().__init__(encoder, decoder, link)
         self.discriminator, self.prior, self.n_classes = discriminator, prior, n_classes
+        self.levels = ClassLevels()
 
     def set_class_shares(self, shares):
         """Nothing to change: there is no prior of the classes that are told."""
 
     def output(self, z, y=None):
         """The decoder's raw output for codes and class numbers; of -1 no class is told."""
-        return self.decoder(tell(z, y, self.n_classes))
+        return self.levels(self.decoder(tell(z, y, self.n_classes)), y)
 
     def judge(self, z, y=None):
         """The discriminator's logit for codes and class numbers, ``(batch, 1)``."""

@@ -1,6 +1,8 @@
 """Codes with the class beside them."""
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 
 def with_class(z, y, n_classes):
@@ -47,3 +49,33 @@ def tell(z, y, n_classes):
         return z
     y = torch.full((len(z),), -1, device=z.device) if y is None else y
     return with_class(z, y, n_classes)
+
+
+class ClassLevels(nn.Module):
+    """What is added to what is decoded as rows of a class, so that their means are right.
+
+    Until `add` says what it is, nothing is.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("added", torch.zeros(0))
+
+    def add(self, levels):
+        """Add levels of shape (n_classes, n_features) to those that there are."""
+        levels = levels.to(self.added.device, torch.float32)
+        self.added = self.added + levels if len(self.added) else levels
+
+    def forward(self, output, y):
+        """``(batch, n_outputs)``, with class numbers or None -> the same shape; -1 has none."""
+        if y is None or not len(self.added):
+            return output
+        n_classes, n_features = self.added.shape
+        added = functional.pad(self.added, (0, output.shape[1] - n_features))
+        return output + one_hot(y, n_classes).to(output) @ added.to(output)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        # A file of before does not know of it.
+        value = state_dict.setdefault(f"{prefix}added", self.added.new_zeros(0))
+        self.added = self.added.new_zeros(value.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)

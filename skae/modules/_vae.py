@@ -3,7 +3,7 @@
 import torch
 
 from skae.modules._autoencoder import Autoencoder
-from skae.modules._conditional import tell
+from skae.modules._conditional import ClassLevels, tell
 from skae.modules._likelihood import Likelihood
 
 
@@ -40,6 +40,7 @@ class VariationalAutoencoder(Autoencoder):
     ):
         super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
         self.unobserved, self.exposure = unobserved, exposure
+        self.levels = ClassLevels()
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
         self.register_buffer("kl_weight", torch.ones(()))
 
@@ -77,7 +78,7 @@ class VariationalAutoencoder(Autoencoder):
         log_exposure : tensor of shape (batch, 1) or None
             As of `Exposure`; None is that of the mean row.
         """
-        output = self.decoder(tell(z, y, self.n_classes))
+        output = self.levels(self.decoder(tell(z, y, self.n_classes)), y)
         return output if log_exposure is None else self.exposure.tell(output, log_exposure)
 
     def posterior(self, x, y=None):

@@ -1,0 +1,203 @@
+"""What codes of each class look like: where the decoder is told the class, `sample` draws those."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from skae._base.applying import device_of
+from skae._base.start import Record
+from skae.modules import one_hot
+
+# How many rows are looked at, at most: of each class an equal share of them.
+MAX_ROWS = 10_000
+# Codes of few rows are drawn several times, until there are so many draws.
+MIN_DRAWS = 2000
+# A class of n rows is believed n / (n + this) of how far they lie from what is decoded.
+ROWS_BEFORE = 2
+
+
+@dataclass(frozen=True)
+class ClassCodes(Record):
+    """Codes of rows by their class, as a density for each class.
+
+    Of variational models it is the mean of the posteriors of its rows, which among all priors
+    p(z | y) makes the bound of the likelihood largest [1]_. Where codes are points it is that of
+    one drawn at random, blurred: those of the class have the mean m and the covariance C, and such
+    a code z becomes ``m + sqrt(1 - h^2) (z - m) + h e`` with e from N(0, C), so that m and C stay
+    [2]_. The width h is that of Silverman's rule for so many rows [3]_, and the C of few rows is
+    drawn towards that within all classes.
+
+    Parameters
+    ----------
+    codes : array of shape (n_samples, n_components)
+        Points, or the means of posteriors.
+    numbers : integer array of shape (n_samples,)
+        Of the classes; -1, no class, is one of its own.
+    variances : array of shape (n_samples, n_components) or None
+        Of the posteriors.
+    weight : array of shape (n_samples,) or None
+
+    References
+    ----------
+    .. [1] Tomczak and Welling, "VAE with a VampPrior", AISTATS 2018.
+    .. [2] West, "Approximating posterior distributions by mixtures", Journal of the Royal
+       Statistical Society B 55, 1993.
+    .. [3] Silverman, "Density estimation for statistics and data analysis", 1986.
+    """
+
+    codes: np.ndarray
+    numbers: np.ndarray
+    variances: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+    PLACE = "_class_codes"
+    NAMES = {
+        "codes": "_codes_of_classes",
+        "numbers": "_numbers_of_codes",
+        "variances": "_variances_of_codes",
+        "weight": "_weights_of_codes",
+    }
+
+    def replace(self, codes, numbers, random_state):
+        """Put codes of their classes, as far as those are known, in the place of some others.
+
+        What comes in a place depends on its own class only.
+        """
+        places = random_state.random_sample(len(codes))
+        noise = random_state.standard_normal(codes.shape)
+        for number in np.intersect1d(numbers, self.numbers):
+            of = numbers == number
+            codes[of] = self._draw(number, places[of], noise[of])
+
+    def _draw(self, number, places, noise):
+        rows = np.flatnonzero(self.numbers == number)
+        weight = self._shares(rows)
+        chosen = rows[np.searchsorted(weight.cumsum(), places).clip(max=len(rows) - 1)]
+        if self.variances is not None:
+            return self.codes[chosen] + np.sqrt(self.variances[chosen]) * noise
+        mean, covariance = self._moments(rows)
+        n_rows, n_codes = 1 / np.square(weight).sum(), len(mean)
+        few = (n_codes + 1) / (n_rows + n_codes + 1)
+        covariance = (1 - few) * covariance + few * self._within()
+        blur = min(1.0, (4 / (n_rows * (n_codes + 2))) ** (2 / (n_codes + 4)))  # h^2
+        apart = self.codes[chosen] - mean
+        return mean + np.sqrt(1 - blur) * apart + np.sqrt(blur) * noise @ _root(covariance)
+
+    def _shares(self, rows):
+        weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
+        return weight / weight.sum()
+
+    def _moments(self, rows):
+        weight, codes = self._shares(rows), self.codes[rows].astype(np.float64)
+        mean = weight @ codes
+        return mean, (weight * (codes - mean).T) @ (codes - mean)
+
+    def _within(self):
+        """The mean covariance within a class, of all rows."""
+        of_each = [np.flatnonzero(self.numbers == number) for number in np.unique(self.numbers)]
+        covariances = [self._moments(rows)[1] for rows in of_each]
+        return np.average(covariances, axis=0, weights=[len(rows) for rows in of_each])
+
+
+def _root(covariance):
+    values, vectors = np.linalg.eigh(covariance)
+    return np.sqrt(values.clip(0))[:, None] * vectors.T
+
+
+class Missed:
+    """By how much the means of what is decoded miss those of the rows of each class.
+
+    Parameters
+    ----------
+    n_classes, n_features : int
+    """
+
+    def __init__(self, n_classes, n_features):
+        self.n_rows = torch.zeros(n_classes, 1)
+        self.sums, self.weights = torch.zeros(2, n_classes, n_features, dtype=torch.float64)
+
+    def add(self, module, x, seen):
+        """Decode rows from draws of their codes."""
+        mean, numbers, variance, weight = seen
+        n_times = 1 if variance is None else 1 + MIN_DRAWS // len(x)
+        generator = torch.Generator().manual_seed(0)
+        of_class = one_hot(numbers, len(self.n_rows))
+        self.n_rows += of_class.sum(dim=0)[:, None].cpu()
+        shares = (of_class * weight[:, None]).T.to(x) / n_times
+        for _ in range(n_times):
+            z = mean
+            if variance is not None:
+                z = mean + variance.sqrt() * torch.randn(mean.shape, generator=generator).to(mean)
+            apart = x - module.output(z, numbers)[:, : x.shape[1]]
+            self.sums += (shares @ apart.nan_to_num()).cpu()
+            self.weights += (shares @ apart.isfinite().to(x)).cpu()
+
+    def levels(self):
+        """Standardized, ``(n_classes, n_features)``; a little less where a class has few rows."""
+        missed = self.sums / self.weights.clamp_min(torch.finfo(torch.float32).tiny)
+        return missed * self.n_rows / (self.n_rows + ROWS_BEFORE)
+
+
+def look(module, tables, missed=None):
+    """Codes of some rows of each class, as `ClassCodes`.
+
+    Parameters
+    ----------
+    module : Autoencoder
+        Trained; a variational one has a `posterior`. Where it has `classify`, that says what rows
+        without a label are.
+    tables : list of Rows
+    missed : Missed or None
+        What is to see the same rows.
+    """
+    device, found = device_of(module), []
+    with torch.inference_mode():
+        for rows in tables:
+            kept = _some_of_each(rows)
+            labels, weight = _known_of(rows, kept)
+            start = 0
+            for x in rows.chunks_of(kept):
+                part, x = slice(start, start + len(x)), x.to(device)
+                known = None if labels is None else labels[part].to(device)
+                seen = *_encode(module, x, known), weight[part].to(x)
+                if missed is not None:
+                    missed.add(module, x, seen)
+                found.append(seen)
+                start += len(x)
+        mean, numbers, variance, weight = (
+            None if parts[0] is None else torch.cat(parts).cpu().numpy()
+            for parts in zip(*found, strict=True)
+        )
+    is_weighted = any(rows.raw_weight is not None for rows in tables)
+    return ClassCodes(mean, numbers, variance, weight if is_weighted else None)
+
+
+def _some_of_each(rows):
+    """Which rows, in random order: all, or of each class an equal share of so many."""
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    if rows.labels is None or len(rows) <= MAX_ROWS:
+        return order[:MAX_ROWS]
+    labels = rows.labels.cpu()[order]
+    kinds = labels.unique()
+    return torch.cat([order[labels == kind][: MAX_ROWS // len(kinds)] for kind in kinds])
+
+
+def _known_of(rows, kept):
+    """Labels or None, and weights."""
+    labels = None if rows.labels is None else rows.labels.cpu()[kept]
+    if rows.raw_weight is None:
+        return labels, torch.ones(len(kept))
+    return labels, torch.from_numpy(rows.raw_weight)[kept]
+
+
+def _encode(module, x, labels):
+    """Means of codes, class numbers, and variances or None."""
+    if hasattr(module, "classify"):
+        likeliest = module.classify(x).argmax(dim=1)
+        labels = likeliest if labels is None else torch.where(labels < 0, likeliest, labels)
+    if not hasattr(module, "posterior"):
+        return module.encode(x), labels, None
+    mean, log_var = module.posterior(x, labels)
+    # One that is wider than the prior is of a row like none that the encoder knows.
+    return mean, labels, log_var.clamp(max=0).exp()

@@ -1,0 +1,177 @@
+"""Codes drawn for a class."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from skae import (
+    AdversarialAutoencoder,
+    AdversarialAutoencoderClassifier,
+    VAEClassifier,
+    VAETransformer,
+    load,
+    save,
+)
+from skae._base.class_codes import ROWS_BEFORE, ClassCodes, Missed
+from skae.modules import VariationalAutoencoder
+
+QUICK = {"hidden_layer_sizes": (32,), "max_iter": 30, "random_state": 0}
+X, Y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+MODELS = {
+    "vae": VAETransformer(2, conditional=True, **QUICK),
+    "aae": AdversarialAutoencoder(2, conditional=True, **QUICK),
+    "vae classifier": VAEClassifier(2, **QUICK),
+    "aae classifier": AdversarialAutoencoderClassifier(2, **QUICK),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def fitted(request):
+    return MODELS[request.param].fit(X, Y)
+
+
+def test_what_is_drawn_is_of_the_class(fitted):
+    """As a judge of real rows has it; of those drawn from N(0, I) some models have half."""
+    judge, asked = LogisticRegression().fit(X, Y), np.repeat([0, 1, 2], 300)
+    rows = fitted.sample(900, random_state=0, y=asked)
+    for label in range(3):
+        real, drawn = X[label == Y], rows[asked == label]
+        right = (judge.predict(drawn) == label).mean()
+        assert right >= judge.score(real, Y[label == Y]) - 0.1
+        assert np.abs(drawn.mean(axis=0) - real.mean(axis=0)).max() < 0.15
+
+
+def test_a_rare_class_is_drawn_as_well():
+    """Five rows among 105."""
+    kept = np.r_[0:5, 50:150]
+    model = AdversarialAutoencoder(2, conditional=True, **QUICK).fit(X[kept], Y[kept])
+    judge = LogisticRegression().fit(X, Y)
+    assert (judge.predict(model.sample(200, 0, y=0)) == 0).mean() > 0.95
+
+
+def codes_of(numbers, **others):
+    rng = np.random.default_rng(0)
+    numbers = np.asarray(numbers)
+    codes = rng.normal(size=(len(numbers), 2)) @ [[1, 0.8], [0, 0.3]] + 5.0 * numbers[:, None]
+    return ClassCodes(codes.astype(np.float32), numbers, **others)
+
+
+def drawn(known, numbers, seed=0):
+    codes = np.full((len(numbers), 2), np.nan)
+    known.replace(codes, np.asarray(numbers), np.random.RandomState(seed))
+    return codes
+
+
+@pytest.mark.parametrize("variances", [None, [0.5, 2.0]])
+def test_draws_have_the_moments_of_the_class(variances):
+    """And those of posteriors have their width beside that of their means."""
+    numbers = np.repeat([0, 1, -1], 50)
+    wide = None if variances is None else np.tile(variances, (150, 1))
+    known = codes_of(numbers, variances=wide)
+    for number in (0, 1, -1):
+        own, codes = known.codes[numbers == number], drawn(known, [number] * 40_000)
+        expected = np.cov(own.T, bias=True) + np.diag([0, 0] if variances is None else variances)
+        np.testing.assert_allclose(codes.mean(axis=0), own.mean(axis=0), atol=0.05)
+        # The kernel's covariance is a little that of all classes.
+        np.testing.assert_allclose(np.cov(codes.T), expected, atol=0.08)
+
+
+def test_draws_are_no_copies_where_codes_are_points():
+    known = codes_of(np.zeros(50, dtype=int))
+    apart = np.abs(drawn(known, [0] * 200)[:, None] - known.codes).max(axis=2).min(axis=1)
+    assert np.median(apart) > 0.01
+
+
+def test_a_class_of_one_row_has_the_spread_of_the_others():
+    known = codes_of(np.r_[np.zeros(100, dtype=int), 1])
+    spread = drawn(known, [1] * 2000).std(axis=0) / known.codes[:100].std(axis=0)
+    assert (spread > 0.5).all()
+    np.testing.assert_allclose(drawn(known, [1] * 2000).mean(axis=0), known.codes[-1], atol=0.1)
+
+
+def test_constant_codes_are_drawn_as_they_are():
+    known = ClassCodes(np.ones((4, 2), np.float32), np.array([0, 0, 1, 1]))
+    np.testing.assert_allclose(drawn(known, [0, 1]), 1)
+
+
+def test_weights_count():
+    known = codes_of(np.zeros(50, dtype=int), weight=np.r_[np.full(25, 1e-12), np.ones(25)])
+    np.testing.assert_allclose(
+        drawn(known, [0] * 20_000).mean(axis=0), known.codes[25:].mean(axis=0), atol=0.05
+    )
+
+
+def test_a_draw_depends_on_its_own_class_only():
+    known = codes_of(np.repeat([0, 1], 20))
+    one, other = drawn(known, [0, 1, 1, 0]), drawn(known, [1, 1, 0, 0])
+    np.testing.assert_array_equal(one[[1, 3]], other[[1, 3]])
+    assert np.isnan(drawn(known, [7, 0])[0]).all()  # of which nothing is known
+
+
+def test_levels_are_what_means_are_missed_by():
+    class Half(torch.nn.Module):
+        def output(self, z, y):
+            return 0.5 * z
+
+    x = torch.tensor([[1.0, 2.0], [3.0, torch.nan], [5.0, 0.0]])
+    numbers, weight = torch.tensor([0, 0, -1]), torch.tensor([1.0, 3.0, 1.0])
+    missed = Missed(2, 2)
+    missed.add(Half(), x, (x.nan_to_num(), numbers, None, weight))
+    expected = [[0.5 * (1 + 9) / 4, 1.0], [0, 0]]
+    expected = 2 / (2 + ROWS_BEFORE) * np.array(expected)
+    np.testing.assert_allclose(missed.levels(), expected)
+
+
+def test_levels_are_added_to_rows_of_the_class():
+    linear = torch.nn.Linear
+    module = VariationalAutoencoder(linear(3, 4), linear(4, 3), None, torch.full((2,), 0.5))
+    z, y = torch.randn(3, 2), torch.tensor([0, 1, -1])
+    plain = module.output(z, y)
+    module.levels.add(torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    added = (module.output(z, y) - plain).detach()
+    torch.testing.assert_close(added, torch.tensor([[1.0, 2, 3], [4, 5, 6], [0, 0, 0]]))
+    assert torch.equal(module.output(z), module.output(z, torch.full((3,), -1)))
+    old = {name: value for name, value in module.state_dict().items() if "levels" not in name}
+    module.load_state_dict(old)  # as written before there were any
+    assert torch.equal(module.output(z, y), plain)
+
+
+@pytest.mark.parametrize("name", ["vae", "aae classifier"])
+def test_streams_files_and_pickles_draw_the_same(name, tmp_path):
+    model = clone(MODELS[name]).set_params(n_rehearsed=100)
+    for part in np.array_split(np.random.RandomState(0).permutation(150), 3):
+        model.partial_fit(X[part], Y[part], classes=[0, 1, 2])
+    again = pickle.loads(pickle.dumps(model))
+    save(model, tmp_path / "model.safetensors")
+    rows = model.sample(20, random_state=0, y=1)
+    for other in (again, load(tmp_path / "model.safetensors")):
+        np.testing.assert_array_equal(other.sample(20, random_state=0, y=1), rows)
+    assert set(model._class_codes.numbers) == {0, 1, 2}
+    before = model._class_codes
+    model.partial_fit(X[:10], Y[:10])
+    model.sample()
+    assert not np.array_equal(model._class_codes.codes, before.codes)
+
+
+def test_rows_without_a_class_have_codes_of_their_own():
+    some = np.where(Y == 2, -1, Y)
+    model = VAETransformer(2, conditional=True, **QUICK).fit(X, some)
+    none = model.sample(200, random_state=0, y=-1)
+    judge = LogisticRegression().fit(X, Y)
+    assert (judge.predict(none) == 2).mean() > 0.8
+
+
+def test_bounds_hold_where_levels_are_added():
+    bounded = np.c_[X, np.maximum(X[:, 0], 0)]
+    model = VAETransformer(2, conditional=True, **QUICK).fit(bounded, Y)
+    added = model.module_.levels.added
+    assert added[:, :4].all()
+    assert not added[:, 4].any()
+    assert model.sample(300, random_state=0)[:, 4].min() >= 0
