@@ -76,8 +76,8 @@ def sample_report(X_real, X_drawn, y_real=None, y_drawn=None, *, X_train=None, r
 
         - ``"asked"``, if there is y: the share of rows whose class is the one that was asked for,
           according to a classifier of real rows (the mean of the probabilities of a logistic
-          regression and of boosted trees); its share of real rows is cross-validated. Of floats it
-          is :math:`R^2`, of such a regressor.
+          regression and of boosted trees); its share of real rows is cross-validated. Of numbers it
+          is the root mean squared error of such a regressor, in units of y.
         - ``"missing"``: the share of missing values.
         - ``"outside"``: the share of numbers beyond the range of the training rows.
         - ``"unknown"``: the share of categories that the training rows do not have, and of flags
@@ -171,7 +171,7 @@ def _asked(real, drawn, seed):
         found, of_real = values_kept(
             real.filled, real.y.astype(float), drawn.filled, drawn.y.astype(float), seed
         )
-        return {"asked": Check("as asked, R2 of a regressor", found, of_real)}
+        return {"asked": Check("from what was asked, RMSE", found, of_real)}
     labelled = is_labelled(real.y)
     y_real = real.y[labelled]
     _check_classes(y_real, drawn.y)
@@ -216,7 +216,7 @@ def _told(real, drawn, seed):
 def _near(real, drawn, train, is_held_out):
     of_real = nearest(train.filled, real.filled, with_itself=not is_held_out)
     of_drawn = nearest(train.filled, drawn.filled)
-    near = np.quantile(of_real, NEAR)
+    near = max(np.quantile(of_real, NEAR), ROUNDING)
     checks = {
         "distance": ("distance to training rows", np.median),
         "near": ("very near to training rows", lambda far: np.mean(far <= near)),

@@ -104,8 +104,11 @@ def test_classes_and_values_are_read_by_a_judge_of_real_rows():
     number = rng.uniform(size=100)
     X = np.column_stack([number, rng.normal(size=100)])
     found, of_real = _checks.values_kept(X, number, X, number, 0)
-    assert found > of_real > 0.8
-    assert _checks.values_kept(X, number, X, number[::-1], 0)[0] < 0.2
+    assert found < of_real < 0.1
+    off, _ = _checks.values_kept(X, number, X, number + 0.5, 0)
+    assert off == pytest.approx(np.hypot(found, 0.5), abs=0.01)
+    near_half = np.abs(number - 0.5) < 0.1  # though these hardly vary
+    assert _checks.values_kept(X, number, X[near_half], np.full(near_half.sum(), 0.5), 0)[0] < 0.1
 
 
 def test_training_rows_are_nearest_to_another():
