@@ -1,16 +1,10 @@
-"""How well an estimator with `transform` and `inverse_transform` keeps the data.
-
-These take any such estimator, `PCA` and pipelines included, so that models can be compared; all but
-`log_likelihood`, which is for the models that have one.
-"""
+"""How well an estimator with `transform` and `inverse_transform` keeps the data."""
 
 import numpy as np
 from sklearn.utils import check_array
 
 from skae._rows.source import in_memory
 from skae._rows.tensors import as_numpy
-
-__all__ = ["explained_variance", "log_likelihood", "reconstruction_error"]
 
 
 def reconstruction_error(estimator, X):
