@@ -338,9 +338,10 @@ class AutoencoderOutlierDetector(
         Returns
         -------
         scores : ndarray of shape (n_samples, n_features), float64
-            Or (n_samples, n_groups). In units of `score_samples`, 0 at most; of a likelihood nats, by its bound at the
-            posterior mean. 0 where a value is missing, and of columns that a `TabularAutoencoder`
-            leaves out. One-hot columns of one feature that a step of a Pipeline made count as one.
+            Or (n_samples, n_groups). In units of `score_samples`, 0 at most; of a likelihood nats,
+            by its bound at the posterior mean. 0 where a value is missing, and of columns that a
+            `TabularAutoencoder` leaves out. One-hot columns of one feature that a step of a
+            Pipeline inside made count as one.
 
         Raises
         ------

@@ -21,7 +21,9 @@ CHECKS = ("classes", "amounts", "conditions", "imputations", "depth", "numbers",
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("checks", nargs="*", default=CHECKS, metavar="CHECK", help=", ".join(CHECKS))
+    parser.add_argument(
+        "checks", nargs="*", default=CHECKS, metavar="CHECK", help=", ".join(CHECKS)
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     if unknown := set(args.checks) - set(CHECKS):

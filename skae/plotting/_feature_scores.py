@@ -91,18 +91,18 @@ class FeatureScoresDisplay:
         ValueError
             If a step before the detector makes columns that are of no one feature of X.
         """
-        groups, rows, detector = None, X, estimator
+        settings, rows, detector = {}, X, estimator
         if isinstance(estimator, Pipeline):
-            before, detector = estimator[:-1], estimator[-1]
-            groups, rows = columns_of(before), before.transform(X)
+            detector = estimator[-1]
         if not hasattr(detector, "feature_scores"):
             raise TypeError(
                 f"{type(detector).__name__} has no feature_scores. Give a fitted "
                 "AutoencoderOutlierDetector, or a Pipeline that ends in one."
             )
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:
+            settings, rows = {"groups": columns_of(estimator[:-1])}, estimator[:-1].transform(X)
         strangest = np.argsort(detector.score_samples(rows), kind="stable")[:n_rows]
         some = rows.iloc[strangest] if hasattr(rows, "iloc") else _some(rows, strangest)
-        settings = {} if groups is None else {"groups": groups}
         scores = detector.feature_scores(some, **settings)
         kept = np.sort(np.argsort(scores.min(axis=0, initial=0), kind="stable")[:n_features])
         names = _names(estimator, X, scores.shape[1])

@@ -10,7 +10,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skae._rows.origins import columns_of
 
-TABLE = pd.DataFrame({"a": [1.0, 2, 3], "a_b": ["x", "y", "z"], "c": [0.5, 1, 0], "town": [1, 2, 1]})
+TABLE = pd.DataFrame(
+    {"a": [1.0, 2, 3], "a_b": ["x", "y", "z"], "c": [0.5, 1, 0], "town": [1, 2, 1]}
+)
 
 
 @pytest.mark.parametrize("prefix", [True, False])
