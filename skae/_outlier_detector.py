@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skae._base.feature_scores import feature_scores
 from skae._base.meta import all_or_nothing, fit_inside, keep_feature_names, take_input_tags
 from skae._base.parameters import keep, public
 from skae._base.threshold import (
@@ -311,6 +312,49 @@ class AutoencoderOutlierDetector(
         """
         check_is_fitted(self)
         return self.autoencoder_.score_samples(X)
+
+    @tensors_welcome
+    def feature_scores(self, X, *, groups=None):
+        r"""Score each feature of each row; the lower, the more it makes the row an outlier.
+
+        How much lower the score of the row is than it would be if the feature had the value that
+        the others lead to expect:
+
+        .. math:: s(x) - s(x_1, \dots, \hat x_j(x_{-j}), \dots, x_p)
+
+        The network is shown the row without the feature for that, so that a strange value does not
+        speak for itself. Of an outlier, where setting one feature right does not make an inlier of
+        it, that feature is set aside, and the others are scored anew without it: so two or three
+        strange ones are found that hide each other.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} or DataFrame of shape (n_samples, n_features)
+            Rows.
+        groups : list of lists of int, default=None
+            Numbers of features that count as one, such as the one-hot columns of a category. None
+            means that each is one.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_features), float64
+            Or (n_samples, n_groups). In units of `score_samples`, 0 at most; of a likelihood nats,
+            by its bound at the posterior mean. 0 where a value is missing, and of columns that a
+            `TabularAutoencoder` leaves out. One-hot columns of one feature that a step of a
+            Pipeline inside made count as one.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError
+            If there is no autoencoder of skae inside, or one whose decoder is told the class.
+        ValueError
+            As in `score_samples`, and if a step before the autoencoder, such as `PCA`, makes
+            columns that are of no one feature of X, or if `groups` are not as described.
+        """
+        scores = self.score_samples(X)
+        return feature_scores(self.autoencoder_, X, groups, scores, self.offset_)
 
     @tensors_welcome
     def decision_function(self, X):

@@ -49,6 +49,14 @@ class BaseAutoencoder(
     def _row_scores(self, module, x):
         """Scores of standardized rows in units of X, ``(batch, n_features) -> (batch,)``."""
 
+    def _quick_scores(self, module, x):
+        """The same, to compare many rows that differ in a feature: it may be nearly the same."""
+        return self._row_scores(module, x)
+
+    def _is_conditional(self):
+        """Whether the decoder of the fitted model is told the class."""
+        return False
+
     @abstractmethod
     def _draw_codes(self, n_samples, random_state, y=None):
         """Codes to decode as rows of the classes y, ``(n_samples, n_components)``."""
