@@ -163,7 +163,7 @@ class VariationalBase(DrawingAutoencoder):
     def _make_likelihood(self):
         parts, allow_nan = [], self._as_fitted("allow_nan", False)
         for name, columns in self._start.target.columns:
-            parameter, learned = None, True
+            parameter, learned, high = None, True, None
             if name in CONTINUOUS and self.noise_variance is not None:
                 parameter, learned = self._log_noise_variance(columns), False
             elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
@@ -172,7 +172,9 @@ class VariationalBase(DrawingAutoencoder):
                 spread = torch.from_numpy(self._start.logs[1][columns])
                 parameter = 2 * spread.log().float()
                 learned = self.noise_variance != "mean"
-            likelihood = Likelihood(name, parameter, learned, allow_nan)
+                if self.scaling_.bounds is not None:
+                    high = self.scaling_(torch.from_numpy(self.scaling_.bounds[1]))[columns]
+            likelihood = Likelihood(name, parameter, learned, allow_nan, high)
             if name in AMOUNTS and learned:
                 likelihood.begin_at(spread**2)
             parts.append((likelihood, torch.from_numpy(columns)))
