@@ -147,5 +147,5 @@ def _expected(module, x, hidden, usual):
         return x
     filled = torch.where(hidden, usual, x)
     for _ in range(N_PASSES):
-        filled = torch.where(hidden, module.decode(module.encode(filled)), filled)
+        filled = torch.where(hidden, module.reconstruct(filled), filled)
     return filled

@@ -175,7 +175,7 @@ class VariationalBase(DrawingAutoencoder, ExposureAutoencoder):
     def _make_likelihood(self):
         parts, allow_nan = [], self._as_fitted("allow_nan", False)
         for name, columns in self._start.target.columns:
-            parameter, learned = None, True
+            parameter, learned, high = None, True, None
             if name in CONTINUOUS and self.noise_variance is not None:
                 parameter, learned = self._log_noise_variance(columns), False
             elif name == "negative_binomial" or (name in CONTINUOUS and not self._is_one()):
@@ -184,8 +184,10 @@ class VariationalBase(DrawingAutoencoder, ExposureAutoencoder):
                 spread = torch.from_numpy(self._start.logs[1][columns])
                 parameter = 2 * spread.log().float()
                 learned = self.noise_variance != "mean"
+                if self.scaling_.bounds is not None:
+                    high = self.scaling_(torch.from_numpy(self.scaling_.bounds[1]))[columns]
             known = name == EXPOSURE
-            likelihood = Told() if known else Likelihood(name, parameter, learned, allow_nan)
+            likelihood = Told() if known else Likelihood(name, parameter, learned, allow_nan, high)
             if name in AMOUNTS and learned:
                 likelihood.begin_at(spread**2)
             parts.append((likelihood, torch.from_numpy(columns)))

@@ -46,6 +46,9 @@ class Likelihood(nn.Module):
         Whether `parameter` is where learning starts.
     allow_nan : bool
         Whether NaN is "not observed": the likelihood is that of the other values.
+    high : tensor of shape (n_columns,) or None
+        Where the mean of amounts is that of smaller ones only. That of all depends on a tail that
+        no row has shown.
     """
 
     # Noise of a millionth of the data's variance, which is 1, is no longer modelled.
@@ -54,8 +57,9 @@ class Likelihood(nn.Module):
     # have to go from 0 to -10.
     PACE = 10.0
 
-    def __init__(self, name, parameter=None, learned=True, allow_nan=False):
+    def __init__(self, name, parameter=None, learned=True, allow_nan=False, high=None):
         super().__init__()
+        self.register_buffer("log_high", None if high is None else high.log(), persistent=False)
         self.name, self.allow_nan = name, allow_nan
         parameter = torch.zeros(()) if parameter is None else parameter
         learned = learned and name in LEARNED
@@ -97,6 +101,10 @@ class Likelihood(nn.Module):
     def _mean_amount(self, output):
         log_median, *logit_of_zero = output.chunk(n_outputs_of(self.name), dim=1)
         log_mean = log_median + 0.5 * self.parameter.exp()
+        if self.log_high is not None:
+            deviation = (0.5 * self.parameter).exp()
+            place = (self.log_high - log_median) / deviation
+            log_mean = log_mean + _log_below(place - deviation) - _log_below(place)
         if logit_of_zero:
             log_mean = log_mean - functional.softplus(logit_of_zero[0])
         return log_mean.clamp(max=MAX_LOG_AMOUNT).exp()
@@ -149,6 +157,11 @@ class Likelihood(nn.Module):
 
     def _limited(self, output):
         return output.clamp(max=MAX_LOG_MEAN) if self.name in COUNTS else output
+
+
+def _log_below(x):
+    """Logarithm of the standard normal distribution function, by what all graphs know."""
+    return (0.5 * (1 + torch.erf(x / 2**0.5))).clamp_min(1e-6).log()
 
 
 class MixedLikelihood(nn.Module):

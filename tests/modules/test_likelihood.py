@@ -180,6 +180,18 @@ def test_the_mean_of_amounts_is_that_of_scipy():
     output = torch.cat([OUTPUT, torch.tensor([[0.0, -50.0, 3.0]])], dim=1)
     share = special.expit([[0.0, 50.0, -3.0]])
     np.testing.assert_allclose(hurdle(output), share * expected, rtol=1e-5)
+    high = torch.tensor([1.5, 0.4, 9.0])
+    truncated = Likelihood("lognormal", log_variance, learned=False, high=high)
+    whole = stats.lognorm(deviation, scale=medians)
+    below = [
+        whole.mean()[0, n] * stats.norm.cdf(z - deviation[n]) / stats.norm.cdf(z)
+        for n, z in enumerate((np.log(high.numpy()) - OUTPUT[0].numpy()) / deviation)
+    ]
+    np.testing.assert_allclose(truncated(OUTPUT)[0], below, rtol=1e-4)
+    torch.manual_seed(0)
+    drawn = truncated.draw(OUTPUT.repeat(100_000, 1), high=high)
+    np.testing.assert_allclose(drawn.mean(dim=0), below, rtol=0.01)
+    assert truncated(1e4 * OUTPUT).isfinite().all()
     assert lognormal(1e4 * OUTPUT).isfinite().all()
     assert hurdle(1e4 * output).isfinite().all()
 
