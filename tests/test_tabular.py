@@ -381,7 +381,7 @@ def test_a_part_of_a_frame_is_completed_under_its_index(model, table):
     [
         ({"town": "Ulm"}, "columns .'town'., but in fit the table had .'order', 'city'"),
         ({"city": "Rome"}, "'Rome' for 'city', but in fit the column had .'Bonn', 'Kiel', 'Ulm'"),
-        ({"paid": 2}, "2 for 'paid', but in fit the column had .False, True"),
+        ({"paid": 2}, r"2.0 for 'paid', but in fit the column had .False, True"),
         ({"order": 7}, "'order', which was left out in fit: another value in each row"),
         ({"items": 2.5}, "2.5 for 'items', which is a column of whole numbers"),
         ({"amount": "much"}, "is to have numbers"),
@@ -398,7 +398,7 @@ def test_conditions_that_a_table_can_not_have_are_named(model, conditions, messa
 
 
 def test_nothing_left_to_draw_is_refused(model, table):
-    full = table.dropna().iloc[:2]
+    full = table.drop(columns=["order", "note"]).dropna().iloc[:2]
     with pytest.raises(ValueError, match="nothing is left to draw"):
         model.sample(conditions=full)
 
