@@ -146,3 +146,27 @@ def test_it_knows_more_than_the_mean():
     assert ours < 0.8 * error(KNNImputer()) < error(SimpleImputer())
     model = make_pipeline(quick(), RandomForestClassifier(20, random_state=0))
     assert cross_val_score(model, holes, y, cv=3).mean() > 0.9
+
+
+def test_sample_posterior_draws_what_is_missing():
+    """By the numbers beside it: with noise of the right size around what is expected."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(600, 1)), 3, axis=1) + 0.5 * rng.normal(size=(600, 3))
+    holes = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    gaps = np.isnan(holes)
+    drawing = AutoencoderImputer(sample_posterior=True, random_state=0)
+    drawn = drawing.fit_transform(holes)
+    assert isinstance(drawing.autoencoder_, VAETransformer)
+    np.testing.assert_array_equal(drawn[~gaps], holes[~gaps])
+    np.testing.assert_array_equal(drawn, drawing.transform(holes))
+    expected = drawing.set_params(sample_posterior=False).fit_transform(holes)
+    errors = [(filled - X)[gaps].std() for filled in (expected, drawn)]
+    assert errors[1] > 1.15 * errors[0]  # sqrt(2), if the model were exact
+    assert drawn[gaps].std() == pytest.approx(X[gaps].std(), rel=0.15)
+    other = AutoencoderImputer(sample_posterior=True, random_state=1).fit_transform(holes)
+    assert (other != drawn)[gaps].mean() > 0.9
+
+
+def test_sample_posterior_needs_a_likelihood(holes):
+    with pytest.raises(ValueError, match=r"needs an autoencoder with a likelihood .* VAE"):
+        quick(sample_posterior=True).fit(holes)

@@ -384,3 +384,102 @@ def test_amounts_survive_files(tmp_path):
     assert other._table.is_amount.tolist() == model._table.is_amount.tolist()
     assert other.sample(20, random_state=0).equals(model.sample(20, random_state=0))
     assert (other.score_samples(bank()) == model.score_samples(bank())).all()
+
+
+# Given the values of some columns.
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "array"])
+def test_values_that_are_asked_for_come_back_as_they_were_given(model, table, library):
+    day, asked = pd.Timestamp("2024-03-02"), {"city": "Kiel", "amount": 71.237, "paid": True}
+    if library == "pandas":
+        drawn, ess = model.sample(40, 0, conditions={**asked, "day": day}, return_ess=True)
+        assert ess.shape == (1,)
+        assert drawn.dtypes.equals(table.dtypes)
+        assert drawn["day"].eq(day).all()
+        again = model.sample(40, 0, conditions={**asked, "day": "2024-03-02"})
+        pd.testing.assert_frame_equal(drawn, again)
+    else:
+        columns = ["city", "amount", "paid", "items"]
+        X = table[columns].astype({"city": object})
+        X = pl.from_pandas(X) if library == "polars" else X.to_numpy()
+        inner = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(X)
+        names = asked if library == "polars" else {0: "Kiel", 1: 71.237, 2: True}
+        drawn = inner.sample(40, 0, conditions=names)
+        assert type(drawn) is type(X)
+        drawn = pd.DataFrame(np.asarray(drawn), columns=columns)
+    for name, value in asked.items():
+        assert (drawn[name] == value).all(), name
+    assert drawn["items"].nunique() > 3
+
+
+def test_other_columns_follow_what_is_asked_for(model, table):
+    high, low = (model.sample(200, 0, conditions={"city": name}) for name in ("Kiel", "Ulm"))
+    means = table.groupby("city", observed=True)["amount"].mean()
+    assert high["amount"].mean() == pytest.approx(means["Kiel"], rel=0.15)
+    assert low["amount"].mean() == pytest.approx(means["Ulm"], rel=0.15)
+    cities = model.sample(200, 0, conditions={"amount": float(means["Bonn"])})["city"]
+    assert (cities == "Bonn").mean() > 0.8
+    with pytest.warns(UserWarning, match="hardly possible"):
+        model.sample(20, 0, conditions={"amount": 1e4})
+
+
+def test_a_part_of_a_frame_is_completed_under_its_index(model, table):
+    X = table.loc[["row 3", "row 5"], ["items", "city"]]
+    drawn = model.sample(3, 0, conditions=X)
+    assert drawn.index.tolist() == ["row 3"] * 3 + ["row 5"] * 3
+    repeated = X.loc[drawn.index]
+    assert drawn["items"].tolist() == repeated["items"].tolist()
+    known = repeated["city"].notna()
+    assert drawn.loc[known, "city"].tolist() == repeated.loc[known, "city"].tolist()
+    assert drawn["amount"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ({"town": "Ulm"}, "columns .'town'., but in fit the table had .'order', 'city'"),
+        ({"city": "Rome"}, "'Rome' for 'city', but in fit the column had .'Bonn', 'Kiel', 'Ulm'"),
+        ({"paid": 2}, r"2.0 for 'paid', but in fit the column had .False, True"),
+        ({"order": 7}, "'order', which was left out in fit: another value in each row"),
+        ({"items": 2.5}, "2.5 for 'items', which is a column of whole numbers"),
+        ({"amount": "much"}, "is to have numbers"),
+        ({"amount": np.inf}, "infinite"),
+        ({"amount": [1, 2]}, "one value for each"),
+        (np.ones((1, 2)), "shape"),
+        (pd.DataFrame({"city": []}), "no rows"),
+    ],
+    ids=str,
+)
+def test_conditions_that_a_table_can_not_have_are_named(model, conditions, message):
+    with pytest.raises(ValueError, match=message):
+        model.sample(2, conditions=conditions)
+
+
+def test_nothing_left_to_draw_is_refused(model, table):
+    full = table.drop(columns=["order", "note"]).dropna().iloc[:2]
+    with pytest.raises(ValueError, match="nothing is left to draw"):
+        model.sample(conditions=full)
+
+
+def test_autoencoders_that_draw_from_codes_alone_refuse_conditions(table):
+    inner = AutoencoderTransformer(2, **QUICK)
+    plain = TabularAutoencoder(inner, column_kinds={"order": "drop", "note": "drop"}).fit(table)
+    with pytest.raises(ValueError, match="can not draw rows given"):
+        plain.sample(conditions={"city": "Ulm"})
+    with pytest.raises(ValueError, match="needs a model with a likelihood"):
+        plain.impute(table, n_draws=2)
+
+
+def test_imputations_are_several_tables(model, table):
+    drawn = model.impute(table, n_draws=3, random_state=0)
+    assert len(drawn) == 3
+    gaps = table["amount"].isna()
+    for one in drawn:
+        assert one.index.equals(table.index)
+        pd.testing.assert_series_equal(one.loc[~gaps, "amount"], table.loc[~gaps, "amount"])
+        assert set(one["city"].dropna()) <= {"Ulm", "Bonn", "Kiel"}
+        assert one["city"].notna().all()
+    assert (drawn[0].loc[gaps, "amount"] != drawn[1].loc[gaps, "amount"]).any()
+    again = model.impute(table, n_draws=3, random_state=0)
+    pd.testing.assert_frame_equal(drawn[2], again[2])

@@ -38,8 +38,9 @@ class KnownColumnsMixin(MissingValuesMixin):
             y = [y] * len(X) if np.ndim(y) == 0 else y
             check_consistent_length(X, y)
         codes, labels, n_effective = self._codes_given(X, n_samples, random_state, y)
-        self._warn_of_few(n_effective, n_samples)
-        self._warn_of_odd(X, codes, labels, random_state)
+        is_odd = self._odd_rows(X, codes, labels, random_state)
+        least = max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples)
+        _warn(is_odd, (n_effective < least) & ~is_odd, n_effective)
         exposures = self._exposures_given(X, n_samples)
         rows = self._rows_of(codes, labels, random_state, noise, exposures)
         given = np.repeat(X, n_samples, axis=0).astype(rows.dtype)
@@ -116,34 +117,18 @@ class KnownColumnsMixin(MissingValuesMixin):
             return self._draw_rows(codes, labels, random_state, exposures)
         return self._mean_rows(codes, labels, exposures)
 
-    def _warn_of_few(self, n_effective, n_draws):
-        """Where the draws of a row stand for few: candidates that were found, none fits well."""
-        least = max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_draws)
-        few = np.flatnonzero(n_effective < least)
-        if len(few):
-            warn_user(
-                f"Draws given row {few[0]} of the conditions, and {len(few) - 1} others, are worth "
-                f"fewer than {least:.0f} independent ones, such as {n_effective[few[0]]:.1f}. The "
-                "model hardly knows such values together: ask for fewer of them, or for others."
-            )
-
-    def _warn_of_odd(self, X, codes, labels, random_state):
-        """Where the model itself would hardly ever draw what is known of a row."""
+    def _odd_rows(self, X, codes, labels, random_state):
+        """Of which rows the model itself would hardly ever draw what is known."""
         own_labels = self._draw_labels(N_OWN, random_state)
         own_codes = self._draw_codes(N_OWN, random_state, own_labels).astype(self._start.dtype)
         own = self._draw_rows(own_codes, own_labels, random_state)
-        masks, of_mask = np.unique(~np.isnan(X), axis=0, return_inverse=True)
         found = self._energy(np.repeat(X, len(codes) // len(X), axis=0), codes, labels)
-        found = found.reshape(len(X), -1).mean(axis=1)
+        found, is_odd = found.reshape(len(X), -1).mean(axis=1), np.zeros(len(X), dtype=bool)
+        masks, of_mask = np.unique(~np.isnan(X), axis=0, return_inverse=True)
         for number, mask in enumerate(masks):
             usual = self._energy(np.where(mask, own, np.nan), own_codes, own_labels)
-            odd = np.flatnonzero((of_mask.ravel() == number) & (found > usual.max()))
-            if len(odd):
-                warn_user(
-                    f"Row {odd[0]} of the conditions, and {len(odd) - 1} others, have values that "
-                    f"the model finds hardly possible: of {N_OWN} rows that it draws none is as "
-                    "unlikely. Draws given these go beyond what it has learned."
-                )
+            is_odd |= (of_mask.ravel() == number) & (found > usual.max())
+        return is_odd
 
     def _energy(self, X, codes, labels):
         """How unlikely rows and codes are together, in nats."""
@@ -184,6 +169,28 @@ class KnownColumnsMixin(MissingValuesMixin):
         if len(partly):
             means = self._mean_rows(codes[partly])[:, columns]
             rows[np.ix_(partly, columns)] = chosen_categories(means, block[partly], random_state)
+
+
+def _warn(is_odd, is_few, n_effective):
+    """Of rows that are odd, and of others whose draws stand for few."""
+    for rows, what in (
+        (
+            is_odd,
+            f"have values that the model finds hardly possible: of {N_OWN} rows that it draws "
+            "none is as unlikely. What is drawn given these goes beyond what it has learned.",
+        ),
+        (
+            is_few,
+            "have draws that are worth few independent ones: the model hardly knows such "
+            "values together. Ask for fewer values, or for others.",
+        ),
+    ):
+        if rows.any():
+            first = np.flatnonzero(rows)[0]
+            warn_user(
+                f"{rows.sum()} of {len(rows)} rows of conditions, such as row {first} with an "
+                f"effective sample size of {n_effective[first]:.1f}, {what}"
+            )
 
 
 def _n_at_once(x):
