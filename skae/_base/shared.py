@@ -151,8 +151,8 @@ MODEL = {
         "given the counts divided by it. So codes tell what was counted, and not how much. "
         '"sum" is the sum of these columns; the number or the name of another column of X, which '
         "has no likelihood then and must be positive, such as hours or a size factor. None is the "
-        'same for all rows, so that codes tell it too. "auto" is "sum" where all columns are counts, '
-        f"{MIN_SUMMED} at least, and None elsewhere.",
+        'same for all rows, so that codes tell it too. "auto" is "sum" where all columns are '
+        f"counts, {MIN_SUMMED} at least, and None elsewhere.",
     ),
     "allow_nan": Parameter(
         "bool",
