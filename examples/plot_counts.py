@@ -81,9 +81,9 @@ for name, (model, X) in models.items():
     print(f"{name:24}{agreement(codes):12.2f}{agreement(rest[name]):20.2f}")
 
 # %%
-# Taken as it is, the code of counts is mostly the total. Without it the codes of the VAE are level
-# with PCA of normalized counts, which is quicker, and did not need the second step: for clusters
-# alone the likelihood is not worth it here. A logarithm without normalization is not enough.
+# Without an exposure the code of counts is mostly the total. With it the codes of the negative
+# binomial agree better with the types than PCA of normalized counts, which is quicker; neither
+# needs the second step. A logarithm without normalization is not enough.
 #
 # Which likelihood?
 # -----------------

@@ -5,7 +5,8 @@ depths that have nothing to do with the kind. Judged are the clusters that k-mea
 codes, by the adjusted Rand index with the kinds, and the largest share of the variance of a code
 that the logarithm of the total and its square explain. No code can tell more than the counts do:
 the first line says which index a classifier has that is given the kinds of the other rows and the
-right family of distributions.
+right family of distributions. More than one draw a row makes an encoder a less exact posterior: the
+index is larger with one, at the same likelihood of held-out rows.
 
 Of the real tables a quarter of the rows is held out. Judged are how much of a code the total
 explains, and the deviance of the reconstructions, ``2 sum(x log(x / m) - x + m)``, in each row.
@@ -17,7 +18,6 @@ import numpy as np
 from _rdatasets import frame_of
 from scipy import stats
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
@@ -25,15 +25,15 @@ from skae import VAETransformer
 
 N_KINDS, N_ROWS, N_GENES, DISPERSION = 4, 1200, 150, 5
 LIKELIHOODS = "negative_binomial", "poisson"
-MOST_ROWS = 2000
+MOST_ROWS = 1000
 
 
 def cells(seed):
     """Counts, and kinds."""
     rng = np.random.default_rng(4 + seed)
     kind = rng.integers(0, N_KINDS, N_ROWS)
-    differs = rng.normal(size=(N_KINDS, N_GENES)) * (rng.random((N_KINDS, N_GENES)) < 0.2)
-    profile = rng.gamma(0.6, 1, N_GENES) * np.exp(0.6 * differs)
+    shared, shape = rng.gamma(0.6, 1, N_GENES), (N_KINDS, N_GENES)
+    profile = shared * np.exp(0.6 * rng.normal(size=shape) * (rng.random(shape) < 0.2))
     profile /= profile.sum(1, keepdims=True)
     depth = np.exp(rng.normal(6.0, 0.8, N_ROWS))
     noise = rng.gamma(DISPERSION, 1 / DISPERSION, (N_ROWS, N_GENES))
@@ -75,7 +75,6 @@ def tables():
     yield "tuberculosis by age", tuberculosis.to_numpy(float)
     killed = frame_of("Ecdat/nkill.byCountryYr").select_dtypes("number").dropna()
     yield "killed by year", killed.to_numpy(float)
-    yield "digits", load_digits().data
 
 
 def deviance(model, X):
@@ -111,12 +110,14 @@ def report(seeds):
     data = [cells(seed) for seed in seeds]
     line("kinds known, profiles learned", "", spread([ceiling(*pair) for pair in data]), "")
     shares = [np.log1p(600 * X / X.sum(axis=1, keepdims=True)) for X, _ in data]
-    settings = [(name, k, "sum") for name in LIKELIHOODS for k in (2, 3, 5)]
-    settings += [(name, 3, None) for name in LIKELIHOODS]
-    for likelihood, k, exposure in settings:
-        params = {"likelihood": likelihood, "exposure": exposure}
-        judged = judge(seeds, data, [X for X, _ in data], k, params)
-        line(f"{likelihood}, exposure={exposure!r}", k, *map(spread, judged))
+    settings = [(k, {"exposure": "sum", "n_importance_samples": 1}) for k in (2, 3, 5)]
+    settings += [(3, {"exposure": "sum"}), (3, {"exposure": None, "n_importance_samples": 1})]
+    for likelihood in LIKELIHOODS:
+        for k, params in settings:
+            params = {"likelihood": likelihood, **params}
+            judged = judge(seeds, data, [X for X, _ in data], k, params)
+            said = ", ".join(f"{name}={value!r}" for name, value in params.items())
+            line(said, k, *map(spread, judged))
     line("log of shares, gaussian", 3, *map(spread, judge(seeds, data, shares, 3, {})))
     print()
     line("real table", "rows", "likelihood", "exposure", "depth explains", "deviance, held out")
