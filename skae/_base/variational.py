@@ -259,16 +259,24 @@ class VariationalBase(DrawingAutoencoder, ExposureAutoencoder):
     def _log_volume(self, x):
         """Logarithm of the volume that scaling divides by: densities are per unit of X.
 
-        Of the values that were observed, in each row.
+        Of the values that were observed, in each row; a 0 with a probability of its own has none.
         """
         of_each = self.scaling_.scale.cpu().double().log().expand(x.shape[1])
-        return (~x.isnan()).cpu().double() @ of_each
+        has_density = ~x.isnan()
+        for columns in self._columns_with_zeros():
+            has_density[:, columns] &= x[:, columns] != 0
+        return has_density.cpu().double() @ of_each
+
+    def _columns_with_zeros(self):
+        parts = self._start.target.columns
+        return [columns for name, columns in parts if name == "hurdle_lognormal"]
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
         rows = rows[0] if rows[1] is None else rows[1]  # those that the terms are of
-        # Where nothing is missing it is that of any row.
-        n_rows = len(rows) if self._as_fitted("allow_nan", False) else 1
+        # Where nothing is missing, or has no density, it is that of any row.
+        differ = self._as_fitted("allow_nan", False) or self._columns_with_zeros()
+        n_rows = len(rows) if differ else 1
         some = torch.arange(n_rows, device=rows.device)
         volumes = torch.cat([self._log_volume(rows[part][0]) for part in some.split(CHUNK_ROWS)])
         weight = None if rows.weight is None else rows.weight[:n_rows].cpu()

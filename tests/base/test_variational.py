@@ -147,3 +147,22 @@ def test_few_rows_have_the_scores_that_they_have_among_others(n_draws, unit_digi
         for first in range(0, 80, 16):
             some = slice(first, first + n_rows)
             np.testing.assert_array_equal(model.score_samples(unit_digits[some]), expected[some])
+
+
+def test_zeros_with_a_probability_have_no_unit():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((3000, 1)) < 0.7, 0, rng.lognormal(5, 0.5, (3000, 1)))
+    settings = {**QUICK, "likelihood": "hurdle_lognormal", "max_iter": 20}
+    one, other = (VAETransformer(1, **settings).fit(unit * X) for unit in (1, 100))
+    expected = one.score_samples(X) - np.log(100) * (X[:, 0] > 0)
+    np.testing.assert_allclose(other.score_samples(100 * X), expected, atol=0.05)
+    shift = other.reconstruction_err_ - one.reconstruction_err_
+    assert shift == pytest.approx(np.log(100) * (X > 0).mean(), abs=0.15)
+    share, logs = (X > 0).mean(), np.log(X[X > 0])
+    exact = stats.lognorm(logs.std(), scale=np.exp(logs.mean())).logpdf(X[X > 0])
+    exact = share * (exact.mean() + np.log(share)) + (1 - share) * np.log(1 - share)
+    assert one.score(X) == pytest.approx(exact, abs=0.05)
+    rows = np.array([[0.0], [np.exp(5)], [-3.0]])  # what can not be is as unlikely as can be
+    scores = one.score_samples(rows)
+    assert np.isfinite(scores).all()
+    assert scores[2] < -100 < scores[:2].min()
