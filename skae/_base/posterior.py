@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skae._base.applying import device_of
+from skae._base.conditional import ConditionalMixin
 from skae._base.frames import framed
 from skae._base.known import known_rows, whole_categories
 from skae._base.missing import MissingValuesMixin, chosen_categories
@@ -25,7 +26,7 @@ N_OWN = 1000
 MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 10, 0.05
 
 
-class KnownColumnsMixin(MissingValuesMixin):
+class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
     """Draws codes by their posterior given what is known of rows, and with these what is not."""
 
     def _sample_given(self, conditions, n_samples, random_state, y, noise):

@@ -1,0 +1,77 @@
+"""Values of a table that are asked for."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from skae._rows.frames.encoding import TableEncoding
+from skae._rows.frames.known import KnownValues
+
+FRAME = pd.DataFrame(
+    {
+        "size": [1.5, 2.5, 3.5, 2.5] * 10,
+        "kind": ["a", "b", "b", "a"] * 10,
+        "day": pd.to_datetime(["2024-01-01", "2024-01-03", "2024-01-02", "2024-01-03"] * 10),
+        "same": ["x"] * 40,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return TableEncoding.find(FRAME, {}, 40, StandardScaler())
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2024-01-02",
+        datetime.datetime(2024, 1, 2),
+        pd.Timestamp("2024-01-02"),
+        np.datetime64("2024-01-02"),
+        datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC),
+    ],
+    ids=repr,
+)
+def test_a_dict_is_a_row_of_what_is_known(table, day):
+    known = KnownValues.of({"day": day, "kind": "b", "size": None}, table)
+    rows = known.encoded()
+    assert rows.shape == (1, 4)
+    np.testing.assert_array_equal(np.isnan(rows), [[True, False, False, False]])
+    np.testing.assert_array_equal(rows[0, 2:], [0, 1])
+    made = known.put_into(np.nan_to_num(np.repeat(rows, 3, axis=0)), 3)
+    assert made["day"].eq(pd.Timestamp("2024-01-02")).all()
+    assert made["kind"].tolist() == ["b"] * 3
+    assert made["same"].tolist() == ["x"] * 3
+
+
+def test_values_out_of_range_come_back_exactly(table):
+    known = KnownValues.of(pd.DataFrame({"size": [9.123, np.nan]}, index=[4, 2]), table)
+    made = known.put_into(np.nan_to_num(np.repeat(known.encoded(), 2, axis=0)), 2)
+    assert made["size"].tolist() == [9.123, 9.123, 2.5, 2.5]
+    assert made.index.tolist() == [4, 4, 2, 2]
+
+
+def test_a_frame_of_another_library_is_taken(table):
+    known = KnownValues.of(pl.DataFrame({"kind": ["a", None], "size": [None, 1.5]}), table)
+    assert np.isnan(known.encoded()).tolist() == [[True, True, False, False], [False, *[True] * 3]]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ({"colour": 1}, r"columns \['colour'\], but in fit"),
+        ({"same": "x"}, "'same', which was left out in fit: one value, or none"),
+        ({"kind": "c"}, r"'c' for 'kind', but in fit the column had \['a', 'b'\]"),
+        ({"size": [1, 2]}, "one value for each"),
+        ({"size": 1.5, "kind": "a", "day": "2024-01-01"}, "nothing is left to draw"),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_asked_for_is_named(table, conditions, message):
+    with pytest.raises(ValueError, match=message):
+        KnownValues.of(conditions, table)
