@@ -319,7 +319,7 @@ def test_oversampling_is_compared():
     table = run("_drawing_balance.py", "breast_cancer", *quick)
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     ways = [way for name, way, *_ in rows if name == "breast_cancer"]
-    assert ways[:4] == ["nothing", "another threshold", "weights", "copies"]
+    assert ways[:5] == ["nothing", "another threshold", "a tuned threshold", "weights", "copies"]
     assert ways[-2:] == ["draws, a VAE of the class", "draws, a conditional VAE"]
     figures = [[float(n) for n in cell.split(", ")] for row in rows for cell in row[2:]]
     assert all(0.5 < accuracy <= 1 and 0.7 < area <= 1 for accuracy, area in figures)
