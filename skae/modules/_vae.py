@@ -1,5 +1,7 @@
 """The variational autoencoder."""
 
+import math
+
 import torch
 
 from skae.modules._autoencoder import Autoencoder
@@ -22,15 +24,26 @@ class VariationalAutoencoder(Autoencoder):
         p(y), if the decoder is told the class.
     unobserved : Unobserved or None
         How the posterior widens with what was not observed, if values may be missing.
+    numbers : tensor of shape (n_scored,) or None
+        Numbers as frequent as each other, if the decoder is told a number.
     """
 
     # Beyond this the exponential of a log-variance overflows in float32 products.
     MAX_ABS_LOG_VAR = 30.0
 
-    def __init__(self, encoder, decoder, likelihood=None, class_shares=None, unobserved=None):
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood=None,
+        class_shares=None,
+        unobserved=None,
+        numbers=None,
+    ):
         super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
         self.unobserved, self.levels = unobserved, ClassLevels()
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
+        self.register_buffer("numbers", numbers)
         self.register_buffer("kl_weight", torch.ones(()))
 
     def set_class_shares(self, shares):
@@ -42,13 +55,21 @@ class VariationalAutoencoder(Autoencoder):
         """How many classes the decoder may be told."""
         return 0 if self.log_shares is None else len(self.log_shares)
 
+    def alternatives(self):
+        """All that the decoder may be told, and how often, as logarithms; None if it is nothing."""
+        if self.numbers is not None:
+            return self.numbers, torch.zeros_like(self.numbers) - math.log(len(self.numbers))
+        if self.log_shares is None:
+            return None
+        return torch.arange(self.n_classes, device=self.log_shares.device), self.log_shares
+
     def nll(self, x, output):
         """``-log p(x)`` of rows and the decoder's outputs in nats, ``(batch,)``."""
         return self.link.nll(x, output)
 
     def output(self, z, y=None):
-        """The decoder's raw output for codes and, if it is told those, class numbers."""
-        return self.levels(self.decoder(tell(z, y, self.n_classes)), y)
+        """The decoder's raw output for codes and what it is told: class numbers or numbers."""
+        return self.levels(self.decoder(tell(z, y, self.n_classes, self.numbers)), y)
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.

@@ -172,5 +172,6 @@ def test_bounds_hold_where_levels_are_added():
     bounded = np.c_[X, np.maximum(X[:, 0], 0)]
     model = VAETransformer(2, conditional=True, **QUICK).fit(bounded, Y)
     added = model.module_.levels.added
-    assert added[:, :4].all() and not added[:, 4].any()
+    assert added[:, :4].all()
+    assert not added[:, 4].any()
     assert model.sample(300, random_state=0)[:, 4].min() >= 0
