@@ -108,11 +108,11 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
         keep(self, locals())
 
     def _make_module(self, start):
-        n_classes = self._n_told_classes()
-        n_inputs = self.n_components + n_classes
+        n_inputs = self.n_components + self._n_told()
         encoder, decoder, link = self._make_parts(self.n_components, n_inputs)
         discriminator, prior = self._make_discriminator(n_inputs), self._make_prior()
-        return AdversarialModule(encoder, decoder, link, discriminator, prior, n_classes)
+        told = self._n_told_classes(), self._scored_numbers()
+        return AdversarialModule(encoder, decoder, link, discriminator, prior, *told)
 
     def _make_objective(self):
         return Adversarial(self.loss)

@@ -55,7 +55,8 @@ class VAETransformer(
         The variance is learned as in [3]_.
     conditional
         .. shared::
-        The likelihood is then :math:`p(x | z, y)`.
+        The likelihood is then :math:`p(x | z, y)`. `score_samples` takes 16 numbers, which divide
+        those of training into equal shares, for all of them.
     beta : float, default=1.0
         Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
         reconstruction is sharper.
@@ -180,7 +181,7 @@ class VAETransformer(
         keep(self, locals())
 
     def _make_module(self, start):
-        n_outputs, n_inputs = 2 * self.n_components, self.n_components + self._n_told_classes()
+        n_outputs, n_inputs = 2 * self.n_components, self.n_components + self._n_told()
         unobserved = Unobserved(self.n_features_in_, self.n_components) if self.allow_nan else None
         if start == "floor":
             encoder, decoder = self._make_linear_networks(n_outputs, n_inputs)
@@ -188,9 +189,10 @@ class VAETransformer(
             decoder = decoder if output is None else nn.Sequential(decoder, output)
             return VariationalAutoencoder(encoder, decoder, link, None, unobserved)
         parts, shares = self._make_parts(n_outputs, n_inputs), None
-        if self.conditional:
+        if self._n_told_classes():
             shares = torch.from_numpy(self._known_labels.shares).float()
-        return VariationalAutoencoder(*parts, shares, unobserved, self._make_exposure())
+        known = self._make_exposure(), self._scored_numbers()
+        return VariationalAutoencoder(*parts, shares, unobserved, *known)
 
     def _make_objective(self):
         warmup, n_draws = self.kl_warmup, self.n_importance_samples
@@ -273,6 +275,8 @@ class VAETransformer(
             None draws them as often as they were given in training, or by their posterior given
             what is known. Codes are drawn as those of training rows of the class lie, and not of
             the prior, from which codes of one class may be far; with `conditions` of the posterior.
+            Where it is told a number, the same holds for rows with nearly that number; numbers
+            beyond those of training are warned of.
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.

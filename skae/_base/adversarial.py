@@ -22,8 +22,7 @@ class AdversarialBase(ConditionalMixin, PriorMixin, ReconstructionAutoencoder):
 
     def _row_scores(self, module, x):
         loss, z = LOSSES[self._as_fitted("loss")], module.encode(x)
-        numbers = range(max(1, module.n_classes))
-        told = (torch.full((len(x),), number, device=x.device) for number in numbers)
+        told = (value.expand(len(x)) for value in module.alternatives())
         losses = torch.stack([loss(x, module.output(z, y)) for y in told])
         return -losses.min(dim=0).values * self._loss_unit()
 

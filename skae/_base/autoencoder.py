@@ -79,7 +79,7 @@ class BaseAutoencoder(
             pyarrow or Dask have) is read batch by batch, never copied whole.
         y : array-like of shape (n_samples,), default=None
             Ignored, but by a model that was made with ``conditional=True``, which needs labels:
-            numbers or texts, and -1 where a row has none.
+            numbers or texts, and -1 where a row has none; or a quantity (see `conditional`).
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the loss. None means equal weights.
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None

@@ -32,8 +32,9 @@ class ClassCodes(Record):
     ----------
     codes : array of shape (n_samples, n_components)
         Points, or the means of posteriors.
-    numbers : integer array of shape (n_samples,)
-        Of the classes; -1, no class, is one of its own.
+    numbers : array of shape (n_samples,)
+        Of the classes, integer; -1, no class, is one of its own. Or floats, told as quantities:
+        then rows count the more for a number the nearer theirs are.
     variances : array of shape (n_samples, n_components) or None
         Of the posteriors.
     weight : array of shape (n_samples,) or None
@@ -66,38 +67,74 @@ class ClassCodes(Record):
         """
         places = random_state.random_sample(len(codes))
         noise = random_state.standard_normal(codes.shape)
-        for number in np.intersect1d(numbers, self.numbers):
+        known = numbers if self._are_quantities else np.intersect1d(numbers, self.numbers)
+        for number in np.unique(known):
             of = numbers == number
             codes[of] = self._draw(number, places[of], noise[of])
 
     def _draw(self, number, places, noise):
-        rows = np.flatnonzero(self.numbers == number)
-        weight = self._shares(rows)
-        chosen = rows[np.searchsorted(weight.cumsum(), places).clip(max=len(rows) - 1)]
+        rows, weight, means = self._near(number) if self._are_quantities else self._of(number)
+        chosen = np.searchsorted(weight.cumsum(), places).clip(max=len(rows) - 1)
         if self.variances is not None:
-            return self.codes[chosen] + np.sqrt(self.variances[chosen]) * noise
-        mean, covariance = self._moments(rows)
+            return means[chosen] + np.sqrt(self.variances[rows[chosen]]) * noise
+        mean, covariance = _moments(means, weight)
         n_rows, n_codes = 1 / np.square(weight).sum(), len(mean)
         few = (n_codes + 1) / (n_rows + n_codes + 1)
         covariance = (1 - few) * covariance + few * self._within()
-        blur = min(1.0, (4 / (n_rows * (n_codes + 2))) ** (2 / (n_codes + 4)))  # h^2
-        apart = self.codes[chosen] - mean
+        blur = _silverman(n_rows, n_codes) ** 2
+        apart = means[chosen] - mean
         return mean + np.sqrt(1 - blur) * apart + np.sqrt(blur) * noise @ _root(covariance)
 
-    def _shares(self, rows):
-        weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
-        return weight / weight.sum()
+    @property
+    def _are_quantities(self):
+        return self.numbers.dtype.kind == "f"
 
-    def _moments(self, rows):
-        weight, codes = self._shares(rows), self.codes[rows].astype(np.float64)
-        mean = weight @ codes
-        return mean, (weight * (codes - mean).T) @ (codes - mean)
+    def draw_numbers(self, n_samples, random_state):
+        """Numbers as rows have them."""
+        return random_state.choice(self.numbers, n_samples, p=self._shares(slice(None)))
+
+    def _of(self, number):
+        """The rows of a class, their shares and their codes."""
+        rows = np.flatnonzero(self.numbers == number)
+        return rows, self._shares(rows), self.codes[rows].astype(np.float64)
+
+    def _near(self, number):
+        """All rows, shares that are larger the nearer their numbers, and codes moved to there.
+
+        They move along the line that fits those near best, since codes tell of the number.
+        """
+        weight, apart = self._shares(slice(None)), self.numbers.astype(np.float64) - number
+        width = _silverman(1 / np.square(weight).sum(), 1) * self.numbers.std()
+        if width > 0:
+            nearness = -0.5 * (apart / width) ** 2
+            weight = weight * np.exp(nearness - nearness.max())
+            weight /= weight.sum()
+        codes, away = self.codes.astype(np.float64), apart - weight @ apart
+        spread = weight @ away**2
+        slope = (weight * away) @ codes / spread if spread > 0 else np.zeros(codes.shape[1])
+        return np.arange(len(codes)), weight, codes - apart[:, None] * slope
+
+    def _shares(self, rows):
+        weight = np.ones(len(self.codes)) if self.weight is None else self.weight
+        return weight[rows] / weight[rows].sum()
 
     def _within(self):
-        """The mean covariance within a class, of all rows."""
-        of_each = [np.flatnonzero(self.numbers == number) for number in np.unique(self.numbers)]
-        covariances = [self._moments(rows)[1] for rows in of_each]
-        return np.average(covariances, axis=0, weights=[len(rows) for rows in of_each])
+        """The mean covariance within a class, of all rows; of numbers that of all codes."""
+        classes = [0] if self._are_quantities else np.unique(self.numbers)
+        parts = [self._near(0) if self._are_quantities else self._of(number) for number in classes]
+        covariances = [_moments(codes, weight)[1] for _, weight, codes in parts]
+        return np.average(covariances, axis=0, weights=[len(rows) for rows, _, _ in parts])
+
+
+def _moments(codes, weight):
+    """Mean and covariance."""
+    mean = weight @ codes
+    return mean, (weight * (codes - mean).T) @ (codes - mean)
+
+
+def _silverman(n_rows, n_codes):
+    """The width of a normal kernel, in standard deviations."""
+    return min(1.0, (4 / (n_rows * (n_codes + 2))) ** (1 / (n_codes + 4)))
 
 
 def _root(covariance):
@@ -176,7 +213,7 @@ def look(module, tables, missed=None):
 def _some_of_each(rows):
     """Which rows, in random order: all, or of each class an equal share of so many."""
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-    if rows.labels is None or len(rows) <= MAX_ROWS:
+    if rows.labels is None or len(rows) <= MAX_ROWS or rows.labels.is_floating_point():
         return order[:MAX_ROWS]
     labels = rows.labels.cpu()[order]
     kinds = labels.unique()

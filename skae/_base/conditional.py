@@ -1,4 +1,4 @@
-"""Decoders that are told the class beside the code."""
+"""Decoders that are told the class, or a number, beside the code."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 from skae._base.class_codes import Missed, look
 from skae._base.holes import Holes
 from skae._base.labelled import KnownLabels, LabelledMixin
+from skae._base.numbers import NumbersMixin
 from skae._rows.labels import as_labels, is_labelled, places_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import plain_torch
@@ -42,7 +43,7 @@ class ConditionalMixin(Holes):
         y : array-like of shape (n_samples,) or a label, default=None
             Labels of `classes_`, needed where the decoder is told the class: with `conditional` and
             in classifiers. With `conditional` also -1, no class, if there were such rows in
-            training.
+            training; or numbers, if the model was told those.
         out : object of shape (n_samples, n_features), default=None
             What to write the rows to, block by block, and return: see `transform`.
 
@@ -106,7 +107,9 @@ class ConditionalMixin(Holes):
         y : array-like of shape (n_samples,) or a label, default=None
             Where the decoder is told the class, those of the rows; None draws them as often as
             they were given in training. Codes are then drawn as those of training rows of the
-            class lie, and not of the prior, from which codes of one class may be far.
+            class lie, and not of the prior, from which codes of one class may be far. Where it is
+            told a number, the same holds for rows with nearly that number; numbers beyond those
+            of training are warned of.
 
         Returns
         -------
@@ -153,10 +156,10 @@ class ConditionalMixin(Holes):
         # All rows of a stream so far are many, beside those of a piece.
         if not self._is_conditional() or (stream and hasattr(self, "_reservoir")):
             return
-        missed = Missed(self.module_.n_classes, self.n_features_in_)
-        tables = [part for part in rows if part is not None]
+        n_classes, tables = self.module_.n_classes, [part for part in rows if part is not None]
+        missed = Missed(n_classes, self.n_features_in_) if n_classes and not stream else None
         self._class_codes = look(self.module_, tables, missed)
-        if not stream:
+        if missed is not None:
             self.module_.levels.add(missed.levels() * self._free_columns())
 
     def _free_columns(self):
@@ -188,7 +191,7 @@ class ConditionalMixin(Holes):
             plain_module(self.net_).objective = self._make_objective()
 
 
-class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
+class ConditionalOnRequest(NumbersMixin, LabelledMixin, ConditionalMixin):
     """Adds `conditional`, with which `fit` needs y and the decoder is told the class."""
 
     _learns_to_decode_unlabelled = True
@@ -238,10 +241,21 @@ class ConditionalOnRequest(LabelledMixin, ConditionalMixin):
 
     def _n_told_classes(self):
         """How many classes the decoder of a new model is told."""
-        return len(self.classes_) if self.conditional else 0
+        return len(self.classes_) if self.conditional and not self._tells_number() else 0
+
+    def _n_told(self):
+        """How many values the decoder of a new model is told."""
+        return self._n_told_classes() + self._tells_number()
 
     def _learns_classes(self):
-        return self.conditional
+        return bool(self.conditional)
+
+    def _draw_labels(self, n_samples, random_state):
+        if not self._tells_number():
+            return super()._draw_labels(n_samples, random_state)
+        self._see_classes()
+        drawn = self._class_codes.draw_numbers(n_samples, random_state)
+        return self._known_numbers.in_units(drawn)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

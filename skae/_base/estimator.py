@@ -132,7 +132,8 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
         target.check(X, learned=True)
         labels = self._read_labels(y, X, classes)
         subset, weight = check_weights(X, sample_weight)
-        if labels is not None and (labels >= 0).any() and not (labels[subset] >= 0).any():
+        are_classes = labels is not None and labels.dtype.kind != "f"
+        if are_classes and (labels >= 0).any() and not (labels[subset] >= 0).any():
             raise ValueError(
                 "sample_weight is 0 for all rows with a label, so there is no class to learn. Give "
                 "some of them a weight."

@@ -94,7 +94,7 @@ class ExposureAutoencoder(BaseAutoencoder):
         quantiles = getattr(self, "_exposures", None)
         if quantiles is None:
             return None
-        told = self._tell(codes, y)
+        told = self._tell(codes, y) if self.module_.n_classes else ()
         places = (N_QUANTILES - 1) * random_state.uniform(size=len(codes))
         below = np.minimum(places.astype(int), N_QUANTILES - 2)
         group = told[0] if told else -1  # as that of rows without a class

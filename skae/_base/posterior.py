@@ -87,7 +87,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         labels : ndarray of shape (n_samples * n_draws,) or None
         n_effective : ndarray of shape (n_samples,)
         """
-        told = self._tell(X, y) if y is not None else ()
+        told = self._tell(X, y) if y is not None or self.module_.numbers is not None else ()
         module, seed = self.module_, int(random_state.randint(np.iinfo(np.int32).max))
         known = _Known(module, len(told) == 0 and module.n_classes)
         found = []

@@ -206,11 +206,12 @@ MODEL = {
         "needed. None is a Gaussian mixture.",
     ),
     "conditional": Parameter(
-        "bool",
-        ["boolean"],
-        "Whether `fit` needs y, and the class is told to the decoder, and to the discriminator if "
-        "there is one. The code is then left with what the class does not say, and `sample` draws "
-        "from the classes asked for. Rows without a class have y = -1.",
+        'bool, "class" or "number"',
+        ["boolean", StrOptions({"class", "number"})],
+        "Whether y is told to the decoder, and to the discriminator if there is one. The code is "
+        "then left with what y does not say, and `sample` draws from what is asked for. y are "
+        "classes, -1 of rows without one; or, if they are floats not all whole, numbers. "
+        '"number" says that of whole ones, such as ages, "class" the opposite.',
     ),
     "n_score_samples": Parameter(
         "int", [COUNT], "How many draws `score_samples` uses; they are made in `fit`."

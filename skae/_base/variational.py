@@ -241,19 +241,20 @@ class VariationalBase(DrawingAutoencoder, ExposureAutoencoder):
         return self._score_rows(X, partial(self._log_likelihoods, torch.from_numpy(noise)))
 
     def _log_likelihoods(self, noise, module, x):
-        """Estimates of log p(x) in units of X; where there are classes, of all of them together."""
+        """Estimates of log p(x) in units of X; of all that may be told together."""
         noise, n_rows = noise.to(x), len(x)
         if n_rows < MIN_ROWS:
             x = padded(x)
             if n_rows * len(noise) < MIN_ROWS:  # else the decoder has enough rows with these alone
                 n_rows = MIN_ROWS
         estimate = partial(importance_log_likelihood, module, x, noise, n_rows=n_rows)
-        if module.log_shares is None:
+        alternatives = module.alternatives()
+        if alternatives is None:
             scores = estimate()
         else:
-            told = (torch.full((len(x),), k, device=x.device) for k in range(module.n_classes))
-            scores = torch.stack([estimate(y) for y in told])
-            scores = (scores + module.log_shares[:, None]).logsumexp(dim=0)
+            values, log_shares = alternatives
+            scores = torch.stack([estimate(value.expand(len(x))) for value in values])
+            scores = (scores + log_shares[:, None]).logsumexp(dim=0)
         return scores - self._log_volume(x)[:n_rows].to(scores)
 
     def _log_volume(self, x):

@@ -25,7 +25,7 @@ class Table:
         The rows of X that count: those to learn from, then those that are held out.
     weight : array of shape (n_samples,) or None
     labels : integer array of shape (n_samples,) or None
-        Class numbers, -1 where there is no label.
+        Class numbers, -1 where there is no label; or floats, numbers that are told.
     X_val : Source or None
         Rows to validate on, in place of a part of X.
     n_train : int or None
@@ -97,7 +97,7 @@ class Table:
         drawn = random_state.permutation(self.subset)
         # One row would show no spread; one alone can not be learned from.
         n_val = max(min(2, n_rows - 2), int(fraction * n_rows))
-        if self.labels is not None:
+        if self.labels is not None and self.labels.dtype.kind != "f":
             held = hold_out_of_each(self.labels[drawn], fraction)
             if judged_by_labels and not (held & (self.labels[drawn] >= 0)).any():
                 raise ValueError(

@@ -103,6 +103,11 @@ def check(estimator, part):
             "such as transformer_, autoencoder_ or a step of a pipeline; to_onnx takes a "
             "TabularAutoencoder as it is, and for whole pipelines see register_skl2onnx."
         )
+    if part != "encoder" and getattr(estimator.module_, "numbers", None) is not None:
+        raise ValueError(
+            f"The decoder of this {name} is told a number, for which there is no input. Export "
+            "part='encoder'."
+        )
     if estimator._as_fitted("allow_nan", False):
         raise ValueError(
             f"This {name} was fitted with allow_nan=True: how it fills a row depends on which "

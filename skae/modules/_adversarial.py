@@ -25,23 +25,37 @@ class AdversarialModule(Autoencoder):
         With ``draw(n_samples, n_components)``.
     n_classes : int
         How many classes the decoder and the discriminator are told, 0 for none.
+    numbers : tensor of shape (n_scored,) or None
+        Some numbers, if they are told a number.
     """
 
-    def __init__(self, encoder, decoder, link, discriminator, prior, n_classes=0):
+    def __init__(self, encoder, decoder, link, discriminator, prior, n_classes=0, numbers=None):
         super().__init__(encoder, decoder, link)
         self.discriminator, self.prior, self.n_classes = discriminator, prior, n_classes
         self.levels = ClassLevels()
+        self.register_buffer("numbers", numbers)
 
     def set_class_shares(self, shares):
         """Nothing to change: there is no prior of the classes that are told."""
 
     def output(self, z, y=None):
-        """The decoder's raw output for codes and class numbers; of -1 no class is told."""
-        return self.levels(self.decoder(tell(z, y, self.n_classes)), y)
+        """The decoder's raw output for codes and what it is told; of -1 no class is."""
+        return self.levels(self.decoder(tell(z, y, self.n_classes, self.numbers)), y)
 
     def judge(self, z, y=None):
         """The discriminator's logit for codes and class numbers, ``(batch, 1)``."""
-        return self.discriminator(tell(z, y, self.n_classes))
+        return self.discriminator(tell(z, y, self.n_classes, self.numbers))
+
+    def alternatives(self):
+        """All that the decoder may be told; class 0 if it is nothing."""
+        if self.numbers is not None:
+            return self.numbers
+        return torch.arange(max(1, self.n_classes), device=self.device)
+
+    @property
+    def device(self):
+        """Where it is."""
+        return next(self.parameters()).device
 
 
 class AdversarialClassifierModule(AdversarialModule):

@@ -30,21 +30,26 @@ def one_hot(y, n_classes):
     return y.unsqueeze(1) == torch.arange(n_classes, device=y.device)
 
 
-def tell(z, y, n_classes):
-    """Codes for a decoder that is told the class, if it is told any; y is None where there is none.
+def tell(z, y, n_classes, numbers=None):
+    """Codes for a decoder that is told the class or a number, if it is told any.
 
     Parameters
     ----------
     z : tensor of shape (batch, n_components)
-    y : integer tensor of shape (batch,) or None
-        Class numbers, -1 for none.
+    y : tensor of shape (batch,) or None
+        Class numbers, -1 for none; or numbers. None is no class, or the middle of the numbers.
     n_classes : int
         0 if no class is told.
+    numbers : tensor or None
+        Some that may be told, where a number is.
 
     Returns
     -------
-    tensor of shape (batch, n_components + n_classes)
+    tensor of shape (batch, n_components + n_classes), or (batch, n_components + 1)
     """
+    if numbers is not None:
+        y = numbers.median().expand(len(z)) if y is None else y
+        return torch.cat([z, y.to(z)[:, None]], dim=1)
     if not n_classes:
         return z
     y = torch.full((len(z),), -1, device=z.device) if y is None else y

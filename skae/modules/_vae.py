@@ -1,5 +1,7 @@
 """The variational autoencoder."""
 
+import math
+
 import torch
 
 from skae.modules._autoencoder import Autoencoder
@@ -24,6 +26,8 @@ class VariationalAutoencoder(Autoencoder):
         How the posterior widens with what was not observed, if values may be missing.
     exposure : Exposure or None
         How much was counted of each row, if the decoder is told that.
+    numbers : tensor of shape (n_scored,) or None
+        Numbers as frequent as each other, if the decoder is told a number.
     """
 
     # Beyond this the exponential of a log-variance overflows in float32 products.
@@ -37,11 +41,13 @@ class VariationalAutoencoder(Autoencoder):
         class_shares=None,
         unobserved=None,
         exposure=None,
+        numbers=None,
     ):
         super().__init__(encoder, decoder, likelihood or Likelihood("gaussian"))
         self.unobserved, self.exposure = unobserved, exposure
         self.levels = ClassLevels()
         self.register_buffer("log_shares", None if class_shares is None else class_shares.log())
+        self.register_buffer("numbers", numbers)
         self.register_buffer("kl_weight", torch.ones(()))
 
     def set_class_shares(self, shares):
@@ -52,6 +58,14 @@ class VariationalAutoencoder(Autoencoder):
     def n_classes(self):
         """How many classes the decoder may be told."""
         return 0 if self.log_shares is None else len(self.log_shares)
+
+    def alternatives(self):
+        """All that the decoder may be told, and how often, as logarithms; None if it is nothing."""
+        if self.numbers is not None:
+            return self.numbers, torch.zeros_like(self.numbers) - math.log(len(self.numbers))
+        if self.log_shares is None:
+            return None
+        return torch.arange(self.n_classes, device=self.log_shares.device), self.log_shares
 
     def nll(self, x, output):
         """``-log p(x)`` of rows and the decoder's outputs in nats, ``(batch,)``.
@@ -73,12 +87,12 @@ class VariationalAutoencoder(Autoencoder):
         Parameters
         ----------
         z : tensor of shape (batch, n_components)
-        y : integer tensor of shape (batch,) or None
-            Class numbers, if it is told those.
+        y : tensor of shape (batch,) or None
+            Class numbers, integers, or numbers, if it is told those.
         log_exposure : tensor of shape (batch, 1) or None
             As of `Exposure`; None is that of the mean row.
         """
-        output = self.levels(self.decoder(tell(z, y, self.n_classes)), y)
+        output = self.levels(self.decoder(tell(z, y, self.n_classes, self.numbers)), y)
         return output if log_exposure is None else self.exposure.tell(output, log_exposure)
 
     def posterior(self, x, y=None):

@@ -43,7 +43,7 @@ LIMITS = {
     "init": (["auto", "pca", "random"], ["zeros", None]),
     "latent_density": ([None, GaussianMixture()], ["gaussian", lambda n: n]),
     "calibrated": ([True, False], ["yes", None, 2]),
-    "conditional": ([True, False], ["yes", None, 2]),
+    "conditional": ([True, False, "number", "class"], ["yes", None, 2]),
     "n_score_samples": ([1], [0, 1.5]),
     "labelled_batch_size": (["auto", 1], [0, "all", 1.5, None]),
     "learning_rate": (["annealed", "constant"], ["adaptive", 0.1]),

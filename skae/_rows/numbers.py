@@ -1,0 +1,43 @@
+"""Numbers that a decoder is told."""
+
+import numpy as np
+from sklearn.utils import check_array, column_or_1d
+
+from skae._rows.checks import warn_user
+
+# Whole numbers that are taken for classes are warned of where there are more classes than this, of
+# fewer rows each.
+MANY_CLASSES, FEW_ROWS = 20, 20
+
+
+def are_fractions(y):
+    """Whether y is an array of finite floats that are not all whole: no classes."""
+    y = np.asarray(y)
+    return y.dtype.kind == "f" and bool(np.isfinite(y).all() and (y != np.floor(y)).any())
+
+
+def as_numbers(y):
+    """Numbers as an array of floats of one dimension.
+
+    Raises
+    ------
+    ValueError
+        If they are none, or not finite.
+    """
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError(
+            "Input y contains NaN. The decoder is told a number of each row: leave out rows "
+            "without one, or fill them in. (-1 is a number like any other here.)"
+        )
+    return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+
+
+def warn_of_many_classes(classes, n_rows):
+    """Warn where numbers are taken for classes, of which there are many with few rows."""
+    if classes.dtype.kind in "iuf" and len(classes) > max(MANY_CLASSES, n_rows / FEW_ROWS):
+        warn_user(
+            f"The {len(classes)} whole numbers in y are taken for classes, of which no row is told "
+            "that 20 is near to 21. If they are a quantity, such as ages, set "
+            "conditional='number'; conditional='class' if they are not."
+        )

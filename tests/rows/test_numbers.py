@@ -1,0 +1,41 @@
+"""Numbers that a decoder is told."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        ([0.5, 1.0], True),
+        ([-1.0, 2.5], True),
+        ([1.0, 2.0], False),
+        ([1, 2], False),
+        (["a", "b"], False),
+        ([True, False], False),
+        ([0.5, np.nan], False),
+        ([0.5, "b"], False),
+    ],
+)
+def test_fractions_are_no_classes(y, expected):
+    assert are_fractions(y) is expected
+
+
+def test_numbers_are_finite():
+    assert as_numbers([1, -1]).tolist() == [1.0, -1.0]
+    for y, message in (([1, np.nan], "-1 is a number"), ([1, np.inf], "infinity"), (["a"], "conv")):
+        with pytest.raises(ValueError, match=message):
+            as_numbers(y)
+
+
+def test_many_whole_numbers_are_warned_of():
+    with pytest.warns(UserWarning, match="conditional='number'"):
+        warn_of_many_classes(np.arange(21), 400)
+    with warnings.catch_warnings(action="error"):
+        warn_of_many_classes(np.arange(20), 40)
+        warn_of_many_classes(np.arange(21), 500)
+        warn_of_many_classes(np.arange(100).astype(str), 400)
