@@ -67,7 +67,7 @@ class VAETransformer(
     n_importance_samples : int or "auto", default="auto"
         Draws of z for each row and step in training. More of them give a tighter bound, and take
         as many passes of the decoder; an encoder trained so is less exact a posterior. "auto" is
-        5, and 1 where there are more than 10 000 rows.
+        5, and 1 where there are more than 10 000 rows, or an `exposure`.
     .. shared:: likelihood
 
     Attributes
@@ -200,7 +200,10 @@ class VAETransformer(
             streams = self._start.statistics.is_of_a_stream
             warmup = 0 if streams else min(WARMUP_EPOCHS, self._max_epochs // WARMUP_SHARE)
         if n_draws == "auto":
-            n_draws = N_DRAWS if self._start.statistics.n_rows <= MAX_ROWS_TO_TRY_BOTH else 1
+            # Of counts the bound hardly gains by more, and codes lose: kinds of cells lie apart
+            # less clearly, as their posteriors are less exact.
+            is_worth_it = self._start.statistics.n_rows <= MAX_ROWS_TO_TRY_BOTH
+            n_draws = N_DRAWS if is_worth_it and self._make_exposure() is None else 1
         return NegativeELBO(self.beta, warmup, n_draws)
 
     def _after_training(self, table, rows, terms, stream):

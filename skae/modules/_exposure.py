@@ -56,6 +56,24 @@ class Exposure(nn.Module):
         counts = torch.where(self.is_count, x * (-self(x)).exp(), x)
         return torch.where(self.is_told, 0.0, counts)
 
+    def share_out(self, output):
+        """Raw outputs whose means add up to the exposure, where that is the sum of the counts.
+
+        Of what the decoder says only the shares are left, as in [1]_: rows of a given exposure have
+        that sum.
+
+        References
+        ----------
+        .. [1] Lopez et al., "Deep generative modeling for single-cell transcriptomics", Nature
+           Methods 15, 2018.
+        """
+        if self.is_told.any():
+            return output
+        counts = functional.pad(self.is_count, (0, output.shape[1] - len(self.is_count)))
+        logs = output.masked_fill(~counts, -torch.inf)
+        level = self.total.log() - logs.logsumexp(dim=1, keepdim=True)
+        return torch.where(counts, output + level, output)
+
     def tell(self, output, log_exposure):
         """Raw outputs for rows of another exposure than the mean.
 

@@ -93,6 +93,8 @@ class VariationalAutoencoder(Autoencoder):
             As of `Exposure`; None is that of the mean row.
         """
         output = self.levels(self.decoder(tell(z, y, self.n_classes, self.numbers)), y)
+        if self.exposure is not None:
+            output = self.exposure.share_out(output)
         return output if log_exposure is None else self.exposure.tell(output, log_exposure)
 
     def posterior(self, x, y=None):

@@ -225,3 +225,16 @@ def test_exposures_of_draws_are_checked(counts):
     plain = VAETransformer(1, **{**QUICK, "exposure": None}).fit(X)
     with pytest.raises(ValueError, match="exposure is for models of counts"):
         plain.inverse_transform(plain.transform(X), exposure=1)
+
+
+def test_rows_of_an_exposure_have_that_sum():
+    """Of what the decoder says only the shares count, however far a code lies out."""
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.full(12, 0.3), size=3)[rng.integers(3, size=200)]
+    counts = rng.poisson(rng.lognormal(5, 0.7, size=(200, 1)) * shares)
+    model = VAETransformer(
+        2, likelihood="poisson", hidden_layer_sizes=(16,), max_iter=5, random_state=0
+    ).fit(counts)
+    asked = np.array([3.0, 1000.0, 50.0])
+    rows = model.inverse_transform([[0, 0], [4, -4], [-9, 2.0]], exposure=asked)
+    np.testing.assert_allclose(rows.sum(axis=1), asked, rtol=1e-4)
