@@ -36,16 +36,8 @@ class Holes(metaclass=ABCMeta):
         """What rows are standardized by."""
         return statistics.scaling()
 
-    def _reconstruct(self, x):
-        """What standardized rows are expected to be, given what was observed of them."""
-        return self.module_.reconstruct(x)
-
     def _measure_logs(self, table):
         """What `log_moments` measures of the columns that are amounts, or None."""
-        return None
-
-    def _make_log_scale(self):
-        """What puts the columns of standardized rows that are amounts on another scale, or None."""
         return None
 
     def _learn_to_fill(self, table, statistics, span):
@@ -119,7 +111,15 @@ class Holes(metaclass=ABCMeta):
             Whether it was `partial_fit`.
         """
 
-    # What decoding and drawing ask for.
+    # What decoding, drawing and filling ask for.
+
+    def _make_log_scale(self):
+        """What puts the columns of standardized rows that are amounts on another scale, or None."""
+        return None
+
+    def _reconstruct(self, x):
+        """What standardized rows are expected to be, given what was observed of them."""
+        return self.module_.reconstruct(x)
 
     def _tell(self, X, y):
         """What else the decoder is told of codes X: arrays."""
