@@ -17,7 +17,7 @@ import skae.metrics
 import skae.model_selection
 import skae.plotting
 from skae._base.holes import Holes
-from skae._base.shared import ATTRIBUTES
+from skae._base.shared_attributes import ATTRIBUTES
 
 from .test_architecture import HOUSE
 

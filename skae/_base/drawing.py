@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from skae._base.applying import map_codes, tell_exposure
-from skae._base.autoencoder import MIN_BOUND_ROWS, MIN_BOUND_SHARE, BaseAutoencoder
+from skae._base.autoencoder import BaseAutoencoder
+from skae._base.networks import MIN_BOUND_ROWS, MIN_BOUND_SHARE
 from skae._base.start import Record
 from skae._rows.source import chunks
 from skae._training.device import forked_seed

@@ -1,9 +1,9 @@
 """Constructors, constraints and docstrings of the public estimators, from what they share.
 
-What two or more classes have is in `skae._base.shared`, once: its constraint and its sentences. A
-class writes its signature in full, ``keep(self, locals())`` as the body of its constructor, and
-``.. shared::`` in its docstring; `public` does the rest when the class is made. What a class writes
-itself, in its docstring or in `_parameter_constraints`, wins.
+What two or more classes have is in `skae._base.shared`, of attributes in `shared_attributes`, once:
+its constraint and its sentences. A class writes its signature in full, ``keep(self, locals())`` as
+the body of its constructor, and ``.. shared::`` in its docstring; `public` does the rest when the
+class is made. What a class writes itself, in its docstring or in `_parameter_constraints`, wins.
 
 So signatures, which are the API, stand where readers and tools look for them, there is one sentence
 for one thing, and a docstring has the defaults of the signature. The price: an editor that shows
@@ -25,7 +25,8 @@ import re
 import textwrap
 from functools import cache
 
-from skae._base.shared import ATTRIBUTES, PARAMETERS
+from skae._base.shared import PARAMETERS
+from skae._base.shared_attributes import ATTRIBUTES
 from skae._documented import public as register
 
 MARK = ".. shared::"

@@ -11,7 +11,8 @@ import skae
 from skae import AutoencoderClassifier, AutoencoderTransformer
 from skae._base import parameters
 from skae._base.parameters import MARK, keep
-from skae._base.shared import ATTRIBUTES, PARAMETERS
+from skae._base.shared import PARAMETERS
+from skae._base.shared_attributes import ATTRIBUTES
 from skae.losses import LIKELIHOODS
 
 ESTIMATORS = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]

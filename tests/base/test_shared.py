@@ -10,7 +10,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 
 import skae
-from skae._base.shared import ATTRIBUTES, PARAMETERS
+from skae._base.shared import PARAMETERS
+from skae._base.shared_attributes import ATTRIBUTES
 from skae.architectures import MLP
 
 CLASSES = [getattr(skae, name) for name in skae.__all__ if name[0].isupper()]

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from skae import AutoencoderTransformer, ContractiveAutoencoder, VAETransformer
-from skae._base import autoencoder
+from skae._base import networks
 from skae.architectures import MLP
 from skae.modules import SkipZeros, _zeros
 
@@ -48,7 +48,7 @@ def skips(model):
 @pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
 def test_it_learns_what_it_would_learn_with_the_zeros(cls, texts, monkeypatch):
     model = cls(2, **QUICK).fit(texts)
-    monkeypatch.setattr(autoencoder, "MIN_ZERO_SHARE", 2)
+    monkeypatch.setattr(networks, "MIN_ZERO_SHARE", 2)
     plain = cls(2, **QUICK).fit(texts)
     assert skips(model)
     assert not skips(plain)
