@@ -24,6 +24,7 @@ class Exposure(nn.Module):
 
     def __init__(self, is_count, mean, column=None):
         super().__init__()
+        self.is_sum = column is None
         is_told = torch.zeros_like(is_count)
         if column is not None:
             is_told[column] = True
@@ -67,7 +68,7 @@ class Exposure(nn.Module):
         .. [1] Lopez et al., "Deep generative modeling for single-cell transcriptomics", Nature
            Methods 15, 2018.
         """
-        if self.is_told.any():
+        if not self.is_sum:
             return output
         counts = functional.pad(self.is_count, (0, output.shape[1] - len(self.is_count)))
         logs = output.masked_fill(~counts, -torch.inf)

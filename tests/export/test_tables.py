@@ -187,7 +187,7 @@ def test_generated_frames(request):
         # Those, some that are out of range, and ties.
         rows = np.vstack([rows, -4 * rows, np.full_like(rows, 0.5)])
         found = run(decoder, {"codes": rows})
-        for expected, _, column in table._decoded(rows):
+        for expected, _, column in table.decoded(rows):
             if column in learned.values():
                 expected = expected.view(np.int64) if column.unit else expected
                 np.testing.assert_array_equal(found[str(column.name)][:, 0], expected)
