@@ -47,7 +47,7 @@ def test_no_figure_of_a_page_is_left_to_fill_in(path):
     text = re.sub(
         r"```.*?```|`[^`]*`|:::+\{[\w-]+\}|\{doc\}", "", path.read_text(), flags=re.DOTALL
     )
-    assert not re.findall(r"\{\w+\}|TODO|XXX", text)
+    assert not re.findall(r"\{\w+\}|TODO|XXX|FIGURE|after merge|Figures of `", text)
 
 
 @page
