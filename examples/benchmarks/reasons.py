@@ -74,7 +74,7 @@ def cost(n_rows, n_features):
     detector = AutoencoderOutlierDetector(vae, contamination=0.01, novelty=False).fit(X)
     for rows in (X, X[:1]):
         pairs = []
-        for _ in range(5):
+        for _ in range(3):
             pair = []
             for verb in (detector.score_samples, detector.feature_scores):
                 began = time.perf_counter()
