@@ -9,11 +9,11 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.holes import Holes
-from skae._rows.columns import EXPOSURE, MIN_SUMMED, column_numbers
+from skae._rows.columns import COUNTS, EXPOSURE, MIN_SUMMED, column_numbers
 from skae._rows.source import shape_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import plain_torch
-from skae.modules import COUNTS, LEAST_EXPOSURE, Exposure
+from skae.modules import LEAST_EXPOSURE, Exposure
 
 # Of so many rows, at most, exposures are noted, as so many quantiles of their logarithms.
 MAX_NOTED, N_QUANTILES = 10_000, 129

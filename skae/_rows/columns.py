@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skae._rows.amounts import find_amounts
+from skae._rows.amounts import AMOUNTS, find_amounts
 from skae._rows.checks import ROUNDING, check_unit_interval, warn_user
 from skae._rows.source import as_source, extremes
 
@@ -12,7 +12,7 @@ from skae._rows.source import as_source, extremes
 SUM_ROUNDING = 1e-3
 # What a count may differ from a whole number by after log1p and expm1 in float32.
 LOG_ROUNDING = 0.01
-AMOUNTS = ("hurdle_lognormal", "lognormal")
+COUNTS = ("negative_binomial", "poisson")
 # Beyond it these can not be told from others.
 MAX_LOG = 7
 
