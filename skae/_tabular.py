@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._base.parameters import keep, public
 from skae._base.tabular import as_arrays, inside_has
 from skae._base.tabular_scores import ScoringTable
+from skae._rows.frames.layouts import index_of
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
@@ -243,7 +244,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, ScoringTable):
         check_is_fitted(self)
         told = {} if y is None else {"y": y}
         rows = self.autoencoder_.inverse_transform(_codes(X), **told)
-        return self._table.decode(rows, getattr(X, "index", None))
+        return self._table.decode(rows, index_of(X))
 
     @inside_has("sample")
     @as_arrays
@@ -357,7 +358,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, ScoringTable):
             A table like that in `fit`, with the index of X.
         """
         rows = self.autoencoder_.denoise(self._rows(X))
-        return self._table.decode(rows, getattr(X, "index", None))
+        return self._table.decode(rows, index_of(X))
 
     @property
     def classes_(self):

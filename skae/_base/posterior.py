@@ -14,6 +14,7 @@ from skae._base.frames import framed
 from skae._base.known import known_rows, whole_categories
 from skae._base.missing import MissingValuesMixin, chosen_categories
 from skae._rows.checks import warn_user
+from skae._rows.frames.layouts import index_of
 from skae._rows.source import chunks
 from skae._training.device import forked_seed, plain_torch
 from skae.objectives import MOST_STARTS, posterior_codes
@@ -47,7 +48,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         given = np.repeat(X, n_samples, axis=0).astype(rows.dtype)
         known = ~np.isnan(given)
         rows[known] = given[known]
-        if hasattr(conditions, "index"):  # of pandas
+        if index_of(conditions) is not None:
             like = conditions.take(np.repeat(np.arange(len(X)), n_samples))
         else:
             like = None

@@ -84,6 +84,13 @@ def test_several_rows_are_drawn_together_and_repeat(linear):
     assert (linear.sample(4, 1, conditions=X, noise=True) != drawn).any()
 
 
+@pytest.mark.parametrize("rows_of", [list, tuple], ids=["lists", "tuples"])
+def test_rows_may_be_lists_and_tuples(linear, rows_of):
+    X = [rows_of([0.5, None, np.nan, 1.0, 2.0])]
+    drawn = linear.sample(2, 0, conditions=rows_of(X))
+    np.testing.assert_array_equal(drawn, linear.sample(2, 0, conditions=np.array(X, dtype=float)))
+
+
 def test_frames_have_the_index_repeated():
     X = pd.DataFrame(rows(), columns=list("abcde"), index=np.arange(400) * 2)
     model = VAETransformer(2, **QUICK).set_output(transform="pandas").fit(X)

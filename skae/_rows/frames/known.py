@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skae._rows.frames.columns import LEFT_OUT, NUMBERS, Values
-from skae._rows.frames.layouts import is_frame, layout_of, read
+from skae._rows.frames.layouts import index_of, is_frame, layout_of, read
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ class KnownValues:
                 f"conditions has columns {unknown[:10]}, but in fit the table had {names[:20]}."
             )
         nothing = Values(np.full(n_rows, np.nan), np.ones(n_rows, dtype=bool))
-        known = cls(
-            table, [given.get(name, nothing) for name in names], getattr(conditions, "index", None)
-        )
+        known = cls(table, [given.get(name, nothing) for name in names], index_of(conditions))
         known._check()
         return known
 

@@ -56,6 +56,14 @@ def test_values_out_of_range_come_back_exactly(table):
     assert made.index.tolist() == [4, 4, 2, 2]
 
 
+@pytest.mark.parametrize("rows_of", [list, tuple], ids=["lists", "tuples"])
+def test_rows_may_be_lists_and_tuples(rows_of):
+    table = TableEncoding.find(FRAME[["size", "kind"]].to_numpy(), {}, 40, StandardScaler())
+    known = KnownValues.of(rows_of([rows_of([1.5, None]), rows_of([None, "b"])]), table)
+    made = known.put_into(np.nan_to_num(known.encoded()), 1)
+    assert made.tolist() == [[1.5, "a"], [2.5, "b"]]
+
+
 def test_a_frame_of_another_library_is_taken(table):
     known = KnownValues.of(pl.DataFrame({"kind": ["a", None], "size": [None, 1.5]}), table)
     assert np.isnan(known.encoded()).tolist() == [[True, True, False, False], [False, *[True] * 3]]
