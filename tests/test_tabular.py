@@ -413,6 +413,18 @@ def test_values_that_are_asked_for_come_back_as_they_were_given(model, table, li
     assert drawn["items"].nunique() > 3
 
 
+def test_amounts_that_can_not_be_are_refused():
+    model = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(bank())
+    for conditions, message in (
+        ({"loan": 0.0}, "0.0 for 'loan', an amount that was positive in all rows"),
+        ({"loan": -1.0}, "-1.0 for 'loan', an amount that was never negative"),
+        (bank().iloc[:3][["age", "gain"]] * -1, "for 'gain', an amount that was never negative"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.sample(2, 0, conditions=conditions)
+    assert model.sample(2, 0, conditions={"gain": 0.0})["gain"].tolist() == [0.0, 0.0]
+
+
 def test_other_columns_follow_what_is_asked_for(model, table):
     high, low = (model.sample(200, 0, conditions={"city": name}) for name in ("Kiel", "Ulm"))
     means = table.groupby("city", observed=True)["amount"].mean()

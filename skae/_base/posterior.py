@@ -68,7 +68,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
                 "conditions has a row of which all values are known: nothing is left to draw. "
                 "Leave out a column, or give NaN there."
             )
-        self._start.target.check(X)
+        self._start.target.check_asked(X)
         return X
 
     def _codes_given(self, X, n_draws, random_state, y=None):

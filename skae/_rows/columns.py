@@ -53,6 +53,19 @@ class Target:
         elif self.columns is not None:
             check_ranges(X, self.columns, learned)
 
+    def check_asked(self, X):
+        """Refuse rows, an array, that no draw could have; NaN is anything."""
+        self.check(X)
+        for name, columns in self.columns or ():
+            values = X[:, columns]
+            if name in AMOUNTS:
+                _check_amounts(values, name)
+            elif name in COUNTS and (odd := _between(values)).any():
+                raise ValueError(
+                    f"likelihood={name!r} is for counts, but X has {values[odd][0]:.6g}, which is "
+                    "no whole number."
+                )
+
 
 def resolve_columns(pairs, known, n_features, feature_names=None, aside=()):
     """The columns of each likelihood as numbers.

@@ -130,6 +130,28 @@ def test_values_that_a_likelihood_can_not_have_are_refused():
     assert set(np.unique(model.sample(20, 0, conditions={0: 1}, noise=True))) == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "bad", "message"),
+    [
+        ("lognormal", [0.0, -3.0], r"\(0, inf\), but X has"),
+        ("hurdle_lognormal", [-3.0], r"\[0, inf\), but X has -3"),
+        ("poisson", [-1.0, 1.5], r"for counts, but X has 1.5|counts, but X has values from -1"),
+        ("negative_binomial", [1.5], "for counts, but X has 1.5, which is no whole number"),
+    ],
+)
+def test_amounts_and_counts_are_held_to_what_they_can_be(likelihood, bad, message):
+    X = rows()
+    X[:, 1] = np.random.default_rng(0).poisson(5, len(X)) + (likelihood == "lognormal")
+    pairs = [("gaussian", [0, 2, 3, 4]), (likelihood, [1])]
+    model = VAETransformer(2, **QUICK, likelihood=pairs).fit(X)
+    for value in bad:
+        with pytest.raises(ValueError, match=message):
+            model.sample(2, 0, conditions={1: value})
+    assert model.sample(2, 0, conditions={1: 4.0})[:, 1].tolist() == [4.0, 4.0]
+    if likelihood != "lognormal":  # that there was nothing is known as well
+        assert model.sample(2, 0, conditions={1: 0.0})[:, 1].tolist() == [0.0, 0.0]
+
+
 @pytest.fixture(scope="module")
 def told():
     """Two classes, apart in the first column."""

@@ -128,6 +128,12 @@ def _check_values(column, values):
         raise ValueError(
             f"conditions has {example!r} for {name!r}, but in fit the column had {known}."
         )
+    least = numbers.min()
+    if column.amount and (least < 0 or (least == 0 and column.amount == "lognormal")):
+        allowed = "never negative" if least < 0 else "positive in all rows"
+        raise ValueError(
+            f"conditions has {least.item()!r} for {name!r}, an amount that was {allowed} in fit."
+        )
     if column.kind == "integer" and (numbers != np.rint(numbers)).any():
         raise ValueError(
             f"conditions has {example!r} for {name!r}, which is a column of whole numbers."
