@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skae._base.applying import device_of
 from skae._base.conditional import ConditionalMixin
@@ -38,7 +38,11 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         X = self._validate_known(known_rows(conditions, names))
         if y is not None:
             y = [y] * len(X) if np.ndim(y) == 0 else y
-            check_consistent_length(X, y)
+            if len(y) != len(X):
+                raise ValueError(
+                    f"y has {len(y)} values for {len(X)} row(s) of conditions. Give one for each "
+                    "of these, which all draws given it have, or one for all."
+                )
         codes, labels, n_effective = self._codes_given(X, n_samples, random_state, y)
         is_odd = self._odd_rows(X, codes, labels, random_state)
         least = max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples)
@@ -62,7 +66,8 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         """Rows of which some values are known, in the ranges of their likelihoods."""
         for name, columns in self._start.target.columns or ():
             if name == "categorical":
-                X[:, columns] = whole_categories(X[:, columns])
+                of_block = [self._column_names()[column] for column in columns]
+                X[:, columns] = whole_categories(X[:, columns], of_block)
         if not np.isnan(X).any(axis=1).all():
             raise ValueError(
                 "conditions has a row of which all values are known: nothing is left to draw. "

@@ -113,6 +113,7 @@ def test_what_the_model_hardly_draws_is_warned_of(linear):
         ({"conditions": np.ones((1, 5))}, "all values are known"),
         ({"conditions": {0: 1}, "y": [1]}, "conditional=True"),
         ({"conditions": {0: 1}, "n_samples": 0}, "n_samples"),
+        ({"conditions": {}}, "conditions is empty"),
         ({"return_ess": True}, "for draws with conditions"),
     ],
     ids=str,
@@ -171,7 +172,7 @@ def test_a_class_is_told_or_drawn_by_what_is_known(told):
     both[:, 1] = X[0, 1]
     drawn = told.sample(100, 0, y=["b", "a"], conditions=both)[:, 0]
     assert drawn[100:].mean() + 5 < drawn[:100].mean()
-    with pytest.raises(ValueError, match="inconsistent numbers"):
+    with pytest.raises(ValueError, match=r"y has 2 values for 1 row\(s\) of conditions"):
         told.sample(2, 0, y=["a", "b"], conditions={1: 0.0})
 
 

@@ -35,12 +35,13 @@ class KnownValues:
             If a column is unknown or was left out, if it has none of its values, or if nothing is
             left to draw.
         """
+        check_conditions(conditions)
         names = table.layout.names
         if isinstance(conditions, dict):
             kinds, n_rows = {c.name: c.kind for c in table.columns}, 1
             given = {n: _one_value(v, kinds.get(n), table) for n, v in conditions.items()}
         else:
-            X = conditions if is_frame(conditions) else np.asarray(conditions)
+            X = conditions if is_frame(conditions) else as_rows(conditions)
             _check_shape(X, names)
             own, n_rows = layout_of(X).names, len(X)
             given = dict(zip(own, read(X, table.missing_values), strict=True))
@@ -85,6 +86,34 @@ class KnownValues:
         return self.table.layout.make(decoded, index)
 
 
+def check_conditions(conditions):
+    """Refuse what are neither values of columns nor rows, before it is read as some."""
+    if isinstance(conditions, dict) and not conditions:
+        raise ValueError(
+            "conditions is empty: nothing is known. Give values of columns, or leave it out."
+        )
+    if is_frame(conditions):
+        names = list(conditions.columns)
+        if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+            raise ValueError(f"conditions has several columns of one name: {twice}. Give one each.")
+    elif isinstance(conditions, list | tuple):
+        if any(isinstance(row, dict) for row in conditions):
+            raise ValueError(
+                "conditions is a list of dicts, but a dict is of one row. For several rows give a "
+                "table, such as pandas.DataFrame(conditions)."
+            )
+    elif not isinstance(conditions, dict) and np.ndim(conditions) == 0:
+        raise ValueError(
+            f"conditions is {conditions!r}, but it must be a dict of columns and values, or rows "
+            "with missing values where some are to be drawn."
+        )
+
+
+def as_rows(conditions):
+    """Rows that are no frame as an array; of lists, with the values that they have."""
+    return np.asarray(conditions, dtype=None if hasattr(conditions, "dtype") else object)
+
+
 def _one_value(value, kind, table):
     """The `Values` of a column of one row."""
     if np.ndim(value) or isinstance(value, dict | set):
@@ -93,7 +122,7 @@ def _one_value(value, kind, table):
             "several rows give a table."
         )
     if kind == "datetime" and isinstance(value, str):
-        value = np.datetime64(value)
+        value = _date(value)
     elif getattr(value, "tzinfo", None) is not None:  # times are counted in UTC
         value = value.astimezone(datetime.UTC).replace(tzinfo=None)
     column = np.empty((1, 1), dtype=object)
@@ -101,6 +130,16 @@ def _one_value(value, kind, table):
     if isinstance(value, np.datetime64 | np.timedelta64):
         column = np.asarray([[value]])
     return read(column, table.missing_values)[0]
+
+
+def _date(text):
+    try:
+        return np.datetime64(text)
+    except ValueError:
+        raise ValueError(
+            f"conditions has {text!r} for a column of dates. Give one such as '2024-01-31', or a "
+            "datetime."
+        ) from None
 
 
 def _check_shape(X, names):

@@ -59,7 +59,7 @@ def test_values_out_of_range_come_back_exactly(table):
 @pytest.mark.parametrize("rows_of", [list, tuple], ids=["lists", "tuples"])
 def test_rows_may_be_lists_and_tuples(rows_of):
     table = TableEncoding.find(FRAME[["size", "kind"]].to_numpy(), {}, 40, StandardScaler())
-    known = KnownValues.of(rows_of([rows_of([1.5, None]), rows_of([None, "b"])]), table)
+    known = KnownValues.of(rows_of([rows_of([1.5, None]), rows_of([np.nan, "b"])]), table)
     made = known.put_into(np.nan_to_num(known.encoded()), 1)
     assert made.tolist() == [[1.5, "a"], [2.5, "b"]]
 
@@ -69,9 +69,22 @@ def test_a_frame_of_another_library_is_taken(table):
     assert np.isnan(known.encoded()).tolist() == [[True, True, False, False], [False, *[True] * 3]]
 
 
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT], ids=str)
+def test_what_is_missing_is_not_known(table, nothing):
+    conditions = {"size": nothing, "day": nothing, "kind": "a"}
+    np.testing.assert_array_equal(
+        KnownValues.of(conditions, table).encoded(), [[np.nan, np.nan, 1, 0]]
+    )
+
+
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
+        ({}, "conditions is empty"),
+        ("size", "conditions is 'size', but it must be a dict"),
+        ([{"size": 1}], "a list of dicts, but a dict is of one row"),
+        (pd.DataFrame([[1, 2]], columns=["size"] * 2), r"columns of one name: \['size'\]"),
+        ({"day": "notadate"}, "'notadate' for a column of dates"),
         ({"colour": 1}, r"columns \['colour'\], but in fit"),
         ({"same": "x"}, "'same', which was left out in fit: one value, or none"),
         ({"kind": "c"}, r"'c' for 'kind', but in fit the column had \['a', 'b'\]"),
