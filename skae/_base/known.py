@@ -15,7 +15,8 @@ def known_rows(conditions, names):
     Parameters
     ----------
     conditions : dict, frame or array-like of shape (n_samples, n_features)
-        Columns and their values, of one row; or rows. A frame may have some of the columns.
+        Columns and their values, of one row; or rows. A frame may have some of the columns, by
+        their names, or by their numbers where they have none.
     names : list
         Of all columns; numbers where they have none.
     """
@@ -24,7 +25,7 @@ def known_rows(conditions, names):
         X = np.full((1, len(names)), np.nan)
         for name, value in conditions.items():
             X[0, _place(name, names)] = _number(value, name)
-    elif is_frame(conditions) and isinstance(names[0], str):
+    elif is_frame(conditions) and (isinstance(names[0], str) or {*conditions.columns} <= {*names}):
         X = np.full((len(conditions), len(names)), np.nan)
         for name in conditions.columns:
             X[:, _place(name, names)] = _numbers(conditions[name], name)

@@ -22,6 +22,8 @@ NAN = np.nan
         ({np.int64(2): np.float32(0.5)}, [0, 1, 2], [[NAN, NAN, 0.5]]),
         ([[1, NAN, 3], [NAN, NAN, NAN]], NAMES, [[1, NAN, 3], [NAN, NAN, NAN]]),
         (pd.DataFrame({"c": [1, 2], "a": [3, NAN]}), NAMES, [[3, NAN, 1], [NAN, NAN, 2]]),
+        (pd.DataFrame({2: [1, 2], 0: [3, NAN]}), [0, 1, 2], [[3, NAN, 1], [NAN, NAN, 2]]),
+        (pd.DataFrame([[1, NAN, 3]], columns=NAMES), [0, 1, 2], [[1, NAN, 3]]),
         (pl.DataFrame({"b": [1.5, None]}), NAMES, [[NAN, 1.5, NAN], [NAN, NAN, NAN]]),
     ],
     ids=str,
