@@ -273,7 +273,8 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, ScoringTable):
             taken to be its means and its likeliest categories.
         conditions : dict or table of shape (n_rows, n_features), default=None
             What is known: values of columns, such as ``{"town": "Paris", "age": 30}``, or rows in
-            which what is to be drawn is missing, columns left out among it.
+            which what is to be drawn is missing. Columns of rows that were left out in `fit` say
+            nothing; they may be there, constant ones with the value that they had.
         return_ess : bool, default=False
             Whether to return the effective sample size as well: see `VAETransformer.sample`.
 

@@ -32,8 +32,8 @@ class KnownValues:
         Raises
         ------
         ValueError
-            If a column is unknown or was left out, if it has none of its values, or if nothing is
-            left to draw.
+            If a column is unknown, or is of a dict and was left out, if it has none of its values,
+            or if nothing is left to draw.
         """
         check_conditions(conditions)
         names = table.layout.names
@@ -44,7 +44,12 @@ class KnownValues:
             X = conditions if is_frame(conditions) else as_rows(conditions)
             _check_shape(X, names)
             own, n_rows = layout_of(X).names, len(X)
-            given = dict(zip(own, read(X, table.missing_values), strict=True))
+            of_name = {column.name: column for column in table.columns}
+            given = {
+                name: values
+                for name, values in zip(own, read(X, table.missing_values), strict=True)
+                if name not in of_name or not _says_nothing(of_name[name], values)
+            }
         unknown = [name for name in given if name not in names]
         if unknown:
             raise ValueError(
@@ -114,6 +119,16 @@ def as_rows(conditions):
     return np.asarray(conditions, dtype=None if hasattr(conditions, "dtype") else object)
 
 
+def _says_nothing(column, values):
+    """Whether a column was left out, and may hold such values: of a constant, its own."""
+    if column.kind != "constant":
+        return column.kind in LEFT_OUT
+    own = list(column.categories)
+    if column.unit:
+        own = Values(column.values(np.zeros(1)), np.zeros(1, dtype=bool)).items()
+    return all(value in own for value in values.items())
+
+
 def _one_value(value, kind, table):
     """The `Values` of a column of one row."""
     if np.ndim(value) or isinstance(value, dict | set):
@@ -157,8 +172,8 @@ def _check_values(column, values):
     name, example = column.name, values.items()[0]
     if column.kind in LEFT_OUT:
         raise ValueError(
-            f"conditions has {name!r}, which was left out in fit: {LEFT_OUT[column.kind]}. It can "
-            "not be asked for."
+            f"conditions has {example!r} for {name!r}, which was left out in fit: "
+            f"{LEFT_OUT[column.kind]}. It can not be asked for."
         )
     numbers = column.numbers(values)[values.is_known]
     if column.kind in ("categorical", "boolean") and (numbers < 0).any():

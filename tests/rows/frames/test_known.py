@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from skae._rows.frames.columns import LEARNED
 from skae._rows.frames.encoding import TableEncoding
 from skae._rows.frames.known import KnownValues
 
@@ -67,6 +68,25 @@ def test_rows_may_be_lists_and_tuples(rows_of):
 def test_a_frame_of_another_library_is_taken(table):
     known = KnownValues.of(pl.DataFrame({"kind": ["a", None], "size": [None, 1.5]}), table)
     assert np.isnan(known.encoded()).tolist() == [[True, True, False, False], [False, *[True] * 3]]
+
+
+def test_a_table_may_have_the_columns_that_were_left_out():
+    frame = FRAME.assign(
+        order=np.arange(40), start=pd.Timestamp("2024-01-01"), empty=np.nan, odd=[[1]] * 40
+    )
+    table = TableEncoding.find(frame, {}, 40, StandardScaler())
+    left_out = {"order": "identifier", "odd": "unknown"}
+    left_out |= dict.fromkeys(["same", "start", "empty"], "constant")
+    assert {c.name: c.kind for c in table.columns if c.kind not in LEARNED} == left_out
+    rows = frame.iloc[[1, 5]].assign(size=np.nan)
+    known = KnownValues.of(rows, table)
+    without = KnownValues.of(rows.drop(columns=list(left_out)), table)
+    np.testing.assert_array_equal(known.encoded(), without.encoded())
+    for name, value in (("same", "y"), ("start", pd.Timestamp("2025-01-01")), ("empty", 1.0)):
+        with pytest.raises(ValueError, match=f"for '{name}', which was left out in fit"):
+            KnownValues.of(rows.assign(**{name: value}), table)
+        with pytest.raises(ValueError, match=f"for '{name}', which was left out in fit"):
+            KnownValues.of({name: value, "kind": "a"}, table)
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT], ids=str)
