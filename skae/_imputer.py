@@ -186,8 +186,10 @@ class AutoencoderImputer(TableEstimator):
 
     def _note_table(self, X):
         gaps = self._table.gaps(X)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        self._seed = int(seed) if self.sample_posterior else None
+        self._seed = None
+        if self.sample_posterior:
+            random_state = check_random_state(self.random_state)
+            self._seed = int(random_state.randint(np.iinfo(np.int32).max))
         self._is_dropped = gaps.all(axis=0) & (not self.keep_empty_features)
         self.indicator_ = None
         if self.add_indicator:

@@ -167,6 +167,13 @@ def test_sample_posterior_draws_what_is_missing():
     assert (other != drawn)[gaps].mean() > 0.9
 
 
+def test_expected_values_draw_nothing(holes):
+    """From a generator that is given: the fit of the autoencoder is the first to do so."""
+    given = np.random.RandomState(0)
+    AutoencoderImputer(AutoencoderTransformer(2, **QUICK), random_state=given).fit(holes)
+    assert given.randint(1000) == np.random.RandomState(0).randint(1000)
+
+
 def test_sample_posterior_needs_a_likelihood(holes):
     with pytest.raises(ValueError, match=r"needs an autoencoder with a likelihood .* VAE"):
         quick(sample_posterior=True).fit(holes)
