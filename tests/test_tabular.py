@@ -368,6 +368,15 @@ def test_amounts_are_drawn_and_filled_in_as_what_they_are(holes):
             assert filled[name][gaps].mean() == pytest.approx(expected, abs=3 * spread)
 
 
+def test_a_classifier_draws_amounts_as_what_they_are():
+    table = bank()
+    y = np.where(table["age"] > 45, "old", "young")
+    model = TabularAutoencoder(VAEClassifier(2, **{**QUICK, "max_iter": 20})).fit(table, y)
+    drawn = model.sample(1000, random_state=0, y="old")
+    assert (drawn["gain"] == 0).mean() == pytest.approx(0.8, abs=0.06)
+    assert not (model.sample(1000, 0, y="old", noise=False)["gain"] == 0).any()
+
+
 def test_amounts_are_standardized_where_nothing_knows_them():
     for inside in (AutoencoderTransformer, DenoisingAutoencoder):
         model = TabularAutoencoder(inside(2, **QUICK)).fit(bank())
