@@ -61,7 +61,8 @@ class AutoencoderImputer(TableEstimator):
         What standardizes the numbers: see `TabularAutoencoder`.
     random_state : int, RandomState instance or None, default=None
         Of the default autoencoder; one that is given has its own. Of what is drawn, which is the
-        same at each call of `transform`.
+        same at each call of `transform`: equal rows that are given one at a time all get the same
+        draw, those of one call draws of their own.
 
     Attributes
     ----------
@@ -174,7 +175,7 @@ class AutoencoderImputer(TableEstimator):
         ------
         ValueError
             If a column has infinite values or others than those that `column_kinds` says, or if the
-            autoencoder refuses the rows, or has no likelihood to draw from.
+            autoencoder refuses the rows, has no likelihood to draw from, or needs labels.
         """
         given = self.autoencoder
         if self.sample_posterior and given is not None and not hasattr(given, "likelihood"):
@@ -182,12 +183,19 @@ class AutoencoderImputer(TableEstimator):
                 f"sample_posterior=True needs an autoencoder with a likelihood to draw from, such "
                 f"as VAETransformer; {type(given).__name__} has none."
             )
+        if given is not None and given.get_params(deep=False).get("conditional"):
+            raise ValueError(
+                f"{type(given).__name__} has conditional={given.conditional!r}, but an imputer has "
+                "no y to give it. Set conditional=False, and make y a column of X if it is known."
+            )
         return self._fit_table(X, None, sample_weight)
 
     def _note_table(self, X):
         gaps = self._table.gaps(X)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        self._seed = int(seed) if self.sample_posterior else None
+        self._seed = None
+        if self.sample_posterior:
+            random_state = check_random_state(self.random_state)
+            self._seed = int(random_state.randint(np.iinfo(np.int32).max))
         self._is_dropped = gaps.all(axis=0) & (not self.keep_empty_features)
         self.indicator_ = None
         if self.add_indicator:

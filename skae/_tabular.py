@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._base.parameters import keep, public
 from skae._base.tabular import as_arrays, inside_has
 from skae._base.tabular_scores import ScoringTable
+from skae._rows.frames.layouts import index_of
 from skae._vae import VAETransformer
 
 MAX_COMPONENTS = 10
@@ -243,7 +244,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, ScoringTable):
         check_is_fitted(self)
         told = {} if y is None else {"y": y}
         rows = self.autoencoder_.inverse_transform(_codes(X), **told)
-        return self._table.decode(rows, getattr(X, "index", None))
+        return self._table.decode(rows, index_of(X))
 
     @inside_has("sample")
     @as_arrays
@@ -272,7 +273,8 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, ScoringTable):
             taken to be its means and its likeliest categories.
         conditions : dict or table of shape (n_rows, n_features), default=None
             What is known: values of columns, such as ``{"town": "Paris", "age": 30}``, or rows in
-            which what is to be drawn is missing, columns left out among it.
+            which what is to be drawn is missing. Columns of rows that were left out in `fit` say
+            nothing; they may be there, constant ones with the value that they had.
         return_ess : bool, default=False
             Whether to return the effective sample size as well: see `VAETransformer.sample`.
 
@@ -357,7 +359,7 @@ class TabularAutoencoder(ClassNamePrefixFeaturesOutMixin, ScoringTable):
             A table like that in `fit`, with the index of X.
         """
         rows = self.autoencoder_.denoise(self._rows(X))
-        return self._table.decode(rows, getattr(X, "index", None))
+        return self._table.decode(rows, index_of(X))
 
     @property
     def classes_(self):

@@ -332,7 +332,7 @@ class VAETransformer(
         if conditions is None:
             if return_ess:
                 raise ValueError("return_ess=True is for draws with conditions.")
-            return self._sample(n_samples, random_state, y, noise, exposure)
+            return super().sample(n_samples, random_state, y, noise=noise, exposure=exposure)
         if exposure is not None:
             raise ValueError(
                 "With conditions as much was counted as the values that are known say: leave out "

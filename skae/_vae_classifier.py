@@ -73,7 +73,8 @@ class VAEClassifier(
     `transform` gives the mean of the style, given the likeliest class. `score` is the accuracy,
     `score_samples` an importance-weighted estimate of :math:`\log p(x)` in nats, summed over the
     classes. `sample` draws the styles of a class as those of training rows lie that are of it, or
-    that the classifier takes for it, and not of N(0, I), as `VAETransformer` does.
+    that the classifier takes for it, and not of N(0, I), as `VAETransformer` does; with
+    ``noise=True`` rows are draws of the likelihood, in place of its means.
 
     :math:`q(y | x)` knows the few labels by heart, and is too sure of others. With `calibrated` the
     probabilities are the softmax of :math:`a \log q(y | x) + b \log \hat p(y | x) + c_y`, where

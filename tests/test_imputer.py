@@ -167,6 +167,30 @@ def test_sample_posterior_draws_what_is_missing():
     assert (other != drawn)[gaps].mean() > 0.9
 
 
+def test_expected_values_draw_nothing(holes):
+    """From a generator that is given: the fit of the autoencoder is the first to do so."""
+    given = np.random.RandomState(0)
+    AutoencoderImputer(AutoencoderTransformer(2, **QUICK), random_state=given).fit(holes)
+    assert given.randint(1000) == np.random.RandomState(0).randint(1000)
+
+
+def test_draws_of_one_call_differ_and_repeat(holes):
+    model = AutoencoderImputer(VAETransformer(2, **QUICK), sample_posterior=True, random_state=0)
+    model.fit(holes)
+    row = np.array([[1.0, np.nan, np.nan, 0.5, np.nan]])
+    alone = model.transform(row)
+    np.testing.assert_array_equal(model.transform(row), alone)
+    together = model.transform(np.repeat(row, 3, axis=0))
+    assert len(np.unique(together[:, 1])) == 3
+
+
+@pytest.mark.parametrize("conditional", [True, "number"])
+def test_labels_are_not_asked_for(holes, conditional):
+    inside = VAETransformer(2, conditional=conditional, **QUICK)
+    with pytest.raises(ValueError, match=r"no y to give it. Set conditional=False"):
+        AutoencoderImputer(inside).fit(holes, np.arange(100) % 2)
+
+
 def test_sample_posterior_needs_a_likelihood(holes):
     with pytest.raises(ValueError, match=r"needs an autoencoder with a likelihood .* VAE"):
         quick(sample_posterior=True).fit(holes)

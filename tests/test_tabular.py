@@ -368,6 +368,15 @@ def test_amounts_are_drawn_and_filled_in_as_what_they_are(holes):
             assert filled[name][gaps].mean() == pytest.approx(expected, abs=3 * spread)
 
 
+def test_a_classifier_draws_amounts_as_what_they_are():
+    table = bank()
+    y = np.where(table["age"] > 45, "old", "young")
+    model = TabularAutoencoder(VAEClassifier(2, **{**QUICK, "max_iter": 20})).fit(table, y)
+    drawn = model.sample(1000, random_state=0, y="old")
+    assert (drawn["gain"] == 0).mean() == pytest.approx(0.8, abs=0.06)
+    assert not (model.sample(1000, 0, y="old", noise=False)["gain"] == 0).any()
+
+
 def test_amounts_are_standardized_where_nothing_knows_them():
     for inside in (AutoencoderTransformer, DenoisingAutoencoder):
         model = TabularAutoencoder(inside(2, **QUICK)).fit(bank())
@@ -411,6 +420,18 @@ def test_values_that_are_asked_for_come_back_as_they_were_given(model, table, li
     for name, value in asked.items():
         assert (drawn[name] == value).all(), name
     assert drawn["items"].nunique() > 3
+
+
+def test_amounts_that_can_not_be_are_refused():
+    model = TabularAutoencoder(VAETransformer(2, **QUICK)).fit(bank())
+    for conditions, message in (
+        ({"loan": 0.0}, "0.0 for 'loan', an amount that was positive in all rows"),
+        ({"loan": -1.0}, "-1.0 for 'loan', an amount that was never negative"),
+        (bank().iloc[:3][["age", "gain"]] * -1, "for 'gain', an amount that was never negative"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.sample(2, 0, conditions=conditions)
+    assert model.sample(2, 0, conditions={"gain": 0.0})["gain"].tolist() == [0.0, 0.0]
 
 
 def test_other_columns_follow_what_is_asked_for(model, table):

@@ -10,9 +10,10 @@ from skae._base.applying import map_codes, tell_exposure
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.networks import MIN_BOUND_ROWS, MIN_BOUND_SHARE
 from skae._base.start import Record
+from skae._rows.amounts import AMOUNTS
+from skae._rows.columns import COUNTS
 from skae._rows.source import chunks
 from skae._training.device import forked_seed
-from skae.modules import AMOUNTS, COUNTS
 
 # Likelihoods whose draws know no bounds of their own.
 UNBOUNDED = ("gaussian", "laplace", *AMOUNTS, *COUNTS)

@@ -3,6 +3,10 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.utils._missing import is_pandas_na
+
+from skae._rows.frames.known import as_rows, check_conditions
+from skae._rows.frames.layouts import is_frame
 
 
 def known_rows(conditions, names):
@@ -11,21 +15,22 @@ def known_rows(conditions, names):
     Parameters
     ----------
     conditions : dict, frame or array-like of shape (n_samples, n_features)
-        Columns and their values, of one row; or rows. A frame may have some of the columns.
+        Columns and their values, of one row; or rows. A frame may have some of the columns, by
+        their names, or by their numbers where they have none.
     names : list
         Of all columns; numbers where they have none.
     """
-    columns = getattr(conditions, "columns", None)
+    check_conditions(conditions)
     if isinstance(conditions, dict):
         X = np.full((1, len(names)), np.nan)
         for name, value in conditions.items():
             X[0, _place(name, names)] = _number(value, name)
-    elif columns is not None and isinstance(names[0], str):
+    elif is_frame(conditions) and (isinstance(names[0], str) or {*conditions.columns} <= {*names}):
         X = np.full((len(conditions), len(names)), np.nan)
-        for name in columns:
-            X[:, _place(name, names)] = np.asarray(conditions[name], dtype=np.float64)
+        for name in conditions.columns:
+            X[:, _place(name, names)] = _numbers(conditions[name], name)
     else:
-        X = np.array(conditions, dtype=np.float64)
+        X = np.array(as_rows(conditions))
     if X.ndim != 2 or not len(X):
         raise ValueError(
             f"conditions has the shape {X.shape}, but it must be rows, (n_samples, n_features), or "
@@ -36,6 +41,8 @@ def known_rows(conditions, names):
             f"conditions has {X.shape[1]} columns, but X had {len(names)} in fit. Give rows with "
             "NaN where a value is to be drawn, or a dict of columns and values."
         )
+    if X.dtype != np.float64:
+        X = np.column_stack([_numbers(*pair) for pair in zip(X.T, names, strict=True)])
     if np.isinf(X).any():
         raise ValueError("conditions has infinite values. Give numbers, or NaN for what is drawn.")
     return X
@@ -52,9 +59,16 @@ def _place(name, names):
     )
 
 
+def _numbers(column, name):
+    column = np.asarray(column)
+    if column.dtype.kind in "fiub":
+        return column.astype(np.float64)
+    return np.array([_number(value, name) for value in column.tolist()])
+
+
 def _number(value, name):
     try:
-        return np.nan if value is None else float(value)
+        return np.nan if value is None or is_pandas_na(value) else float(value)
     except (TypeError, ValueError):
         raise ValueError(
             f"conditions has {value!r} for {name!r}, but a column has one number. For several "
@@ -62,7 +76,7 @@ def _number(value, name):
         ) from None
 
 
-def whole_categories(block):
+def whole_categories(block, names):
     """One-hot columns of which some are known, with what these say of the others.
 
     Where one is 1 the others are 0, and where all but one are 0 that is 1.
@@ -70,12 +84,27 @@ def whole_categories(block):
     Parameters
     ----------
     block : array of shape (n_samples, n_categories)
+    names : list
+        Of its columns.
 
     Raises
     ------
     ValueError
-        If some are known to be 0, and several may be 1.
+        If some are known to be 0, and several may be 1; if several are 1, or one is neither.
     """
+    odd = ~(np.isnan(block) | (block == 0) | (block == 1))
+    if odd.any():
+        row, column = np.argwhere(odd)[0]
+        raise ValueError(
+            f"conditions has {block[row, column]:.6g} for {names[column]!r}, which is one of the "
+            f"columns {names[:20]} of a category: give 1, or 0."
+        )
+    if (several := (block == 1).sum(axis=1) > 1).any():
+        ones = np.flatnonzero(block[several][0] == 1)
+        raise ValueError(
+            f"conditions has 1 for {[names[one] for one in ones]}, but of the columns {names[:20]} "
+            "of a category one only is 1."
+        )
     gaps, one = np.isnan(block), np.nansum(block, axis=1) == 1
     block = np.where(gaps & one[:, None], 0.0, block)
     last = (gaps.sum(axis=1) == 1) & ~one

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skae._base.applying import device_of
 from skae._base.conditional import ConditionalMixin
@@ -14,6 +14,7 @@ from skae._base.frames import framed
 from skae._base.known import known_rows, whole_categories
 from skae._base.missing import MissingValuesMixin, chosen_categories
 from skae._rows.checks import warn_user
+from skae._rows.frames.layouts import index_of
 from skae._rows.source import chunks
 from skae._training.device import forked_seed, plain_torch
 from skae.objectives import MOST_STARTS, posterior_codes
@@ -37,7 +38,11 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         X = self._validate_known(known_rows(conditions, names))
         if y is not None:
             y = [y] * len(X) if np.ndim(y) == 0 else y
-            check_consistent_length(X, y)
+            if len(y) != len(X):
+                raise ValueError(
+                    f"y has {len(y)} values for {len(X)} row(s) of conditions. Give one for each "
+                    "of these, which all draws given it have, or one for all."
+                )
         codes, labels, n_effective = self._codes_given(X, n_samples, random_state, y)
         is_odd = self._odd_rows(X, codes, labels, random_state)
         least = max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples)
@@ -47,7 +52,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         given = np.repeat(X, n_samples, axis=0).astype(rows.dtype)
         known = ~np.isnan(given)
         rows[known] = given[known]
-        if hasattr(conditions, "index"):  # of pandas
+        if index_of(conditions) is not None:
             like = conditions.take(np.repeat(np.arange(len(X)), n_samples))
         else:
             like = None
@@ -61,13 +66,14 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         """Rows of which some values are known, in the ranges of their likelihoods."""
         for name, columns in self._start.target.columns or ():
             if name == "categorical":
-                X[:, columns] = whole_categories(X[:, columns])
+                of_block = [self._column_names()[column] for column in columns]
+                X[:, columns] = whole_categories(X[:, columns], of_block)
         if not np.isnan(X).any(axis=1).all():
             raise ValueError(
                 "conditions has a row of which all values are known: nothing is left to draw. "
                 "Leave out a column, or give NaN there."
             )
-        self._start.target.check(X)
+        self._start.target.check_asked(X)
         return X
 
     def _codes_given(self, X, n_draws, random_state, y=None):

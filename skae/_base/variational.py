@@ -14,13 +14,12 @@ from torch import nn
 from skae._base.applying import MIN_ROWS, padded
 from skae._base.drawing import DrawingAutoencoder
 from skae._base.exposure import ExposureAutoencoder
-from skae._rows.amounts import log_moments, log_scale
+from skae._rows.amounts import AMOUNTS, log_moments, log_scale
 from skae._rows.columns import EXPOSURE, detect_columns, resolve_columns
 from skae._rows.scaling import Scaling
 from skae._rows.source import CHUNK_ROWS
 from skae.losses import LIKELIHOODS
 from skae.modules import (
-    AMOUNTS,
     Likelihood,
     LogAmounts,
     LogCounts,

@@ -5,6 +5,8 @@ import numpy as np
 from skae._rows.source import as_source, chunks
 from skae._rows.statistics import STATISTICS_ROWS
 
+# Their likelihoods: what is positive is normal on a scale of logarithms.
+AMOUNTS = ("hurdle_lognormal", "lognormal")
 # Fewer values, or fewer different ones, show no distribution.
 MIN_POSITIVE, MIN_DISTINCT, MIN_DISTINCT_OF_ALL = 20, 3, 10
 # By so many nats a row the logarithms must be nearer to a normal distribution than the values are.

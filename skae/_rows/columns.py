@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skae._rows.amounts import find_amounts
+from skae._rows.amounts import AMOUNTS, find_amounts
 from skae._rows.checks import ROUNDING, check_unit_interval, warn_user
 from skae._rows.source import as_source, extremes
 
@@ -12,7 +12,7 @@ from skae._rows.source import as_source, extremes
 SUM_ROUNDING = 1e-3
 # What a count may differ from a whole number by after log1p and expm1 in float32.
 LOG_ROUNDING = 0.01
-AMOUNTS = ("hurdle_lognormal", "lognormal")
+COUNTS = ("negative_binomial", "poisson")
 # Beyond it these can not be told from others.
 MAX_LOG = 7
 
@@ -52,6 +52,19 @@ class Target:
             check_unit_interval(X, self.unit)
         elif self.columns is not None:
             check_ranges(X, self.columns, learned)
+
+    def check_asked(self, X):
+        """Refuse rows, an array, that no draw could have; NaN is anything."""
+        self.check(X)
+        for name, columns in self.columns or ():
+            values = X[:, columns]
+            if name in AMOUNTS:
+                _check_amounts(values, name)
+            elif name in COUNTS and (odd := _between(values)).any():
+                raise ValueError(
+                    f"likelihood={name!r} is for counts, but X has {values[odd][0]:.6g}, which is "
+                    "no whole number."
+                )
 
 
 def resolve_columns(pairs, known, n_features, feature_names=None, aside=()):

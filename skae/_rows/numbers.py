@@ -33,9 +33,14 @@ def as_numbers(y):
     return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
 
 
+def are_many(classes, n_rows):
+    """Whether classes are numbers, and so many with so few rows that they may be a quantity."""
+    return classes.dtype.kind in "iuf" and len(classes) > max(MANY_CLASSES, n_rows / FEW_ROWS)
+
+
 def warn_of_many_classes(classes, n_rows):
     """Warn where numbers are taken for classes, of which there are many with few rows."""
-    if classes.dtype.kind in "iuf" and len(classes) > max(MANY_CLASSES, n_rows / FEW_ROWS):
+    if are_many(classes, n_rows):
         warn_user(
             f"The {len(classes)} whole numbers in y are taken for classes, of which no row is told "
             "that 20 is near to 21. If they are a quantity, such as ages, set "

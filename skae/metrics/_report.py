@@ -45,12 +45,26 @@ class Check:
 
 
 class SampleReport(dict):
-    """A `Check` for each name; it is printed as a table."""
+    """A `Check` for each name; it is printed as a table.
+
+    Parameters
+    ----------
+    checks : dict
+    left_out : dict
+        The columns that are not compared, and why.
+    """
+
+    def __init__(self, checks, left_out=None):
+        super().__init__(checks)
+        self.left_out = {} if left_out is None else left_out
 
     def __repr__(self):
         lines = [["", "drawn", "real", "worst"], *(check._line() for check in self.values())]
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-        return "\n".join(
+        table = [
             f"{text:{widths[0]}}  {drawn:>{widths[1]}}  {real:>{widths[2]}}  {worst}".rstrip()
             for text, drawn, real, worst in lines
+        ]
+        return "\n".join(
+            [*table, *map("not compared: {0[0]} ({0[1]})".format, self.left_out.items())]
         )

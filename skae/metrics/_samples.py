@@ -8,12 +8,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, check_array, check_random_state
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
+from skae._rows.frames.columns import LEFT_OUT
 from skae._rows.frames.encoding import TableEncoding
 from skae._rows.frames.layouts import is_frame, layout_of
 from skae._rows.labels import as_labels, is_labelled
+from skae._rows.numbers import are_fractions, are_many
 from skae._rows.source import in_memory
 from skae._rows.tensors import as_numpy
 from skae.metrics._checks import (
@@ -49,7 +50,8 @@ def sample_report(X_real, X_drawn, y_real=None, y_drawn=None, *, X_train=None, r
 
     Beside each figure of the drawn rows stands that of real rows, where it can be known: what even
     rows of the same distribution have. Columns are read as by
-    :class:`~skae.TabularAutoencoder`; those that it would leave out are not compared.
+    :class:`~skae.TabularAutoencoder`; those that it would leave out are not compared, and named
+    below the table.
 
     Parameters
     ----------
@@ -58,8 +60,9 @@ def sample_report(X_real, X_drawn, y_real=None, y_drawn=None, *, X_train=None, r
     X_drawn : DataFrame or array-like of shape (n_drawn, n_features)
         Drawn rows, at least 20, with the same columns in the same order.
     y_real : array-like of shape (n_real,), default=None
-        Classes of the real rows, at least two rows of each, -1 where there is none; or numbers,
-        which are floats that are not all whole.
+        Classes of the real rows, at least two rows of each, -1 where there is none; or numbers: if
+        one of `y_real` and `y_drawn` has fractions, or if there are more than 20 whole numbers in
+        `y_real`, with fewer than 20 rows each.
     y_drawn : array-like of shape (n_drawn,), default=None
         What was asked for.
     X_train : DataFrame or array-like of shape (n_train, n_features), default=None
@@ -72,6 +75,7 @@ def sample_report(X_real, X_drawn, y_real=None, y_drawn=None, *, X_train=None, r
     report : dict
         Of checks, printed as a table. Each has the figures `drawn` and, where it is known, `real`;
         `by`, the figures of columns, of pairs of columns or of classes, with `worst` among them.
+        ``report.left_out`` has the columns that are not compared, and why.
         The checks are
 
         - ``"asked"``, if there is y: the share of rows whose class is the one that was asked for,
@@ -132,17 +136,19 @@ def sample_report(X_real, X_drawn, y_real=None, y_drawn=None, *, X_train=None, r
         raise ValueError("Nothing can be compared: no column has several numbers or categories.")
     random_state = check_random_state(random_state)
     seed = random_state.randint(np.iinfo(np.int32).max)
+    is_number = y_real is not None and _are_numbers(y_real, y_drawn)
     real = _Rows.some(table, X_real, y_real, random_state)
     drawn = _Rows.some(table, X_drawn, y_drawn, random_state)
     train = _Rows.some(table, X_train)
     return SampleReport(
         {
-            **({} if y_real is None else _asked(real, drawn, seed)),
+            **({} if y_real is None else _asked(real, drawn, seed, is_number)),
             **_by_column(table, real, drawn),
             **_of_columns_together(table, real, drawn, train if is_held_out else None),
             **_told(real, drawn, seed),
             **_near(real, drawn, train, is_held_out),
-        }
+        },
+        {c.name: LEFT_OUT[c.kind] for c in table.columns if c.kind in LEFT_OUT},
     )
 
 
@@ -166,8 +172,8 @@ class _Rows:
         return cls(X, encoded, table.with_means(encoded), y)
 
 
-def _asked(real, drawn, seed):
-    if type_of_target(real.y) == "continuous":
+def _asked(real, drawn, seed, is_number):
+    if is_number:
         found, of_real = values_kept(
             real.filled, real.y.astype(float), drawn.filled, drawn.y.astype(float), seed
         )
@@ -284,6 +290,13 @@ def _check_targets(X_real, X_drawn, y_real, y_drawn):
     return y_real, y_drawn
 
 
+def _are_numbers(y_real, y_drawn):
+    """Whether y is a quantity: what is asked for may have fractions where real values are whole."""
+    if are_fractions(y_real) or are_fractions(y_drawn):
+        return all(y.dtype.kind in "iuf" for y in (y_real, y_drawn))
+    return are_many(np.unique(y_real[is_labelled(y_real)]), len(y_real))
+
+
 def _check_classes(y_real, y_drawn):
     classes, counts = np.unique(y_real, return_counts=True)
     if new := sorted(set(y_drawn.tolist()) - set(classes.tolist()), key=str):
@@ -296,5 +309,5 @@ def _check_classes(y_real, y_drawn):
         raise ValueError(
             f"A judge of classes needs at least two of them and {MIN_ROWS_OF_A_CLASS} real rows of "
             f"each, but of {rarest!r} {counts.min()} of {len(y_real)} are compared. Give more real "
-            "rows, leave out y, or give numbers as floats."
+            "rows, or leave out y. (Whole numbers are a quantity where there are many of them.)"
         )

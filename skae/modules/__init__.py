@@ -18,8 +18,6 @@ from skae.modules._hashing import NoisyBits
 from skae.modules._held import Held, HeldSequential, held
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import (
-    AMOUNTS,
-    COUNTS,
     Likelihood,
     LogAmounts,
     LogCounts,
@@ -37,8 +35,6 @@ from skae.modules._variational_classifier import VariationalClassifier
 from skae.modules._zeros import SkipZeros, skip_zeros
 
 __all__ = [
-    "AMOUNTS",
-    "COUNTS",
     "LEAST_EXPOSURE",
     "AdversarialClassifierModule",
     "AdversarialModule",

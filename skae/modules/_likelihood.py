@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from skae._rows.amounts import AMOUNTS
+from skae._rows.columns import COUNTS
 from skae.losses import LEAST_POSITIVE, LIKELIHOODS, observed
 from skae.modules._truncated import redrawn, truncated_laplace, truncated_normal
 
@@ -17,9 +19,6 @@ LINKS = {
 }
 # Beyond this the exponential of a log-mean overflows in float32.
 MAX_LOG_MEAN, MAX_LOG_AMOUNT = 30.0, 60.0
-COUNTS = ("negative_binomial", "poisson")
-# Amounts: what is positive of them is normal on a scale of logarithms.
-AMOUNTS = ("hurdle_lognormal", "lognormal")
 LEARNED = ("gaussian", "laplace", "negative_binomial", *AMOUNTS)
 
 

@@ -93,6 +93,7 @@ def test_the_same_of_a_classifier_and_of_conditions():
     assert (means >= X.min(axis=0)).all()
     assert (means <= X.max(axis=0)).all()
     assert np.isfinite(model.score_samples(X)).all()
+    check_drawn(model.sample(300, random_state=0, y=1, noise=True))
     told = VAETransformer(2, likelihood="mixed", conditional=True, **QUICK).fit(X, y)
     check_drawn(told.sample(300, random_state=0, noise=True))
     drawn = told._draw_rows(np.zeros((40, 2)), 1, np.random.RandomState(0))

@@ -109,6 +109,9 @@ def test_drawn_rows_of_a_class_are_counted_as_far_as_its_own(counts, cls):
     told = {"conditional": True} if cls is VAETransformer else {}
     vae = cls(1, **QUICK, **told).fit(X, kind)
     for k in (0, 1):
+        given = vae.sample(300, random_state=0, y=k, noise=True, exposure=100.0)
+        assert given.sum(axis=1).mean() == pytest.approx(100, rel=0.05)
+        np.testing.assert_array_equal(given, given.round())
         drawn = np.median(vae.sample(1000, random_state=0, y=k).sum(axis=1))
         assert drawn == pytest.approx(np.median(X[kind == k].sum(axis=1)), rel=0.2)
 

@@ -84,6 +84,13 @@ def test_several_rows_are_drawn_together_and_repeat(linear):
     assert (linear.sample(4, 1, conditions=X, noise=True) != drawn).any()
 
 
+@pytest.mark.parametrize("rows_of", [list, tuple], ids=["lists", "tuples"])
+def test_rows_may_be_lists_and_tuples(linear, rows_of):
+    X = [rows_of([0.5, None, np.nan, 1.0, 2.0])]
+    drawn = linear.sample(2, 0, conditions=rows_of(X))
+    np.testing.assert_array_equal(drawn, linear.sample(2, 0, conditions=np.array(X, dtype=float)))
+
+
 def test_frames_have_the_index_repeated():
     X = pd.DataFrame(rows(), columns=list("abcde"), index=np.arange(400) * 2)
     model = VAETransformer(2, **QUICK).set_output(transform="pandas").fit(X)
@@ -106,6 +113,7 @@ def test_what_the_model_hardly_draws_is_warned_of(linear):
         ({"conditions": np.ones((1, 5))}, "all values are known"),
         ({"conditions": {0: 1}, "y": [1]}, "conditional=True"),
         ({"conditions": {0: 1}, "n_samples": 0}, "n_samples"),
+        ({"conditions": {}}, "conditions is empty"),
         ({"return_ess": True}, "for draws with conditions"),
     ],
     ids=str,
@@ -121,6 +129,28 @@ def test_values_that_a_likelihood_can_not_have_are_refused():
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
         model.sample(conditions={0: 2.0})
     assert set(np.unique(model.sample(20, 0, conditions={0: 1}, noise=True))) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "bad", "message"),
+    [
+        ("lognormal", [0.0, -3.0], r"\(0, inf\), but X has"),
+        ("hurdle_lognormal", [-3.0], r"\[0, inf\), but X has -3"),
+        ("poisson", [-1.0, 1.5], r"for counts, but X has 1.5|counts, but X has values from -1"),
+        ("negative_binomial", [1.5], "for counts, but X has 1.5, which is no whole number"),
+    ],
+)
+def test_amounts_and_counts_are_held_to_what_they_can_be(likelihood, bad, message):
+    X = rows()
+    X[:, 1] = np.random.default_rng(0).poisson(5, len(X)) + (likelihood == "lognormal")
+    pairs = [("gaussian", [0, 2, 3, 4]), (likelihood, [1])]
+    model = VAETransformer(2, **QUICK, likelihood=pairs).fit(X)
+    for value in bad:
+        with pytest.raises(ValueError, match=message):
+            model.sample(2, 0, conditions={1: value})
+    assert model.sample(2, 0, conditions={1: 4.0})[:, 1].tolist() == [4.0, 4.0]
+    if likelihood != "lognormal":  # that there was nothing is known as well
+        assert model.sample(2, 0, conditions={1: 0.0})[:, 1].tolist() == [0.0, 0.0]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +172,7 @@ def test_a_class_is_told_or_drawn_by_what_is_known(told):
     both[:, 1] = X[0, 1]
     drawn = told.sample(100, 0, y=["b", "a"], conditions=both)[:, 0]
     assert drawn[100:].mean() + 5 < drawn[:100].mean()
-    with pytest.raises(ValueError, match="inconsistent numbers"):
+    with pytest.raises(ValueError, match=r"y has 2 values for 1 row\(s\) of conditions"):
         told.sample(2, 0, y=["a", "b"], conditions={1: 0.0})
 
 

@@ -82,6 +82,31 @@ def test_classes_and_values_that_were_asked_for():
     assert number.by == {}
 
 
+@pytest.mark.parametrize("places", [(0, 0), (0, 1), (1, 0)], ids=["whole", "drawn", "real"])
+@pytest.mark.parametrize("dtype", [int, float])
+def test_quantities_may_be_whole(places, dtype):
+    """Of which no class is made: asked for in fractions, or of many values with few rows each."""
+    given = [
+        np.round(50 * rows[:, 0], place).astype(float if place else dtype)
+        for rows, place in zip((TRAIN, DRAWN), places, strict=True)
+    ]
+    check = sample_report(TRAIN, DRAWN, *given)["asked"]
+    assert check.by == {}
+    assert check.drawn < 10  # of a deviation of 50
+    few = np.repeat(np.arange(20), 20)  # classes, whatever their dtype
+    assert sample_report(TRAIN[:400], DRAWN[:400], few, few.astype(dtype))["asked"].by.keys() == {
+        *range(20)
+    }
+
+
+def test_columns_that_are_not_compared_are_named():
+    real, drawn = (frame(X).assign(order=np.arange(len(X))) for X in (REAL, DRAWN))
+    report = sample_report(real, drawn)
+    assert report.left_out == {"order": "another value in each row"}
+    assert repr(report).endswith("not compared: order (another value in each row)")
+    assert sample_report(frame(REAL), frame(DRAWN)).left_out == {}
+
+
 def test_frames_are_compared_by_what_their_columns_hold():
     real, drawn = frame(REAL), frame(DRAWN)
     drawn["rooms"] += 0.5 * (np.arange(400) < 100)

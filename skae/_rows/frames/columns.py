@@ -232,7 +232,8 @@ class Column:
         if self.kind == "boolean":
             return self._places(values, {False: 0.0, True: 1.0})
         self._check_is_number(values)
-        numbers = np.where(values.missing, np.nan, values.array.astype(np.float64))
+        numbers = np.full(len(values.array), np.nan)
+        numbers[values.is_known] = values.array[values.is_known]
         if np.isinf(numbers).any():
             self._refuse_infinity()
         return numbers

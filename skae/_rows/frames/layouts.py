@@ -39,6 +39,11 @@ def is_frame(X):
     return _library(X) is not None
 
 
+def index_of(X):
+    """The index of a frame of pandas, else None: lists and tuples have a method of this name."""
+    return getattr(X, "index", None) if is_frame(X) else None
+
+
 def _library(X):
     """The library of which X is a frame, or of which its class is derived from a frame."""
     for cls in type(X).__mro__:
