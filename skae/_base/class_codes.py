@@ -60,6 +60,39 @@ class ClassCodes(Record):
         "weight": "_weights_of_codes",
     }
 
+    def beside(self, earlier, stream):
+        """These, and those of `earlier` that they do not stand for; of None, these.
+
+        Of a class that these lack they are all. Where a stream goes on, they are all of numbers,
+        and of a class as many as it has become fewer: what rows of a piece have does not undo what
+        more rows had.
+        """
+        kept = np.empty(0, dtype=int) if earlier is None else self._beyond(earlier.numbers, stream)
+        if not len(kept):
+            return self
+        joined = {}
+        for name in self.NAMES:
+            parts = getattr(self, name), getattr(earlier, name)
+            if name == "weight" and any(part is not None for part in parts):
+                parts = self._raw_weight(), earlier._raw_weight()
+            if parts[0] is not None:
+                joined[name] = np.concatenate([parts[0], parts[1][kept]])
+        if len(joined["numbers"]) > MAX_ROWS:
+            some = _some_of_each(len(joined["numbers"]), torch.from_numpy(joined["numbers"]))
+            joined = {name: part[some.numpy()] for name, part in joined.items()}
+        return ClassCodes(**joined)
+
+    def _beyond(self, earlier, stream):
+        """Which of earlier numbers these do not stand for."""
+        if self._are_quantities:
+            return np.arange(len(earlier) if stream else 0)
+        kept = []
+        for number in np.unique(earlier):
+            rows, n_now = np.flatnonzero(earlier == number), (self.numbers == number).sum()
+            if stream or n_now == 0:
+                kept.append(rows[: max(0, len(rows) - n_now)])
+        return np.concatenate(kept)
+
     def replace(self, codes, numbers, random_state):
         """Put codes of their classes, as far as those are known, in the place of some others.
 
@@ -115,8 +148,11 @@ class ClassCodes(Record):
         return np.arange(len(codes)), weight, codes - apart[:, None] * slope
 
     def _shares(self, rows):
-        weight = np.ones(len(self.codes)) if self.weight is None else self.weight
-        return weight[rows] / weight[rows].sum()
+        weight = self._raw_weight()[rows]
+        return weight / weight.sum()
+
+    def _raw_weight(self):
+        return np.ones(len(self.codes)) if self.weight is None else self.weight
 
     def _within(self):
         """The mean covariance within a class, of all rows; of numbers that of all codes."""
@@ -124,6 +160,13 @@ class ClassCodes(Record):
         parts = [self._near(0) if self._are_quantities else self._of(number) for number in classes]
         covariances = [_moments(codes, weight)[1] for _, weight, codes in parts]
         return np.average(covariances, axis=0, weights=[len(rows) for rows, _, _ in parts])
+
+
+class EarlierCodes(ClassCodes):
+    """Those of rows that were learned from before a stream, and are not rehearsed with it."""
+
+    PLACE = "_earlier_codes"
+    NAMES = {field: f"{name}_before" for field, name in ClassCodes.NAMES.items()}
 
 
 def _moments(codes, weight):
@@ -191,7 +234,7 @@ def look(module, tables, missed=None):
     device, found = device_of(module), []
     with torch.inference_mode():
         for rows in tables:
-            kept = _some_of_each(rows)
+            kept = _some_of_each(len(rows), None if rows.labels is None else rows.labels.cpu())
             labels, weight = _known_of(rows, kept)
             start = 0
             for x in rows.chunks_of(kept):
@@ -210,12 +253,12 @@ def look(module, tables, missed=None):
     return ClassCodes(mean, numbers, variance, weight if is_weighted else None)
 
 
-def _some_of_each(rows):
+def _some_of_each(n_rows, labels):
     """Which rows, in random order: all, or of each class an equal share of so many."""
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-    if rows.labels is None or len(rows) <= MAX_ROWS or rows.labels.is_floating_point():
+    order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(0))
+    if labels is None or n_rows <= MAX_ROWS or labels.is_floating_point():
         return order[:MAX_ROWS]
-    labels = rows.labels.cpu()[order]
+    labels = labels[order]
     kinds = labels.unique()
     return torch.cat([order[labels == kind][: MAX_ROWS // len(kinds)] for kind in kinds])
 

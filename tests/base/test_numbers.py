@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from skae import AdversarialAutoencoder, VAETransformer, load, save
 from skae._base.class_codes import ClassCodes
@@ -141,6 +142,20 @@ def test_streams_files_and_pickles(name, tmp_path):
             )
     with pytest.raises(ValueError, match="classes is for labels"):
         model.partial_fit(X, Y, classes=[0, 1])
+
+
+@pytest.mark.parametrize("n_rehearsed", ["auto", 0])
+def test_numbers_that_a_piece_lacks_are_drawn_as_after_fit(n_rehearsed):
+    model = clone(MODELS["vae"]).set_params(n_rehearsed=n_rehearsed).fit(X, Y)
+    codes = model._class_codes
+    model.partial_fit(X[Y < 0], Y[Y < 0])
+    model.partial_fit(X[Y < -1], Y[Y < -1])
+    model.sample()
+    n_low = (Y < -1).sum() + (Y < 0).sum()
+    assert len(model._class_codes.numbers) == 400 + n_low
+    assert (model._class_codes.numbers > codes.numbers.mean()).sum() > 180
+    rows = model.sample(500, random_state=0, y=3.0)
+    np.testing.assert_allclose(rows.mean(axis=0)[[0, 3, 4]], [3, 0, 3], atol=0.6)
 
 
 def test_codes_of_a_normal_distribution_are_drawn_given_the_number():
