@@ -10,6 +10,7 @@ import torch
 from sklearn.base import clone
 
 from skae import AdversarialAutoencoder, VAETransformer, load, save
+from skae._base import class_codes
 from skae._base.class_codes import ClassCodes
 from skae._base.numbers import N_SCORED, KnownNumbers
 from skae.objectives import importance_log_likelihood
@@ -169,6 +170,40 @@ def test_codes_of_a_normal_distribution_are_drawn_given_the_number():
         known.replace(codes, np.full(4000, number), np.random.RandomState(0))
         np.testing.assert_allclose(codes.mean(axis=0), [2 * number, 0], atol=0.15)
         np.testing.assert_allclose(codes.std(axis=0), [1, 0.5], rtol=0.1)
+
+
+def curved_codes(n_rows=3000, **others):
+    rng = np.random.default_rng(0)
+    t = rng.normal(size=n_rows).astype(np.float32)
+    z = np.c_[np.sin(2 * t), t] + (0.2 + 0.1 * t[:, None] ** 2) * rng.normal(size=(n_rows, 2))
+    return ClassCodes(z.astype(np.float32), t, **others)
+
+
+@pytest.mark.parametrize("variances", [None, np.full((3000, 2), 0.01)], ids=["points", "wide"])
+@pytest.mark.parametrize("number", [-2.5, -0.37, 0.0, 1.2])
+def test_near_numbers_share_a_fit_that_is_nearly_their_own(number, variances, monkeypatch):
+    """As far from what is fitted for as they may be."""
+    known = curved_codes(variances=variances)
+    step = class_codes.STEP * known._width()
+    number = (np.rint(number / step) + 0.49) * step
+    found, exact = np.zeros((2, 40_000, 2))
+    numbers = np.full(40_000, number)
+    known.replace(found, numbers, np.random.RandomState(0))
+    monkeypatch.setattr(class_codes, "STEP", 0)
+    known.replace(exact, numbers, np.random.RandomState(0))
+    assert not np.array_equal(found, exact)
+    deviation = exact.std(axis=0)
+    np.testing.assert_allclose((found - exact).mean(axis=0) / deviation, 0, atol=0.05)
+    np.testing.assert_allclose(found.std(axis=0) / deviation, 1, atol=0.05)
+
+
+def test_many_numbers_take_few_fits(monkeypatch):
+    known, fits = curved_codes(), []
+    near = ClassCodes._near
+    monkeypatch.setattr(ClassCodes, "_near", lambda *args: fits.append(0) or near(*args))
+    numbers = np.random.RandomState(0).choice(known.numbers, 20_000)
+    known.replace(np.zeros((20_000, 2)), numbers, np.random.RandomState(0))
+    assert len(fits) < 200
 
 
 def test_equal_numbers_are_told():
