@@ -241,7 +241,7 @@ def look(module, tables, missed=None):
         without a label are.
     tables : list of Rows
     missed : Missed or None
-        What is to see the same rows.
+        What is to see rows of the first table: those that were learned from.
     """
     device, found = device_of(module), []
     with torch.inference_mode():
@@ -253,7 +253,7 @@ def look(module, tables, missed=None):
                 part, x = slice(start, start + len(x)), x.to(device)
                 known = None if labels is None else labels[part].to(device)
                 seen = *_encode(module, x, known), weight[part].to(x)
-                if missed is not None:
+                if missed is not None and rows is tables[0]:
                     missed.add(module, x, seen)
                 found.append(seen)
                 start += len(x)

@@ -19,7 +19,9 @@ from skae import (
     save,
 )
 from skae._base import class_codes
-from skae._base.class_codes import ROWS_BEFORE, ClassCodes, Missed
+from skae._base.class_codes import ROWS_BEFORE, ClassCodes, Missed, look
+from skae._rows.batches import Rows
+from skae._rows.scaling import Scaling
 from skae.modules import VariationalAutoencoder
 
 QUICK = {"hidden_layer_sizes": (32,), "max_iter": 30, "random_state": 0}
@@ -128,6 +130,20 @@ def test_levels_are_what_means_are_missed_by():
     expected = [[0.5 * (1 + 9) / 4, 1.0], [0, 0]]
     expected = 2 / (2 + ROWS_BEFORE) * np.array(expected)
     np.testing.assert_allclose(missed.levels(), expected)
+
+
+def test_levels_are_of_the_rows_that_were_learned_from():
+    """Codes are of those that were held out as well."""
+    module, (train, held) = VAETransformer(2, conditional=True, **QUICK).fit(X, Y).module_, (
+        Rows(part, Scaling(np.zeros(4), 1.0), labels=np.zeros(len(part), dtype=int))
+        for part in (X[:30], X[30:50])
+    )
+    both, alone = Missed(1, 4), Missed(1, 4)
+    codes = look(module, [train, held], both)
+    look(module, [train], alone)
+    assert len(codes.codes) == 50
+    assert torch.equal(both.levels(), alone.levels())
+    assert both.n_rows.item() == 30
 
 
 def test_levels_are_added_to_rows_of_the_class():
