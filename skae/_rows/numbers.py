@@ -11,9 +11,9 @@ MANY_CLASSES, FEW_ROWS = 20, 20
 
 
 def are_fractions(y):
-    """Whether y is an array of finite floats that are not all whole: no classes."""
+    """Whether y is an array of floats that are not all whole, NaN and infinity aside: no classes."""
     y = np.asarray(y)
-    return y.dtype.kind == "f" and bool(np.isfinite(y).all() and (y != np.floor(y)).any())
+    return y.dtype.kind == "f" and bool((y != np.floor(y))[np.isfinite(y)].any())
 
 
 def as_numbers(y):
@@ -31,6 +31,16 @@ def as_numbers(y):
             "without one, or fill them in. (-1 is a number like any other here.)"
         )
     return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+
+
+def warn_of_no_label(y):
+    """Warn where numbers that are not all whole have -1, and nothing else below 0."""
+    if (y == -1).any() and y[y < 0].max() == y.min() == -1:
+        warn_user(
+            f"{(y == -1).sum()} of {len(y)} values in y are -1, with fractions beside it and "
+            "nothing else below 0. -1 is a number here, not 'no label': leave out rows without a "
+            "number, or set conditional='number' if it is one."
+        )
 
 
 def warn_of_many_classes(classes, n_rows):

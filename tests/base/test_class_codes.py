@@ -134,9 +134,12 @@ def test_levels_are_what_means_are_missed_by():
 
 def test_levels_are_of_the_rows_that_were_learned_from():
     """Codes are of those that were held out as well."""
-    module, (train, held) = VAETransformer(2, conditional=True, **QUICK).fit(X, Y).module_, (
-        Rows(part, Scaling(np.zeros(4), 1.0), labels=np.zeros(len(part), dtype=int))
-        for part in (X[:30], X[30:50])
+    module, (train, held) = (
+        VAETransformer(2, conditional=True, **QUICK).fit(X, Y).module_,
+        (
+            Rows(part, Scaling(np.zeros(4), 1.0), labels=np.zeros(len(part), dtype=int))
+            for part in (X[:30], X[30:50])
+        ),
     )
     both, alone = Missed(1, 4), Missed(1, 4)
     codes = look(module, [train, held], both)

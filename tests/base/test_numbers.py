@@ -101,7 +101,9 @@ def test_whole_numbers_may_be_numbers():
     ("params", "y", "message"),
     [
         ("number", None, "requires y"),
-        ("number", np.r_[np.nan, Y[1:]], "NaN"),
+        ("number", np.r_[np.nan, Y[1:]], "leave out rows"),
+        (True, np.r_[np.nan, Y[1:]], "leave out rows"),
+        (True, np.r_[np.inf, Y[1:]], "infinity"),
         ("number", Y[1:], "inconsistent numbers"),
         ("class", Y, "Unknown label type"),
     ],
@@ -109,6 +111,15 @@ def test_whole_numbers_may_be_numbers():
 def test_what_is_no_number_of_each_row_is_refused(params, y, message):
     with pytest.raises(ValueError, match=message):
         VAETransformer(2, conditional=params, **QUICK).fit(X, y)
+
+
+def test_no_label_among_numbers_is_warned_of():
+    y = np.where(Y < 0, -1, Y)
+    model = VAETransformer(2, conditional=True, **QUICK).set_params(max_iter=1)
+    with pytest.warns(UserWarning, match="not 'no label'"):
+        model.fit(X, y)
+    with warnings.catch_warnings(action="error"):
+        model.set_params(conditional="number").fit(X, y)
 
 
 def test_the_likelihood_is_the_mean_over_the_numbers():

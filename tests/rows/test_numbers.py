@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes
+from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes, warn_of_no_label
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,9 @@ from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes
         ([1, 2], False),
         (["a", "b"], False),
         ([True, False], False),
-        ([0.5, np.nan], False),
+        ([0.5, np.nan], True),
+        ([-np.inf, 0.5], True),
+        ([1.0, np.nan, np.inf], False),
         ([0.5, "b"], False),
     ],
 )
@@ -39,3 +41,11 @@ def test_many_whole_numbers_are_warned_of():
         warn_of_many_classes(np.arange(20), 40)
         warn_of_many_classes(np.arange(21), 500)
         warn_of_many_classes(np.arange(100).astype(str), 400)
+
+
+def test_numbers_that_may_stand_for_no_label_are_warned_of():
+    with pytest.warns(UserWarning, match="2 of 4 values in y are -1.*not 'no label'"):
+        warn_of_no_label(np.array([0.5, -1, -1, 2]))
+    with warnings.catch_warnings(action="error"):
+        for y in ([0.5, -1, -0.5], [0.5, -1, -2], [0.5, 1], [0.5, -0.5]):
+            warn_of_no_label(np.array(y))
