@@ -11,9 +11,21 @@ MANY_CLASSES, FEW_ROWS = 20, 20
 
 
 def are_fractions(y):
-    """Whether y is an array of floats that are not all whole, NaN and infinity aside: no classes."""
+    """Whether finite values of y are floats that are not all whole: no classes."""
     y = np.asarray(y)
     return y.dtype.kind == "f" and bool((y != np.floor(y))[np.isfinite(y)].any())
+
+
+def check_no_fractions(y):
+    """Refuse numbers that are not all whole where the decoder is told a class."""
+    if are_fractions(y):
+        y = np.asarray(y)
+        first = y[np.isfinite(y) & (y != np.floor(y))][0]
+        raise ValueError(
+            f"y has fractions such as {first:g}, but this model is told classes, which are whole "
+            "numbers or texts. If y is a quantity, make the model with conditional='number', which "
+            "takes whole numbers for a quantity as well; else write the classes as texts."
+        )
 
 
 def as_numbers(y):

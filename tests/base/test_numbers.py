@@ -105,12 +105,21 @@ def test_whole_numbers_may_be_numbers():
         (True, np.r_[np.nan, Y[1:]], "leave out rows"),
         (True, np.r_[np.inf, Y[1:]], "infinity"),
         ("number", Y[1:], "inconsistent numbers"),
-        ("class", Y, "Unknown label type"),
+        ("class", Y, "fractions such as .* conditional='number'"),
     ],
 )
 def test_what_is_no_number_of_each_row_is_refused(params, y, message):
     with pytest.raises(ValueError, match=message):
         VAETransformer(2, conditional=params, **QUICK).fit(X, y)
+
+
+def test_a_stream_of_numbers_that_begins_with_whole_ones_is_told_what_to_do():
+    model = VAETransformer(2, conditional=True, **QUICK)
+    model.partial_fit(X[:4], [1.0, 2.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match=r"such as 1.5, .* conditional='number'"):
+        model.partial_fit(X[:4], [1.0, 1.5, 1.0, 2.0])
+    model.set_params(conditional=False).fit(X, Y)  # where y says nothing
+    model.partial_fit(X, Y)
 
 
 def test_no_label_among_numbers_is_warned_of():

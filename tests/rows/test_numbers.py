@@ -5,7 +5,13 @@ import warnings
 import numpy as np
 import pytest
 
-from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes, warn_of_no_label
+from skae._rows.numbers import (
+    are_fractions,
+    as_numbers,
+    check_no_fractions,
+    warn_of_many_classes,
+    warn_of_no_label,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,13 @@ from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes, 
 )
 def test_fractions_are_no_classes(y, expected):
     assert are_fractions(y) is expected
+
+
+def test_fractions_are_refused_as_classes():
+    with pytest.raises(ValueError, match=r"such as 2.5, .* conditional='number'"):
+        check_no_fractions(np.array([1, np.nan, 2.5]))
+    for y in ([1.0, 2.0], ["0.5"], [1, 2]):
+        check_no_fractions(y)
 
 
 def test_numbers_are_finite():
