@@ -122,6 +122,25 @@ def test_a_stream_of_numbers_that_begins_with_whole_ones_is_told_what_to_do():
     model.partial_fit(X, Y)
 
 
+def test_numbers_are_drawn_by_their_posterior_given_what_is_known():
+    """The first column says nearly what the number is."""
+    model = clone(MODELS["vae"]).fit(X, Y)
+    given = {"n_draws": 200, "random_state": np.random.RandomState(0)}
+    known = np.full((2, 5), np.nan)
+    known[:, 0] = -3.0, 3.0
+    _, numbers, ess = model._codes_given(known, **given)
+    assert np.isin(numbers, model._known_numbers.in_units(model.module_.numbers.numpy())).all()
+    numbers = numbers.reshape(2, 200)
+    np.testing.assert_allclose(numbers.mean(axis=1), [-3, 3], atol=0.7)
+    assert numbers.std(axis=1).max() < 1
+    assert ess.min() > 100
+    rows = model.sample(300, random_state=0, conditions={0: 3.0})
+    assert (rows[:, 0] == 3).all()
+    assert abs((rows[:, 4] - rows[:, 3]).mean() - 3) < 0.5
+    told = model.sample(300, random_state=0, conditions={0: 3.0}, y=3.0)
+    np.testing.assert_allclose(rows.mean(axis=0), told.mean(axis=0), atol=0.4)
+
+
 def test_no_label_among_numbers_is_warned_of():
     y = np.where(Y < 0, -1, Y)
     model = VAETransformer(2, conditional=True, **QUICK).set_params(max_iter=1)
