@@ -55,8 +55,8 @@ class VAETransformer(
         The variance is learned as in [3]_.
     conditional
         .. shared::
-        The likelihood is then :math:`p(x | z, y)`. `score_samples` takes 16 numbers, which divide
-        those of training into equal shares, for all of them.
+        The likelihood is then :math:`p(x | z, y)`. `score_samples`, and `sample` given `conditions`
+        but not y, take 16 numbers, which divide those of training into equal shares, for all.
     beta : float, default=1.0
         Weight of the divergence. Above 1 the code is simpler and closer to the prior, below 1 the
         reconstruction is sharper.

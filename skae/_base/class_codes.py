@@ -13,6 +13,8 @@ from skae.modules import one_hot
 MAX_ROWS = 10_000
 # Codes of few rows are drawn several times, until there are so many draws.
 MIN_DRAWS = 2000
+# Quantities that are drawn for have one fit for all that are as near, in widths of the kernel.
+STEP = 0.25
 # A class of n rows is believed n / (n + this) of how far they lie from what is decoded.
 ROWS_BEFORE = 2
 
@@ -60,6 +62,39 @@ class ClassCodes(Record):
         "weight": "_weights_of_codes",
     }
 
+    def beside(self, earlier, stream):
+        """These, and those of `earlier` that they do not stand for; of None, these.
+
+        Of a class that these lack they are all. Where a stream goes on, they are all of numbers,
+        and of a class as many as it has become fewer: what rows of a piece have does not undo what
+        more rows had.
+        """
+        kept = np.empty(0, dtype=int) if earlier is None else self._beyond(earlier.numbers, stream)
+        if not len(kept):
+            return self
+        joined = {}
+        for name in self.NAMES:
+            parts = getattr(self, name), getattr(earlier, name)
+            if name == "weight" and any(part is not None for part in parts):
+                parts = self._raw_weight(), earlier._raw_weight()
+            if parts[0] is not None:
+                joined[name] = np.concatenate([parts[0], parts[1][kept]])
+        if len(joined["numbers"]) > MAX_ROWS:
+            some = _some_of_each(len(joined["numbers"]), torch.from_numpy(joined["numbers"]))
+            joined = {name: part[some.numpy()] for name, part in joined.items()}
+        return ClassCodes(**joined)
+
+    def _beyond(self, earlier, stream):
+        """Which of earlier numbers these do not stand for."""
+        if self._are_quantities:
+            return np.arange(len(earlier) if stream else 0)
+        kept = []
+        for number in np.unique(earlier):
+            rows, n_now = np.flatnonzero(earlier == number), (self.numbers == number).sum()
+            if stream or n_now == 0:
+                kept.append(rows[: max(0, len(rows) - n_now)])
+        return np.concatenate(kept)
+
     def replace(self, codes, numbers, random_state):
         """Put codes of their classes, as far as those are known, in the place of some others.
 
@@ -67,23 +102,26 @@ class ClassCodes(Record):
         """
         places = random_state.random_sample(len(codes))
         noise = random_state.standard_normal(codes.shape)
-        known = numbers if self._are_quantities else np.intersect1d(numbers, self.numbers)
+        within = self._within() if self.variances is None else None
+        centres = self._centres(numbers)
+        known = centres if self._are_quantities else np.intersect1d(numbers, self.numbers)
         for number in np.unique(known):
-            of = numbers == number
-            codes[of] = self._draw(number, places[of], noise[of])
+            of = centres == number
+            codes[of] = self._draw(number, numbers[of], places[of], noise[of], within)
 
-    def _draw(self, number, places, noise):
-        rows, weight, means = self._near(number) if self._are_quantities else self._of(number)
+    def _draw(self, centre, numbers, places, noise, within):
+        rows, weight, means, slope = self._near(centre)
         chosen = np.searchsorted(weight.cumsum(), places).clip(max=len(rows) - 1)
+        moved = (numbers - centre)[:, None] * slope
         if self.variances is not None:
-            return means[chosen] + np.sqrt(self.variances[rows[chosen]]) * noise
+            return means[chosen] + np.sqrt(self.variances[rows[chosen]]) * noise + moved
         mean, covariance = _moments(means, weight)
         n_rows, n_codes = 1 / np.square(weight).sum(), len(mean)
         few = (n_codes + 1) / (n_rows + n_codes + 1)
-        covariance = (1 - few) * covariance + few * self._within()
+        covariance = (1 - few) * covariance + few * within
         blur = _silverman(n_rows, n_codes) ** 2
-        apart = means[chosen] - mean
-        return mean + np.sqrt(1 - blur) * apart + np.sqrt(blur) * noise @ _root(covariance)
+        apart = np.sqrt(1 - blur) * (means[chosen] - mean)
+        return mean + apart + np.sqrt(blur) * noise @ _root(covariance) + moved
 
     @property
     def _are_quantities(self):
@@ -93,18 +131,26 @@ class ClassCodes(Record):
         """Numbers as rows have them."""
         return random_state.choice(self.numbers, n_samples, p=self._shares(slice(None)))
 
-    def _of(self, number):
-        """The rows of a class, their shares and their codes."""
-        rows = np.flatnonzero(self.numbers == number)
-        return rows, self._shares(rows), self.codes[rows].astype(np.float64)
+    def _width(self):
+        """How near numbers are to each other, in quantities: as Silverman's rule has it."""
+        return _silverman(1 / np.square(self._shares(slice(None))).sum(), 1) * self.numbers.std()
+
+    def _centres(self, numbers):
+        """What is fitted for each number: of quantities the nearest of a fine grid."""
+        step = STEP * self._width() if self._are_quantities else 0
+        return np.rint(numbers / step) * step if step > 0 else numbers
 
     def _near(self, number):
-        """All rows, shares that are larger the nearer their numbers, and codes moved to there.
+        """Rows of a class, their shares and their codes, and how these change with the number.
 
-        They move along the line that fits those near best, since codes tell of the number.
+        Of quantities all rows, shares that are larger the nearer their numbers, and codes moved to
+        there: along the line that fits those near best, since codes tell of the number.
         """
+        if not self._are_quantities:
+            rows = np.flatnonzero(self.numbers == number)
+            return rows, self._shares(rows), self.codes[rows].astype(np.float64), 0.0
         weight, apart = self._shares(slice(None)), self.numbers.astype(np.float64) - number
-        width = _silverman(1 / np.square(weight).sum(), 1) * self.numbers.std()
+        width = self._width()
         if width > 0:
             nearness = -0.5 * (apart / width) ** 2
             weight = weight * np.exp(nearness - nearness.max())
@@ -112,18 +158,27 @@ class ClassCodes(Record):
         codes, away = self.codes.astype(np.float64), apart - weight @ apart
         spread = weight @ away**2
         slope = (weight * away) @ codes / spread if spread > 0 else np.zeros(codes.shape[1])
-        return np.arange(len(codes)), weight, codes - apart[:, None] * slope
+        return np.arange(len(codes)), weight, codes - apart[:, None] * slope, slope
 
     def _shares(self, rows):
-        weight = np.ones(len(self.codes)) if self.weight is None else self.weight
-        return weight[rows] / weight[rows].sum()
+        weight = self._raw_weight()[rows]
+        return weight / weight.sum()
+
+    def _raw_weight(self):
+        return np.ones(len(self.codes)) if self.weight is None else self.weight
 
     def _within(self):
         """The mean covariance within a class, of all rows; of numbers that of all codes."""
-        classes = [0] if self._are_quantities else np.unique(self.numbers)
-        parts = [self._near(0) if self._are_quantities else self._of(number) for number in classes]
-        covariances = [_moments(codes, weight)[1] for _, weight, codes in parts]
-        return np.average(covariances, axis=0, weights=[len(rows) for rows, _, _ in parts])
+        parts = [self._near(n) for n in ([0] if self._are_quantities else np.unique(self.numbers))]
+        covariances = [_moments(codes, weight)[1] for _, weight, codes, _ in parts]
+        return np.average(covariances, axis=0, weights=[len(rows) for rows, *_ in parts])
+
+
+class EarlierCodes(ClassCodes):
+    """Those of rows that were learned from before a stream, and are not rehearsed with it."""
+
+    PLACE = "_earlier_codes"
+    NAMES = {field: f"{name}_before" for field, name in ClassCodes.NAMES.items()}
 
 
 def _moments(codes, weight):
@@ -186,19 +241,19 @@ def look(module, tables, missed=None):
         without a label are.
     tables : list of Rows
     missed : Missed or None
-        What is to see the same rows.
+        What is to see rows of the first table: those that were learned from.
     """
     device, found = device_of(module), []
     with torch.inference_mode():
         for rows in tables:
-            kept = _some_of_each(rows)
+            kept = _some_of_each(len(rows), None if rows.labels is None else rows.labels.cpu())
             labels, weight = _known_of(rows, kept)
             start = 0
             for x in rows.chunks_of(kept):
                 part, x = slice(start, start + len(x)), x.to(device)
                 known = None if labels is None else labels[part].to(device)
                 seen = *_encode(module, x, known), weight[part].to(x)
-                if missed is not None:
+                if missed is not None and rows is tables[0]:
                     missed.add(module, x, seen)
                 found.append(seen)
                 start += len(x)
@@ -210,12 +265,12 @@ def look(module, tables, missed=None):
     return ClassCodes(mean, numbers, variance, weight if is_weighted else None)
 
 
-def _some_of_each(rows):
+def _some_of_each(n_rows, labels):
     """Which rows, in random order: all, or of each class an equal share of so many."""
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-    if rows.labels is None or len(rows) <= MAX_ROWS or rows.labels.is_floating_point():
+    order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(0))
+    if labels is None or n_rows <= MAX_ROWS or labels.is_floating_point():
         return order[:MAX_ROWS]
-    labels = rows.labels.cpu()[order]
+    labels = labels[order]
     kinds = labels.unique()
     return torch.cat([order[labels == kind][: MAX_ROWS // len(kinds)] for kind in kinds])
 

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_consistent_length
 
-from skae._base.class_codes import Missed, look
+from skae._base.class_codes import EarlierCodes, Missed, look
 from skae._base.holes import Holes
 from skae._base.labelled import KnownLabels, LabelledMixin
 from skae._base.numbers import NumbersMixin
@@ -148,19 +148,37 @@ class ConditionalMixin(Holes):
         """Look at the codes of what is rehearsed of a stream, unless that was done."""
         if not hasattr(self, "_class_codes") and hasattr(self, "_reservoir"):
             with plain_torch(grad=False):
-                self._class_codes = look(self.module_, [self._rehearsed_rows()])
+                found = look(self.module_, [self._rehearsed_rows()])
+            self._class_codes = found.beside(getattr(self, "_earlier_codes", None), stream=True)
+
+    def _with_rehearsed(self, table):
+        if self.n_rehearsed == 0 and hasattr(self, "net_") and self._is_conditional():
+            self._see_classes()  # the rows that are there are about to be forgotten
+        return super()._with_rehearsed(table)
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
-        vars(self).pop("_class_codes", None)
-        # All rows of a stream so far are many, beside those of a piece.
-        if not self._is_conditional() or (stream and hasattr(self, "_reservoir")):
+        if not self._is_conditional():
             return
+        before = vars(self).pop("_class_codes", None)
+        if hasattr(self, "_reservoir"):
+            if not hasattr(self, "_earlier_codes") and not self._reservoir.knows_all:
+                self._keep_earlier(before)
+            if stream:  # all of its rows so far are many, beside those of a piece
+                return
+            self._see_classes()
+            before = self._class_codes
+        vars(self).pop("_earlier_codes", None)
         n_classes, tables = self.module_.n_classes, [part for part in rows if part is not None]
         missed = Missed(n_classes, self.n_features_in_) if n_classes and not stream else None
-        self._class_codes = look(self.module_, tables, missed)
+        self._class_codes = look(self.module_, tables, missed).beside(before, stream)
         if missed is not None:
             self.module_.levels.add(missed.levels() * self._free_columns())
+
+    def _keep_earlier(self, codes):
+        """Note the codes of rows of which a stream, which has just begun, does not know."""
+        if codes is not None:
+            self._earlier_codes = EarlierCodes(**vars(codes))
 
     def _free_columns(self):
         """Where a decoded value may be anything, and is a mean: a mask of the columns."""

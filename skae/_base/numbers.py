@@ -9,7 +9,13 @@ from sklearn.utils.validation import check_consistent_length
 from skae._base.holes import Holes
 from skae._base.start import Record
 from skae._rows.checks import warn_user
-from skae._rows.numbers import are_fractions, as_numbers, warn_of_many_classes
+from skae._rows.numbers import (
+    are_fractions,
+    as_numbers,
+    check_no_fractions,
+    warn_of_many_classes,
+    warn_of_no_label,
+)
 
 # Where none is told, a row is scored as rows of so many numbers, which are as frequent.
 N_SCORED = 16
@@ -90,6 +96,8 @@ class NumbersMixin(Holes):
         asked = self.conditional is True and y is not None and are_fractions(y)
         asked = is_new and (asked or self.conditional == "number")
         if not asked and (is_new or not self._tells_number()):
+            if self._learns_classes() and y is not None:
+                check_no_fractions(y)
             labels = super()._read_labels(y, X, classes)
             if labels is not None and is_new and self.conditional is True:
                 warn_of_many_classes(self.classes_, len(labels))
@@ -103,6 +111,8 @@ class NumbersMixin(Holes):
             raise ValueError("classes is for labels, but y is a number of each row.")
         y = as_numbers(y)
         check_consistent_length(X, y)
+        if is_new and self.conditional is True:
+            warn_of_no_label(y)
         known = KnownNumbers.of(y) if is_new else self._known_numbers.with_more(y)
         self._known_numbers = known
         return known.standardized(y)

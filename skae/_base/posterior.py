@@ -85,7 +85,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         n_draws : int
         random_state : RandomState
         y : array-like of shape (n_samples,) or None
-            Classes; None draws these too, where the decoder is told some.
+            Classes or numbers; None draws these too, where the decoder is told some.
 
         Returns
         -------
@@ -93,14 +93,14 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         labels : ndarray of shape (n_samples * n_draws,) or None
         n_effective : ndarray of shape (n_samples,)
         """
-        told = self._tell(X, y) if y is not None or self.module_.numbers is not None else ()
+        told = () if y is None else self._tell(X, y)
         module, seed = self.module_, int(random_state.randint(np.iinfo(np.int32).max))
-        known = _Known(module, len(told) == 0 and module.n_classes)
+        known = _Known(module, draws_told=len(told) == 0)
         found = []
         with plain_torch(grad=True), torch.no_grad(), forked_seed(torch.device("cpu"), seed):
             x = self.scaling_(torch.from_numpy(np.array(X)))
             numbers = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
-            per_row = max(MOST_STARTS, known.n_classes) * (1 + self._n_features_out)
+            per_row = max(MOST_STARTS, len(known.log_shares)) * (1 + self._n_features_out)
             size = max(1, min(ROWS_AT_ONCE, _n_at_once(x) // per_row))
             for part, number in zip(x.split(size), numbers.split(size), strict=True):
                 found.append(known.codes(part, number, n_draws))
@@ -108,8 +108,16 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         codes = z.reshape(-1, z.shape[2]).astype(self._start.dtype)
         if y is not None:
             return codes, np.repeat(np.asarray(y), n_draws), n_effective
-        labels = self._told_classes()[y_drawn.ravel()] if module.n_classes else None
-        return codes, labels, n_effective
+        return codes, self._labels_of(known, y_drawn.ravel()), n_effective
+
+    def _labels_of(self, known, drawn):
+        """Classes or numbers, as they are given to verbs, of what was drawn of alternatives."""
+        if known.told is None:
+            return None
+        told = known.told.numpy()[drawn]
+        if self.module_.numbers is None:
+            return self._told_classes()[told]
+        return self._known_numbers.in_units(told)
 
     def _exposures_given(self, X, n_draws):
         """Logarithms of how much was counted over the mean, as the values that are known say."""
@@ -211,17 +219,18 @@ class _Known:
     Parameters
     ----------
     module : VariationalAutoencoder
-    n_classes : int
-        How many classes may be drawn; 0 if they are known, or there are none.
+    draws_told : bool
+        Whether classes or numbers are drawn as well, where the decoder is told any.
     """
 
-    def __init__(self, module, n_classes=0):
-        self.module, self.n_classes, self.device = module, n_classes, device_of(module)
+    def __init__(self, module, draws_told=False):
+        self.module, self.device = module, device_of(module)
         self.link = copy.deepcopy(module.link)
         for part in self.link.modules():
             if hasattr(part, "allow_nan"):
                 part.allow_nan = True
-        self.log_shares = torch.zeros(1) if not n_classes else module.log_shares.cpu()
+        alternatives = (module.alternatives() if draws_told else None) or (None, torch.zeros(1))
+        self.told, self.log_shares = (None if part is None else part.cpu() for part in alternatives)
 
     def log_likelihood(self, x, z, y):
         """``log p(x | z, y)`` of the values of each row that are not NaN, ``(batch,)``."""
@@ -243,7 +252,7 @@ class _Known:
             found, flat = [], z.flatten(0, 1)
             for part in torch.arange(len(flat)).split(_n_at_once(x)):
                 row = rows[part // z.shape[1]]
-                told = drawn.flatten()[part] if self.n_classes else y[row]
+                told = y[row] if self.told is None else self.told[drawn.flatten()[part]]
                 found.append(self.log_likelihood(x[row.to(self.device)], flat[part], told))
             return torch.cat(found).view(z.shape[:2])
 

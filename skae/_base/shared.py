@@ -196,7 +196,7 @@ MODEL = {
         "Whether y is told to the decoder, and to the discriminator if there is one. The code is "
         "then left with what y does not say, and `sample` draws from what is asked for. y are "
         "classes, -1 of rows without one; or, if they are floats not all whole, numbers. "
-        '"number" says that of whole ones, such as ages, "class" the opposite.',
+        '"number" says that of whole ones, such as ages; "class" that many whole ones are classes.',
     ),
     "n_score_samples": Parameter(
         "int", [COUNT], "How many draws `score_samples` uses; they are made in `fit`."

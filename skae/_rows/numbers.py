@@ -11,9 +11,21 @@ MANY_CLASSES, FEW_ROWS = 20, 20
 
 
 def are_fractions(y):
-    """Whether y is an array of finite floats that are not all whole: no classes."""
+    """Whether finite values of y are floats that are not all whole: no classes."""
     y = np.asarray(y)
-    return y.dtype.kind == "f" and bool(np.isfinite(y).all() and (y != np.floor(y)).any())
+    return y.dtype.kind == "f" and bool((y != np.floor(y))[np.isfinite(y)].any())
+
+
+def check_no_fractions(y):
+    """Refuse numbers that are not all whole where the decoder is told a class."""
+    if are_fractions(y):
+        y = np.asarray(y)
+        first = y[np.isfinite(y) & (y != np.floor(y))][0]
+        raise ValueError(
+            f"y has fractions such as {first:g}, but this model is told classes, which are whole "
+            "numbers or texts. If y is a quantity, make the model with conditional='number', which "
+            "takes whole numbers for a quantity as well; else write the classes as texts."
+        )
 
 
 def as_numbers(y):
@@ -36,6 +48,16 @@ def as_numbers(y):
 def are_many(classes, n_rows):
     """Whether classes are numbers, and so many with so few rows that they may be a quantity."""
     return classes.dtype.kind in "iuf" and len(classes) > max(MANY_CLASSES, n_rows / FEW_ROWS)
+
+
+def warn_of_no_label(y):
+    """Warn where numbers that are not all whole have -1, and nothing else below 0."""
+    if (y == -1).any() and y[y < 0].max() == y.min() == -1:
+        warn_user(
+            f"{(y == -1).sum()} of {len(y)} values in y are -1, with fractions beside it and "
+            "nothing else below 0. -1 is a number here, not 'no label': leave out rows without a "
+            "number, or set conditional='number' if it is one."
+        )
 
 
 def warn_of_many_classes(classes, n_rows):

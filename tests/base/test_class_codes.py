@@ -18,7 +18,10 @@ from skae import (
     load,
     save,
 )
-from skae._base.class_codes import ROWS_BEFORE, ClassCodes, Missed
+from skae._base import class_codes
+from skae._base.class_codes import ROWS_BEFORE, ClassCodes, Missed, look
+from skae._rows.batches import Rows
+from skae._rows.scaling import Scaling
 from skae.modules import VariationalAutoencoder
 
 QUICK = {"hidden_layer_sizes": (32,), "max_iter": 30, "random_state": 0}
@@ -129,6 +132,23 @@ def test_levels_are_what_means_are_missed_by():
     np.testing.assert_allclose(missed.levels(), expected)
 
 
+def test_levels_are_of_the_rows_that_were_learned_from():
+    """Codes are of those that were held out as well."""
+    module, (train, held) = (
+        VAETransformer(2, conditional=True, **QUICK).fit(X, Y).module_,
+        (
+            Rows(part, Scaling(np.zeros(4), 1.0), labels=np.zeros(len(part), dtype=int))
+            for part in (X[:30], X[30:50])
+        ),
+    )
+    both, alone = Missed(1, 4), Missed(1, 4)
+    codes = look(module, [train, held], both)
+    look(module, [train], alone)
+    assert len(codes.codes) == 50
+    assert torch.equal(both.levels(), alone.levels())
+    assert both.n_rows.item() == 30
+
+
 def test_levels_are_added_to_rows_of_the_class():
     linear = torch.nn.Linear
     module = VariationalAutoencoder(linear(3, 4), linear(4, 3), None, torch.full((2,), 0.5))
@@ -158,6 +178,58 @@ def test_streams_files_and_pickles_draw_the_same(name, tmp_path):
     model.partial_fit(X[:10], Y[:10])
     model.sample()
     assert not np.array_equal(model._class_codes.codes, before.codes)
+
+
+@pytest.mark.parametrize("n_rehearsed", ["auto", 0])
+@pytest.mark.parametrize("name", MODELS)
+def test_classes_that_a_piece_lacks_are_drawn_as_after_fit(name, n_rehearsed, tmp_path):
+    """Pieces of other classes, and one row of its own, leave what is drawn for a class."""
+    model = clone(MODELS[name]).set_params(n_rehearsed=n_rehearsed).fit(X, Y)
+    before = model.sample(500, random_state=0, y=2)
+    for rows in (np.arange(50), np.arange(50, 101)):
+        model.partial_fit(X[rows], Y[rows])
+        again = pickle.loads(pickle.dumps(model))  # of another it is not known what was looked at
+    assert (model._class_codes.numbers == 2).sum() == 50
+    drawn = model.sample(500, random_state=0, y=2)
+    # One epoch moves the networks a little.
+    np.testing.assert_allclose(drawn.mean(axis=0), before.mean(axis=0), atol=0.25)
+    np.testing.assert_allclose(drawn.std(axis=0), before.std(axis=0), rtol=0.4, atol=0.1)
+    save(model, tmp_path / "model.safetensors")
+    for other in (again, load(tmp_path / "model.safetensors")):
+        np.testing.assert_array_equal(other.sample(500, random_state=0, y=2), drawn)
+        other.partial_fit(X[:60], Y[:60])
+    model.partial_fit(X[:60], Y[:60])
+    np.testing.assert_array_equal(model.sample(9, 0, y=2), other.sample(9, 0, y=2))
+
+
+def test_what_is_kept_does_not_depend_on_when_it_was_looked_at():
+    models = [clone(MODELS["vae"]).set_params(warm_start=True).fit(X, Y) for _ in range(2)]
+    for begin, step in ((0, "partial_fit"), (40, "partial_fit"), (20, "fit")):
+        rows = slice(begin, begin + 60)
+        for model in models:
+            getattr(model, step)(X[rows], Y[rows])
+        models[0].sample()
+    first, other = (model.sample(50, random_state=0, y=2) for model in models)
+    np.testing.assert_array_equal(first, other)
+    assert not hasattr(models[0], "_earlier_codes")
+
+
+def test_what_is_kept_of_earlier_rows(monkeypatch):
+    earlier, now = codes_of([0, 0, 0, 1, 1, -1]), codes_of([0, 2], weight=np.array([2.0, 3.0]))
+    both = now.beside(earlier, stream=True)
+    assert both.numbers.tolist() == [0, 2, -1, 0, 0, 1, 1]
+    assert both.weight.tolist() == [2, 3, 1, 1, 1, 1, 1]
+    np.testing.assert_array_equal(both.codes[2:], earlier.codes[[5, 0, 1, 3, 4]])
+    assert now.beside(earlier, stream=False).numbers.tolist() == [0, 2, -1, 1, 1]
+    assert now.beside(None, stream=True) is now
+    earlier, now = codes_of(np.linspace(0, 1, 30)), codes_of(np.linspace(2, 3, 10))
+    assert now.beside(earlier, stream=False) is now
+    numbers = now.beside(earlier, stream=True).numbers
+    np.testing.assert_array_equal(numbers, np.r_[now.numbers, earlier.numbers])
+    monkeypatch.setattr(class_codes, "MAX_ROWS", 20)
+    few = now.beside(earlier, stream=True)
+    assert len(few.codes) == len(few.numbers) == 20
+    assert 0 < (few.numbers >= 2).sum() < 10
 
 
 def test_rows_without_a_class_have_codes_of_their_own():

@@ -7,8 +7,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from skae import AdversarialAutoencoder, VAETransformer, load, save
+from skae._base import class_codes
 from skae._base.class_codes import ClassCodes
 from skae._base.numbers import N_SCORED, KnownNumbers
 from skae.objectives import importance_log_likelihood
@@ -99,14 +101,53 @@ def test_whole_numbers_may_be_numbers():
     ("params", "y", "message"),
     [
         ("number", None, "requires y"),
-        ("number", np.r_[np.nan, Y[1:]], "NaN"),
+        ("number", np.r_[np.nan, Y[1:]], "leave out rows"),
+        (True, np.r_[np.nan, Y[1:]], "leave out rows"),
+        (True, np.r_[np.inf, Y[1:]], "infinity"),
         ("number", Y[1:], "inconsistent numbers"),
-        ("class", Y, "Unknown label type"),
+        ("class", Y, "fractions such as .* conditional='number'"),
     ],
 )
 def test_what_is_no_number_of_each_row_is_refused(params, y, message):
     with pytest.raises(ValueError, match=message):
         VAETransformer(2, conditional=params, **QUICK).fit(X, y)
+
+
+def test_a_stream_of_numbers_that_begins_with_whole_ones_is_told_what_to_do():
+    model = VAETransformer(2, conditional=True, **QUICK)
+    model.partial_fit(X[:4], [1.0, 2.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match=r"such as 1.5, .* conditional='number'"):
+        model.partial_fit(X[:4], [1.0, 1.5, 1.0, 2.0])
+    model.set_params(conditional=False).fit(X, Y)  # where y says nothing
+    model.partial_fit(X, Y)
+
+
+def test_numbers_are_drawn_by_their_posterior_given_what_is_known():
+    """The first column says nearly what the number is."""
+    model = clone(MODELS["vae"]).fit(X, Y)
+    given = {"n_draws": 200, "random_state": np.random.RandomState(0)}
+    known = np.full((2, 5), np.nan)
+    known[:, 0] = -3.0, 3.0
+    _, numbers, ess = model._codes_given(known, **given)
+    assert np.isin(numbers, model._known_numbers.in_units(model.module_.numbers.numpy())).all()
+    numbers = numbers.reshape(2, 200)
+    np.testing.assert_allclose(numbers.mean(axis=1), [-3, 3], atol=0.7)
+    assert numbers.std(axis=1).max() < 1
+    assert ess.min() > 100
+    rows = model.sample(300, random_state=0, conditions={0: 3.0})
+    assert (rows[:, 0] == 3).all()
+    assert abs((rows[:, 4] - rows[:, 3]).mean() - 3) < 0.5
+    told = model.sample(300, random_state=0, conditions={0: 3.0}, y=3.0)
+    np.testing.assert_allclose(rows.mean(axis=0), told.mean(axis=0), atol=0.4)
+
+
+def test_no_label_among_numbers_is_warned_of():
+    y = np.where(Y < 0, -1, Y)
+    model = VAETransformer(2, conditional=True, **QUICK).set_params(max_iter=1)
+    with pytest.warns(UserWarning, match="not 'no label'"):
+        model.fit(X, y)
+    with warnings.catch_warnings(action="error"):
+        model.set_params(conditional="number").fit(X, y)
 
 
 def test_the_likelihood_is_the_mean_over_the_numbers():
@@ -143,6 +184,20 @@ def test_streams_files_and_pickles(name, tmp_path):
         model.partial_fit(X, Y, classes=[0, 1])
 
 
+@pytest.mark.parametrize("n_rehearsed", ["auto", 0])
+def test_numbers_that_a_piece_lacks_are_drawn_as_after_fit(n_rehearsed):
+    model = clone(MODELS["vae"]).set_params(n_rehearsed=n_rehearsed).fit(X, Y)
+    codes = model._class_codes
+    model.partial_fit(X[Y < 0], Y[Y < 0])
+    model.partial_fit(X[Y < -1], Y[Y < -1])
+    model.sample()
+    n_low = (Y < -1).sum() + (Y < 0).sum()
+    assert len(model._class_codes.numbers) == 400 + n_low
+    assert (model._class_codes.numbers > codes.numbers.mean()).sum() > 180
+    rows = model.sample(500, random_state=0, y=3.0)
+    np.testing.assert_allclose(rows.mean(axis=0)[[0, 3, 4]], [3, 0, 3], atol=0.6)
+
+
 def test_codes_of_a_normal_distribution_are_drawn_given_the_number():
     """Mean and spread of z given t, which are known there."""
     rng = np.random.default_rng(0)
@@ -154,6 +209,40 @@ def test_codes_of_a_normal_distribution_are_drawn_given_the_number():
         known.replace(codes, np.full(4000, number), np.random.RandomState(0))
         np.testing.assert_allclose(codes.mean(axis=0), [2 * number, 0], atol=0.15)
         np.testing.assert_allclose(codes.std(axis=0), [1, 0.5], rtol=0.1)
+
+
+def curved_codes(n_rows=3000, **others):
+    rng = np.random.default_rng(0)
+    t = rng.normal(size=n_rows).astype(np.float32)
+    z = np.c_[np.sin(2 * t), t] + (0.2 + 0.1 * t[:, None] ** 2) * rng.normal(size=(n_rows, 2))
+    return ClassCodes(z.astype(np.float32), t, **others)
+
+
+@pytest.mark.parametrize("variances", [None, np.full((3000, 2), 0.01)], ids=["points", "wide"])
+@pytest.mark.parametrize("number", [-2.5, -0.37, 0.0, 1.2])
+def test_near_numbers_share_a_fit_that_is_nearly_their_own(number, variances, monkeypatch):
+    """As far from what is fitted for as they may be."""
+    known = curved_codes(variances=variances)
+    step = class_codes.STEP * known._width()
+    number = (np.rint(number / step) + 0.49) * step
+    found, exact = np.zeros((2, 40_000, 2))
+    numbers = np.full(40_000, number)
+    known.replace(found, numbers, np.random.RandomState(0))
+    monkeypatch.setattr(class_codes, "STEP", 0)
+    known.replace(exact, numbers, np.random.RandomState(0))
+    assert not np.array_equal(found, exact)
+    deviation = exact.std(axis=0)
+    np.testing.assert_allclose((found - exact).mean(axis=0) / deviation, 0, atol=0.05)
+    np.testing.assert_allclose(found.std(axis=0) / deviation, 1, atol=0.05)
+
+
+def test_many_numbers_take_few_fits(monkeypatch):
+    known, fits = curved_codes(), []
+    near = ClassCodes._near
+    monkeypatch.setattr(ClassCodes, "_near", lambda *args: fits.append(0) or near(*args))
+    numbers = np.random.RandomState(0).choice(known.numbers, 20_000)
+    known.replace(np.zeros((20_000, 2)), numbers, np.random.RandomState(0))
+    assert len(fits) < 200
 
 
 def test_equal_numbers_are_told():
