@@ -17,6 +17,8 @@ from skae.modules import COUNTS, LEAST_EXPOSURE, Exposure
 
 # Of so many rows, at most, exposures are noted, as so many quantiles of their logarithms.
 MAX_NOTED, N_QUANTILES = 10_000, 129
+# The deviation of the logarithms of exposures, at least.
+LEAST_SPREAD = 0.02
 
 
 class ExposureAutoencoder(BaseAutoencoder):
@@ -87,6 +89,27 @@ class ExposureAutoencoder(BaseAutoencoder):
         parts = [found[labels == number] for number in range(module.n_classes)]
         levels = np.linspace(0, 1, N_QUANTILES)
         return np.stack([np.quantile(p if len(p) else found, levels) for p in (*parts, found)])
+
+    def _exposure_prior(self):
+        """Means and deviations of the logarithms of exposures, ``(n_classes + 1, 2)``; or None.
+
+        Of sums they are those of the rates behind them: what a sum of counts varies by around its
+        rate, by chance, is no part of it.
+        """
+        if self.module_.exposure is None:
+            return None
+        logs = self._exposures
+        if not self._is_told_by_column():
+            total = self.module_.exposure.total.item()
+            sums = np.exp(logs) * total + 0.5  # none may be 0
+            logs, noise = np.log(sums / total), (1 / sums).mean(axis=1)
+        else:
+            noise = 0.0
+        spread = np.sqrt(np.maximum(logs.var(axis=1) - noise, LEAST_SPREAD**2))
+        return np.column_stack([logs.mean(axis=1), spread])
+
+    def _is_told_by_column(self):
+        return bool(self.module_.exposure.is_told.any())
 
     def _exposures_of(self, codes, y, exposure, random_state):
         if exposure is not None:
