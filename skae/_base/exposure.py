@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.holes import Holes
-from skae._rows.columns import EXPOSURE, MIN_SUMMED, column_numbers
+from skae._rows.columns import EXPOSURE, MIN_SUMMED, check_exposures, column_numbers
 from skae._rows.source import shape_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import plain_torch
@@ -69,6 +69,12 @@ class ExposureAutoencoder(BaseAutoencoder):
         if self.exposure == "auto" and counts[0].sum() < max(MIN_SUMMED, len(counts[0])):
             return None
         return Exposure(*counts, int(told[0]) if len(told) else None)
+
+    def _validate(self, X, *, reset, **settings):
+        X = super()._validate(X, reset=reset, **settings)
+        if not reset and hasattr(self, "net_"):
+            check_exposures(X, self._start.target.columns)
+        return X
 
     # What is drawn.
 

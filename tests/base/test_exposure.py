@@ -238,3 +238,33 @@ def test_rows_of_an_exposure_have_that_sum():
     asked = np.array([3.0, 1000.0, 50.0])
     rows = model.inverse_transform([[0, 0], [4, -4], [-9, 2.0]], exposure=asked)
     np.testing.assert_allclose(rows.sum(axis=1), asked, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0])
+def test_a_column_that_says_nothing_was_counted_is_refused_by_all_verbs(counts, value):
+    X, kind, depth = counts
+    hours = with_column(X, depth)
+    vae = VAETransformer(1, exposure=0, allow_nan=True, **QUICK).fit(hours)
+    classifier = VAEClassifier(1, exposure=0, **QUICK).fit(hours, kind)
+    wrong = hours[:9].copy()
+    wrong[3, 0] = value
+    for verb in (
+        vae.transform,
+        vae.score_samples,
+        vae.impute,
+        lambda rows: vae.impute(rows, n_draws=2),
+        lambda rows: reconstruction_error(vae, rows),
+        classifier.transform,
+        classifier.predict,
+        classifier.predict_proba,
+        lambda rows: vae.partial_fit(rows),
+        lambda rows: VAETransformer(1, exposure=0, **QUICK).fit(hours, X_val=rows),
+    ):
+        with pytest.raises(ValueError, match=f"exposure must be positive.* has {value:.6g}"):
+            verb(wrong)
+    wrong[3, 0] = np.nan
+    assert np.isfinite(vae.transform(wrong)).all()
+    # A model that was fitted before has another column for it.
+    moved = with_column(X, depth, place=12)
+    vae.set_params(exposure=12).fit(moved, X_val=moved[:50])
+    assert np.isfinite(vae.transform(moved)).all()
