@@ -287,11 +287,12 @@ class VAETransformer(
             all values of a column were.
         exposure : float or array-like of shape (n_samples,), default=None
             Where the decoder is told how much was counted of each row (see the parameter), that of
-            the rows, such as the sum of their counts. None draws it as it was in training, of the
-            rows of their class where the decoder is told that, whatever the code. With
-            `conditions` it is drawn with the code, given the counts that are known, by a normal
-            prior of its logarithm that is as wide as in training; where all counts are known it is
-            their sum, and the column that says it may be given.
+            the rows, such as the sum of their counts, up to exp(30); of 0, which goes where no
+            column says it, counts are nearly 0, and draws of them 0. None draws it as it was in
+            training, of the rows of their class where the decoder is told that, whatever the code.
+            With `conditions` it is drawn with the code, given the counts that are known, by a
+            normal prior of its logarithm that is as wide as in training; where all counts are
+            known it is their sum, and the column that says it may be given.
         conditions : dict or {array, frame} of shape (n_rows, n_features), default=None
             What is known: values of columns, by their names or numbers, or rows with NaN where a
             value is to be drawn. A frame may leave columns out. Of one-hot columns give the one

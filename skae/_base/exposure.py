@@ -1,5 +1,6 @@
 """How much was counted of each row: taken out of the codes, told to the decoder."""
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -13,7 +14,7 @@ from skae._rows.columns import EXPOSURE, MIN_SUMMED, check_exposures, column_num
 from skae._rows.source import shape_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import plain_torch
-from skae.modules import COUNTS, LEAST_EXPOSURE, Exposure
+from skae.modules import COUNTS, LEAST_EXPOSURE, MAX_LOG_MEAN, Exposure
 
 # Of so many rows, at most, exposures are noted, as so many quantiles of their logarithms.
 MAX_NOTED, N_QUANTILES = 10_000, 129
@@ -33,6 +34,11 @@ class ExposureAutoencoder(BaseAutoencoder):
 
     def _exposure_column(self, X):
         """The column that says it, as an array that is empty if there is none."""
+        if isinstance(self.exposure, bool):
+            raise ValueError(
+                f"exposure={self.exposure} is neither a column nor a word. Give 'sum' for the sum "
+                "of the counts, the column that says how much was counted, or None."
+            )
         if not self._is_told_exposures():
             return np.empty(0, dtype=int)
         names = getattr(self, "feature_names_in_", None)
@@ -138,6 +144,11 @@ class ExposureAutoencoder(BaseAutoencoder):
                 "exposure is for models of counts that were made with one. Fit with exposure='sum' "
                 "or with the column that says how much was counted."
             )
+        if np.asarray(exposure).dtype.kind == "b":
+            raise ValueError(
+                f"exposure={exposure!r} is no number. Give how much was counted, such as the sum "
+                "of the counts of a row; None draws it, or takes that of the mean row."
+            )
         if isinstance(exposure, Real):
             exposure = np.full(n_samples, exposure, dtype=np.float64)
         exposure = check_array(exposure, ensure_2d=False, dtype=np.float64, input_name="exposure")
@@ -149,6 +160,17 @@ class ExposureAutoencoder(BaseAutoencoder):
             )
         if (exposure < 0).any():
             raise ValueError(f"exposure must not be negative, but has {exposure.min():.6g}.")
+        if known.is_told.any() and (exposure == 0).any():
+            raise ValueError(
+                "exposure must be positive where a column of X says it, as in fit, but has 0."
+            )
+        is_count, mean = self._counts()
+        most = known.total.item() / max(mean[is_count].sum().item(), 1e-9) * math.exp(MAX_LOG_MEAN)
+        if (exposure > most).any():
+            raise ValueError(
+                f"exposure has {exposure.max():.6g}, but at most {most:.3g} may be counted of a "
+                "row: rates beyond are none that were learned. Give what was counted of a row."
+            )
         return np.log(np.maximum(exposure / known.total.item(), LEAST_EXPOSURE))
 
     def _exposures_in(self, X):
@@ -178,7 +200,8 @@ class ExposureMixin(Holes):
         exposure : float or array-like of shape (n_samples,), default=None
             Where the decoder is told how much was counted of each row (see the parameter), that of
             the rows: of rows X it is ``X.sum(axis=1)`` where all columns are counts. None is that
-            of the mean row of training.
+            of the mean row of training. 0 gives counts of nearly 0, where no column says it; rates
+            are learned up to exp(30).
         out : object of shape (n_samples, n_features), default=None
             What to write the rows to, block by block, and return: see `transform`.
 

@@ -20,6 +20,7 @@ from skae.modules._ladder import Ladder
 from skae.modules._likelihood import (
     AMOUNTS,
     COUNTS,
+    MAX_LOG_MEAN,
     Likelihood,
     LogAmounts,
     LogCounts,
@@ -40,6 +41,7 @@ __all__ = [
     "AMOUNTS",
     "COUNTS",
     "LEAST_EXPOSURE",
+    "MAX_LOG_MEAN",
     "AdversarialClassifierModule",
     "AdversarialModule",
     "Autoencoder",

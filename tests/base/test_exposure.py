@@ -204,6 +204,8 @@ def test_files_and_modules_know_it(counts, tmp_path):
         ({"exposure": "hours"}, "exposure has columns .'hours'., but X has no names"),
         ({"exposure": 12}, "exposure has columns .12., but X has columns 0 to 11"),
         ({"exposure": 0}, "exposure must be positive, but the column"),
+        ({"exposure": True}, "exposure=True is neither a column nor a word"),
+        ({"exposure": False}, "exposure=False is neither a column nor a word"),
         ({"exposure": 1, "likelihood": [("poisson", slice(0, 12))]}, r"columns \[1\] have \[2\]"),
     ],
 )
@@ -219,9 +221,20 @@ def test_exposures_of_draws_are_checked(counts):
         ([1, 2], "2 values for 3 rows"),
         (-1, "must not be negative"),
         ([1, np.nan, 3], "NaN"),
+        (True, "exposure=True is no number"),
+        ([True, False, True], "is no number"),
+        ([1, 2, 1e30], r"exposure has 1e\+30, but at most 1.07e\+13"),
     ):
         with pytest.raises(ValueError, match=message):
             vae.sample(3, exposure=exposure)
+        with pytest.raises(ValueError, match=message):
+            vae.inverse_transform(np.zeros((3, 1)), exposure=exposure)
+    assert not vae.sample(3, random_state=0, exposure=0, noise=True).any()
+    assert vae.sample(1, random_state=0, exposure=1e13).sum() == pytest.approx(1e13, rel=1e-3)
+    hours = VAETransformer(1, exposure=0, **QUICK).fit(with_column(X, counts[2]))
+    for exposure, message in ((0, "must be positive where a column"), (1e30, "but at most")):
+        with pytest.raises(ValueError, match=message):
+            hours.sample(exposure=exposure)
     plain = VAETransformer(1, **{**QUICK, "exposure": None}).fit(X)
     with pytest.raises(ValueError, match="exposure is for models of counts"):
         plain.inverse_transform(plain.transform(X), exposure=1)
