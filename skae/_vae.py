@@ -287,9 +287,12 @@ class VAETransformer(
             all values of a column were.
         exposure : float or array-like of shape (n_samples,), default=None
             Where the decoder is told how much was counted of each row (see the parameter), that of
-            the rows, such as the sum of their counts. None draws it as it was in training, of the
-            rows of their class where the decoder is told that, whatever the code; with
-            `conditions` it is what the counts that are known say.
+            the rows, such as the sum of their counts, up to exp(30); of 0, which goes where no
+            column says it, counts are nearly 0, and draws of them 0. None draws it as it was in
+            training, of the rows of their class where the decoder is told that, whatever the code.
+            With `conditions` it is drawn with the code, given the counts that are known, by a
+            normal prior of its logarithm that is as wide as in training; where all counts are
+            known it is their sum, and the column that says it may be given.
         conditions : dict or {array, frame} of shape (n_rows, n_features), default=None
             What is known: values of columns, by their names or numbers, or rows with NaN where a
             value is to be drawn. A frame may leave columns out. Of one-hot columns give the one
@@ -335,8 +338,8 @@ class VAETransformer(
             return super().sample(n_samples, random_state, y, noise=noise, exposure=exposure)
         if exposure is not None:
             raise ValueError(
-                "With conditions as much was counted as the values that are known say: leave out "
-                "exposure, or give the column that says it among the conditions."
+                "With conditions how much was counted is drawn, given the values that are known: "
+                "leave out exposure, or give the column that says it among the conditions."
             )
         rows, ess = self._sample_given(conditions, n_samples, random_state, y, noise)
         return (rows, ess) if return_ess else rows

@@ -1,5 +1,6 @@
 """How much was counted of each row: taken out of the codes, told to the decoder."""
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -9,14 +10,16 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
 from skae._base.holes import Holes
-from skae._rows.columns import COUNTS, EXPOSURE, MIN_SUMMED, column_numbers
+from skae._rows.columns import COUNTS, EXPOSURE, MIN_SUMMED, check_exposures, column_numbers
 from skae._rows.source import shape_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import plain_torch
-from skae.modules import LEAST_EXPOSURE, Exposure
+from skae.modules import LEAST_EXPOSURE, MAX_LOG_MEAN, Exposure
 
 # Of so many rows, at most, exposures are noted, as so many quantiles of their logarithms.
 MAX_NOTED, N_QUANTILES = 10_000, 129
+# The deviation of the logarithms of exposures, at least.
+LEAST_SPREAD = 0.02
 
 
 class ExposureAutoencoder(BaseAutoencoder):
@@ -31,6 +34,11 @@ class ExposureAutoencoder(BaseAutoencoder):
 
     def _exposure_column(self, X):
         """The column that says it, as an array that is empty if there is none."""
+        if isinstance(self.exposure, bool):
+            raise ValueError(
+                f"exposure={self.exposure} is neither a column nor a word. Give 'sum' for the sum "
+                "of the counts, the column that says how much was counted, or None."
+            )
         if not self._is_told_exposures():
             return np.empty(0, dtype=int)
         names = getattr(self, "feature_names_in_", None)
@@ -68,6 +76,12 @@ class ExposureAutoencoder(BaseAutoencoder):
             return None
         return Exposure(*counts, int(told[0]) if len(told) else None)
 
+    def _validate(self, X, *, reset, **settings):
+        X = super()._validate(X, reset=reset, **settings)
+        if not reset and hasattr(self, "net_"):
+            check_exposures(X, self._start.target.columns)
+        return X
+
     # What is drawn.
 
     def _after_training(self, table, rows, terms, stream):
@@ -87,6 +101,27 @@ class ExposureAutoencoder(BaseAutoencoder):
         parts = [found[labels == number] for number in range(module.n_classes)]
         levels = np.linspace(0, 1, N_QUANTILES)
         return np.stack([np.quantile(p if len(p) else found, levels) for p in (*parts, found)])
+
+    def _exposure_prior(self):
+        """Means and deviations of the logarithms of exposures, ``(n_classes + 1, 2)``; or None.
+
+        Of sums they are those of the rates behind them: what a sum of counts varies by around its
+        rate, by chance, is no part of it.
+        """
+        if self.module_.exposure is None:
+            return None
+        logs = self._exposures
+        if not self._is_told_by_column():
+            total = self.module_.exposure.total.item()
+            sums = np.exp(logs) * total + 0.5  # none may be 0
+            logs, noise = np.log(sums / total), (1 / sums).mean(axis=1)
+        else:
+            noise = 0.0
+        spread = np.sqrt(np.maximum(logs.var(axis=1) - noise, LEAST_SPREAD**2))
+        return np.column_stack([logs.mean(axis=1), spread])
+
+    def _is_told_by_column(self):
+        return bool(self.module_.exposure.is_told.any())
 
     def _exposures_of(self, codes, y, exposure, random_state):
         if exposure is not None:
@@ -109,6 +144,11 @@ class ExposureAutoencoder(BaseAutoencoder):
                 "exposure is for models of counts that were made with one. Fit with exposure='sum' "
                 "or with the column that says how much was counted."
             )
+        if np.asarray(exposure).dtype.kind == "b":
+            raise ValueError(
+                f"exposure={exposure!r} is no number. Give how much was counted, such as the sum "
+                "of the counts of a row; None draws it, or takes that of the mean row."
+            )
         if isinstance(exposure, Real):
             exposure = np.full(n_samples, exposure, dtype=np.float64)
         exposure = check_array(exposure, ensure_2d=False, dtype=np.float64, input_name="exposure")
@@ -120,6 +160,17 @@ class ExposureAutoencoder(BaseAutoencoder):
             )
         if (exposure < 0).any():
             raise ValueError(f"exposure must not be negative, but has {exposure.min():.6g}.")
+        if known.is_told.any() and (exposure == 0).any():
+            raise ValueError(
+                "exposure must be positive where a column of X says it, as in fit, but has 0."
+            )
+        is_count, mean = self._counts()
+        most = known.total.item() / max(mean[is_count].sum().item(), 1e-9) * math.exp(MAX_LOG_MEAN)
+        if (exposure > most).any():
+            raise ValueError(
+                f"exposure has {exposure.max():.6g}, but at most {most:.3g} may be counted of a "
+                "row: rates beyond are none that were learned. Give what was counted of a row."
+            )
         return np.log(np.maximum(exposure / known.total.item(), LEAST_EXPOSURE))
 
     def _exposures_in(self, X):
@@ -149,7 +200,8 @@ class ExposureMixin(Holes):
         exposure : float or array-like of shape (n_samples,), default=None
             Where the decoder is told how much was counted of each row (see the parameter), that of
             the rows: of rows X it is ``X.sum(axis=1)`` where all columns are counts. None is that
-            of the mean row of training.
+            of the mean row of training. 0 gives counts of nearly 0, where no column says it; rates
+            are learned up to exp(30).
         out : object of shape (n_samples, n_features), default=None
             What to write the rows to, block by block, and return: see `transform`.
 

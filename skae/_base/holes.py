@@ -129,6 +129,10 @@ class Holes(metaclass=ABCMeta):
         """Classes to decode codes as, where the decoder is told those."""
         return None
 
+    def _exposure_prior(self):
+        """How logarithms of exposures are distributed, where a decoder is told those, or None."""
+        return None
+
     def _exposures_of(self, codes, y, exposure, random_state):
         """Logarithms of given exposures, or of drawn ones, over the mean; None is the mean."""
         return None

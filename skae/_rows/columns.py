@@ -201,15 +201,13 @@ def check_ranges(X, parts, learned=False):
     Then it can tell of counts that are no whole numbers as well: the likelihood is defined for
     them, but they are most likely no counts.
     """
-    exposures = [columns for name, columns in parts if name == EXPOSURE]
+    check_exposures(X, parts)
     bounded = [(name, columns, *RANGES[name]) for name, columns in parts if name in RANGES]
     bounded = [part for part in bounded if learned or part[0] not in AMOUNTS]
-    if not bounded:  # an exposure is one of counts
+    if not bounded:
         return
     no_counts = None
     for block in as_source(X).blocks():
-        for columns in exposures:
-            _check_positive(block[:, columns])
         for name, columns, low, high in bounded:
             values = block if len(columns) == block.shape[1] else block[:, columns]
             if name in AMOUNTS:
@@ -242,12 +240,17 @@ def _check_amounts(values, name):
         )
 
 
-def _check_positive(values):
-    if (values <= 0).any():
-        raise ValueError(
-            "exposure must be positive, but the column of X that says how much was counted of each "
-            f"row has {np.nanmin(values):.6g}. Leave out rows of which nothing was counted."
-        )
+def check_exposures(X, parts):
+    """Refuse what is not positive in a column that says how much was counted of each row."""
+    for columns in [columns for name, columns in parts or () if name == EXPOSURE]:
+        for block in as_source(X).blocks():
+            values = block[:, columns]
+            if (values <= 0).any():
+                raise ValueError(
+                    "exposure must be positive, but the column of X that says how much was counted "
+                    f"of each row has {np.nanmin(values):.6g}. Leave out rows of which nothing was "
+                    "counted."
+                )
 
 
 def _no_counts(values, name):

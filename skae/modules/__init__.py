@@ -18,6 +18,7 @@ from skae.modules._hashing import NoisyBits
 from skae.modules._held import Held, HeldSequential, held
 from skae.modules._ladder import Ladder
 from skae.modules._likelihood import (
+    MAX_LOG_MEAN,
     Likelihood,
     LogAmounts,
     LogCounts,
@@ -36,6 +37,7 @@ from skae.modules._zeros import SkipZeros, skip_zeros
 
 __all__ = [
     "LEAST_EXPOSURE",
+    "MAX_LOG_MEAN",
     "AdversarialClassifierModule",
     "AdversarialModule",
     "Autoencoder",

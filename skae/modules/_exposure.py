@@ -49,6 +49,10 @@ class Exposure(nn.Module):
         relative = torch.where(share > 0, total / share.clamp_min(LEAST_EXPOSURE), 1.0)
         return relative.clamp_min(LEAST_EXPOSURE).log()
 
+    def is_known(self, x):
+        """Whether all that it is made of is there, ``(batch, n_features) -> (batch, 1)``."""
+        return ~(self.is_part & x.isnan()).any(dim=1, keepdim=True)
+
     def take_out(self, x):
         """Rows as if as much had been counted of each as of the mean row, for an encoder.
 

@@ -207,6 +207,8 @@ def test_files_and_modules_know_it(counts, tmp_path):
         ({"exposure": "hours"}, "exposure has columns .'hours'., but X has no names"),
         ({"exposure": 12}, "exposure has columns .12., but X has columns 0 to 11"),
         ({"exposure": 0}, "exposure must be positive, but the column"),
+        ({"exposure": True}, "exposure=True is neither a column nor a word"),
+        ({"exposure": False}, "exposure=False is neither a column nor a word"),
         ({"exposure": 1, "likelihood": [("poisson", slice(0, 12))]}, r"columns \[1\] have \[2\]"),
     ],
 )
@@ -222,9 +224,20 @@ def test_exposures_of_draws_are_checked(counts):
         ([1, 2], "2 values for 3 rows"),
         (-1, "must not be negative"),
         ([1, np.nan, 3], "NaN"),
+        (True, "exposure=True is no number"),
+        ([True, False, True], "is no number"),
+        ([1, 2, 1e30], r"exposure has 1e\+30, but at most 1.07e\+13"),
     ):
         with pytest.raises(ValueError, match=message):
             vae.sample(3, exposure=exposure)
+        with pytest.raises(ValueError, match=message):
+            vae.inverse_transform(np.zeros((3, 1)), exposure=exposure)
+    assert not vae.sample(3, random_state=0, exposure=0, noise=True).any()
+    assert vae.sample(1, random_state=0, exposure=1e13).sum() == pytest.approx(1e13, rel=1e-3)
+    hours = VAETransformer(1, exposure=0, **QUICK).fit(with_column(X, counts[2]))
+    for exposure, message in ((0, "must be positive where a column"), (1e30, "but at most")):
+        with pytest.raises(ValueError, match=message):
+            hours.sample(exposure=exposure)
     plain = VAETransformer(1, **{**QUICK, "exposure": None}).fit(X)
     with pytest.raises(ValueError, match="exposure is for models of counts"):
         plain.inverse_transform(plain.transform(X), exposure=1)
@@ -241,3 +254,33 @@ def test_rows_of_an_exposure_have_that_sum():
     asked = np.array([3.0, 1000.0, 50.0])
     rows = model.inverse_transform([[0, 0], [4, -4], [-9, 2.0]], exposure=asked)
     np.testing.assert_allclose(rows.sum(axis=1), asked, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0])
+def test_a_column_that_says_nothing_was_counted_is_refused_by_all_verbs(counts, value):
+    X, kind, depth = counts
+    hours = with_column(X, depth)
+    vae = VAETransformer(1, exposure=0, allow_nan=True, **QUICK).fit(hours)
+    classifier = VAEClassifier(1, exposure=0, **QUICK).fit(hours, kind)
+    wrong = hours[:9].copy()
+    wrong[3, 0] = value
+    for verb in (
+        vae.transform,
+        vae.score_samples,
+        vae.impute,
+        lambda rows: vae.impute(rows, n_draws=2),
+        lambda rows: reconstruction_error(vae, rows),
+        classifier.transform,
+        classifier.predict,
+        classifier.predict_proba,
+        lambda rows: vae.partial_fit(rows),
+        lambda rows: VAETransformer(1, exposure=0, **QUICK).fit(hours, X_val=rows),
+    ):
+        with pytest.raises(ValueError, match=f"exposure must be positive.* has {value:.6g}"):
+            verb(wrong)
+    wrong[3, 0] = np.nan
+    assert np.isfinite(vae.transform(wrong)).all()
+    # A model that was fitted before has another column for it.
+    moved = with_column(X, depth, place=12)
+    vae.set_params(exposure=12).fit(moved, X_val=moved[:50])
+    assert np.isfinite(vae.transform(moved)).all()

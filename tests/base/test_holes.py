@@ -68,9 +68,10 @@ NOTHING = {
     "_reconstruct": "reconstructed",
     "_tell": (),
     "_draw_labels": None,
+    "_exposure_prior": None,
     "_exposures_of": None,
 }
-OF_VERBS = list(NOTHING)[-5:]
+OF_VERBS = list(NOTHING)[-6:]
 MUST = ["_make_module", "_make_objective"]
 HOLES = {name: hole for name, hole in vars(Holes).items() if inspect.isfunction(hole)}
 

@@ -253,3 +253,103 @@ def test_models_without_a_likelihood_draw_nothing(table):
 def test_draws_that_make_no_sense_are_refused(mixed, table, settings):
     with pytest.raises(ValueError, match="n_draws"):
         mixed.impute(table, **settings)
+
+
+# Of counts, with how much was counted.
+
+COUNTING = {
+    "likelihood": "poisson",
+    "hidden_layer_sizes": (16,),
+    "max_iter": 20,
+    "random_state": 0,
+}
+
+
+def kinds_of_counts(n_rows=400):
+    """Two kinds of rows, counted to depths that have nothing to do with them."""
+    rng = np.random.default_rng(0)
+    profiles = np.exp(rng.normal(size=(2, 12)))
+    kind, depth = rng.integers(0, 2, n_rows), 3 * np.exp(rng.normal(size=n_rows) / 2)
+    return rng.poisson(profiles[kind] * depth[:, None]).astype(float), kind, depth
+
+
+def test_one_count_does_not_say_how_much_was_counted():
+    """Where columns are independent the others keep their means, whatever one of them has."""
+    counts = np.random.default_rng(0).poisson(2.0, (400, 12)).astype(float)
+    model = VAETransformer(2, **COUNTING).fit(counts)
+    for value in (0, 2, 6):
+        drawn = model.sample(300, 0, conditions={3: value}, noise=True)
+        assert (drawn[:, 3] == value).all()
+        others = np.delete(drawn, 3, axis=1)
+        assert others.mean() == pytest.approx(2, abs=0.2)
+        np.testing.assert_allclose(others.mean(axis=0), 2, atol=0.6)
+
+
+def test_draws_of_counts_are_around_what_is_expected():
+    """What is known of a row may be much of its counts, or little: its code says which."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 400)
+    rates = np.where(kind[:, None] == (np.arange(20) >= 10), 9.0, 1.0)
+    counts = rng.poisson(rates).astype(float)
+    model = VAETransformer(2, **COUNTING, allow_nan=True).fit(counts)
+    holes = counts.copy()
+    holes[:, 10:] = np.nan
+    expected = model.impute(holes)[:, 10:]
+    drawn = model.impute(holes, n_draws=5, random_state=0)[:, :, 10:].mean(axis=0)
+    for number, rate in enumerate((1, 9)):
+        of_kind = drawn[kind == number].mean()
+        assert of_kind == pytest.approx(expected[kind == number].mean(), abs=0.5)
+        assert of_kind == pytest.approx(rate, abs=0.5)
+
+
+def test_intervals_of_counts_keep_their_rate():
+    counts = kinds_of_counts()[0]
+    holes = np.where(np.random.default_rng(1).random(counts.shape) < 0.7, np.nan, counts)
+    model = VAETransformer(1, **COUNTING, allow_nan=True).fit(holes)
+    drawn, gaps = model.impute(holes, n_draws=40, random_state=0), np.isnan(holes)
+    low, high = np.quantile(drawn, [0.05, 0.95], axis=0, method="inverted_cdf")
+    assert 0.85 <= ((low <= counts) & (counts <= high))[gaps].mean() <= 0.96
+    deeper = np.round(100 * counts[:50])  # much more is counted than of any row
+    part = np.where(np.arange(12) % 2, deeper, np.nan)
+    found = model.impute(part, n_draws=5, random_state=0).mean(axis=0)
+    assert found[:, ::2].sum() == pytest.approx(deeper[:, ::2].sum(), rel=0.3)
+
+
+def test_a_column_that_says_how_much_was_counted_is_drawn_or_known():
+    counts, _, hours = kinds_of_counts()
+    model = VAETransformer(1, exposure=0, **COUNTING).fit(np.column_stack([hours, counts]))
+    few, many = (model.sample(200, 0, conditions=given) for given in ({0: 1.0}, {0: 10.0}))
+    ratio = many[:, 1:].sum(axis=1).mean() / few[:, 1:].sum(axis=1).mean()
+    assert ratio == pytest.approx(10, rel=0.05)
+    nothing = model.sample(2000, 0, conditions={})
+    np.testing.assert_allclose(
+        np.quantile(np.log(nothing[:, 0]), [0.1, 0.5, 0.9]),
+        np.quantile(np.log(hours), [0.1, 0.5, 0.9]),
+        atol=0.15,
+    )
+    place = 1 + counts.sum(axis=0).argmax()
+    of_count = [model.sample(400, 0, conditions={place: count})[:, 0] for count in (4, 20)]
+    assert all(len(np.unique(found)) > 100 for found in of_count)
+    assert 1.5 < np.median(of_count[1]) / np.median(of_count[0]) < 5
+
+
+def test_how_much_was_counted_is_as_of_the_class():
+    counts, kind, _ = kinds_of_counts()
+    counts *= np.where(kind == 1, 20, 1)[:, None]
+    model = VAETransformer(1, conditional=True, **COUNTING).fit(counts, kind)
+    for number in (0, 1):
+        drawn = np.median(model.sample(1000, 0, conditions={}, y=number).sum(axis=1))
+        own = np.median(counts[kind == number].sum(axis=1))
+        assert drawn == pytest.approx(own, rel=0.2)
+
+
+def test_where_all_counts_are_known_they_say_how_much_it_was():
+    counts, kind, _ = kinds_of_counts()
+    table = np.column_stack([counts, kind + np.zeros(len(kind))])
+    pairs = [("poisson", slice(0, 12)), ("gaussian", [12])]
+    settings = {**COUNTING, "likelihood": pairs, "exposure": "sum"}
+    model = VAETransformer(1, **settings).fit(table)
+    known = np.column_stack([counts[:9], np.full(9, np.nan)])
+    latents, _, _ = model._latents_given(known, 3, np.random.RandomState(0))
+    rows = model._rows_of(np.repeat(known, 3, axis=0), latents, None, None, False)
+    np.testing.assert_allclose(rows[:, :12].sum(axis=1), np.repeat(counts[:9].sum(1), 3), rtol=1e-4)

@@ -57,3 +57,13 @@ def test_what_is_told_is_certain():
     told, x = Told(), torch.tensor([[3.0], [4.0]])
     assert not told.nll(x, x.log()).any()
     torch.testing.assert_close(told(x.log()), x)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"), [(None, [True, False, True]), (3, [True, True, False])]
+)
+def test_it_is_known_where_all_that_it_is_made_of_is(column, expected):
+    rows = ROWS.clone()
+    rows[0, 2] = rows[1, 1] = rows[2, 3] = torch.nan
+    found = Exposure(IS_COUNT, MEAN, column).is_known(rows)
+    assert found.tolist() == [[value] for value in expected]
