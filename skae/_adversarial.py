@@ -52,7 +52,7 @@ class AdversarialAutoencoder(ConditionalOnRequest, AdversarialBase):
     codes from a density of those of training rows of the class (at most 10 000 in all), a kernel
     estimate as wide as Silverman's rule has it, and not of the prior. After `fit` with a squared
     error the means of the classes are those of their rows: what they were missed by is added to
-    what is decoded, but in columns with bounds.
+    what is decoded, but in columns with bounds; of a class of n rows n / (n + 1/2) of it.
 
     References
     ----------

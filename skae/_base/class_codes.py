@@ -16,7 +16,7 @@ MIN_DRAWS = 2000
 # Quantities that are drawn for have one fit for all that are as near, in widths of the kernel.
 STEP = 0.25
 # A class of n rows is believed n / (n + this) of how far they lie from what is decoded.
-ROWS_BEFORE = 2
+ROWS_BEFORE = 0.5
 
 
 @dataclass(frozen=True)

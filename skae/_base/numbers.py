@@ -96,7 +96,7 @@ class NumbersMixin(Holes):
         asked = self.conditional is True and y is not None and are_fractions(y)
         asked = is_new and (asked or self.conditional == "number")
         if not asked and (is_new or not self._tells_number()):
-            if self._learns_classes() and y is not None:
+            if self.conditional and y is not None:
                 check_no_fractions(y)
             labels = super()._read_labels(y, X, classes)
             if labels is not None and is_new and self.conditional is True:

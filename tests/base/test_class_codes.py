@@ -59,6 +59,15 @@ def test_a_rare_class_is_drawn_as_well():
     assert (judge.predict(model.sample(200, 0, y=0)) == 0).mean() > 0.95
 
 
+def test_a_class_of_one_row_is_drawn_near_to_it():
+    kept = np.r_[:1, 50:150]
+    model = AdversarialAutoencoder(2, conditional=True, **QUICK).fit(X[kept], Y[kept])
+    near = model.sample(300, 0, y=0).mean(axis=0)
+    model.module_.levels.added.zero_()
+    far = model.sample(300, 0, y=0).mean(axis=0)
+    assert np.linalg.norm(near - X[0]) < 0.45 * np.linalg.norm(far - X[0])
+
+
 def codes_of(numbers, **others):
     rng = np.random.default_rng(0)
     numbers = np.asarray(numbers)

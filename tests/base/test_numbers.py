@@ -128,7 +128,7 @@ def test_numbers_are_drawn_by_their_posterior_given_what_is_known():
     given = {"n_draws": 200, "random_state": np.random.RandomState(0)}
     known = np.full((2, 5), np.nan)
     known[:, 0] = -3.0, 3.0
-    _, numbers, ess = model._codes_given(known, **given)
+    _, numbers, ess = model._latents_given(known, **given)
     assert np.isin(numbers, model._known_numbers.in_units(model.module_.numbers.numpy())).all()
     numbers = numbers.reshape(2, 200)
     np.testing.assert_allclose(numbers.mean(axis=1), [-3, 3], atol=0.7)
