@@ -88,7 +88,7 @@ class ClassCodes(Record):
         """Which of earlier numbers these do not stand for."""
         if self._are_quantities:
             return np.arange(len(earlier) if stream else 0)
-        kept = []
+        kept = [np.empty(0, dtype=int)]
         for number in np.unique(earlier):
             rows, n_now = np.flatnonzero(earlier == number), (self.numbers == number).sum()
             if stream or n_now == 0:
