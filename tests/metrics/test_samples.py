@@ -82,8 +82,11 @@ def test_classes_and_values_that_were_asked_for():
     assert number.by == {}
 
 
-@pytest.mark.parametrize("places", [(0, 0), (0, 1), (1, 0)], ids=["whole", "drawn", "real"])
-@pytest.mark.parametrize("dtype", [int, float])
+@pytest.mark.parametrize(
+    ("places", "dtype"),
+    [((0, 0), int), ((0, 1), float), ((1, 0), float)],
+    ids=["whole", "drawn", "real"],
+)
 def test_quantities_may_be_whole(places, dtype):
     """Of which no class is made: asked for in fractions, or of many values with few rows each."""
     given = [
