@@ -21,7 +21,9 @@ class LinearCodes(nn.Module):
     def set(self, mean, matrix, inverse_matrix):
         """Set the map: tensors of shape (k,), (k, k) and (k, k)."""
         for name, value in zip(NAMES, (mean, matrix, inverse_matrix), strict=True):
-            setattr(self, name, value.to(self.mean.device, torch.float32))
+            # Copies have their rows one after the other: in another order digits would differ.
+            value = value.to(self.mean.device, torch.float32).contiguous()
+            setattr(self, name, value)
 
     def forget(self):
         """Give codes as the encoder gives them."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from skae._base.class_codes import ClassCodes
 from skae._base.clusters import ClusteringMixin, Clusters
 from skae._base.labelled import KnownLabels
 
@@ -44,6 +45,8 @@ class Placed(ClusteringMixin):
     """Rows whose values are the places in the module of their clusters, of which it has five."""
 
     n_clusters = 5
+    n_features_in_ = 1
+    module_ = SimpleNamespace(n_classes=0)
     _make_module = _make_objective = None
 
     def _is_conditional(self):
@@ -57,13 +60,15 @@ class Placed(ClusteringMixin):
 
 
 @pytest.fixture
-def learned():
+def learned(monkeypatch):
     """After a fit to four rows at place 1, one at 3 that weighs the most, one at 4 of no weight."""
     places = np.array([1, 1, 1, 1, 3, 4])[:, None]
+    codes = ClassCodes(np.zeros((6, 1)), places[:, 0])
+    monkeypatch.setattr("skae._base.conditional.look", lambda *_: codes)
     model = Placed()
     model._note(SimpleNamespace(labels=None), False)
     table = SimpleNamespace(X=places, weight=np.array([1.0, 1, 1, 1, 6, 0]))
-    model._after_training(table, None, {}, False)
+    model._after_training(table, [None], {}, False)
     return model
 
 
@@ -90,7 +95,7 @@ def test_rows_are_decoded_at_the_place_of_their_cluster(learned):
 def test_a_stream_keeps_the_order_and_no_labels(learned):
     before = learned._clusters
     table = SimpleNamespace(X=np.array([[0]]), weight=None)
-    learned._after_training(table, None, {}, True)
+    learned._after_training(table, [None], {}, True)
     assert learned._clusters is before
     assert not hasattr(learned, "labels_")
     assert isinstance(learned._known_labels, KnownLabels)

@@ -28,6 +28,12 @@ def test_a_code_is_mapped_and_the_decoder_is_given_what_the_encoder_gave():
     assert model.output(z) is z
 
 
+def test_the_map_lies_in_memory_as_that_of_a_copy():
+    codes = LinearCodes()
+    codes.set(MEAN, MATRIX.T, torch.linalg.inv(MATRIX).T)
+    assert all(value.is_contiguous() for value in codes.buffers())
+
+
 def test_a_state_has_the_map_and_one_of_before_has_none():
     codes = LinearCodes()
     codes.load_state_dict(mapped().state_dict())
