@@ -64,7 +64,8 @@ def expected_of(model, X):
     """What the verbs give for rows: codes, reconstructions, probabilities."""
     codes = model.transform(X) if hasattr(model, "transform") else None
     found = {} if codes is None else {"codes": codes}
-    if codes is not None and not getattr(model.module_, "n_classes", 0):
+    has_decoder = hasattr(model, "inverse_transform")
+    if codes is not None and has_decoder and not getattr(model.module_, "n_classes", 0):
         found["X_original"] = model.inverse_transform(np.asarray(codes, dtype=np.float32))
     if hasattr(model, "predict_proba"):
         found["probabilities"] = model.predict_proba(X)
@@ -94,7 +95,7 @@ def test_onnx_gives_what_the_verbs_give(model, rows):
     for n in (17, 1):  # any number of rows
         for name, found in zip(expected, session.run(None, {"X": X[:n]}), strict=True):
             agrees(found, expected[name][:n])
-    if "codes" not in expected:
+    if not hasattr(model, "inverse_transform"):
         return
     decoder = onnxruntime.InferenceSession(to_onnx(model, "decoder").SerializeToString())
     codes, told = np.asarray(expected["codes"], dtype=np.float32), {}
