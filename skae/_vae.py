@@ -268,6 +268,9 @@ class VAETransformer(
         With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z)\, p(x_K | z)`, where K
         are the columns that are known, and the other columns given the code. It is importance
         sampling, by normal distributions at the modes of the posterior that then adapt to it [1]_.
+        Where the decoder is told the class, :math:`p(z | y)` is in the place of :math:`p(z)`: the
+        normal distribution with the mean and the covariance of what is drawn for the class without
+        conditions.
 
         Parameters
         ----------
@@ -279,9 +282,8 @@ class VAETransformer(
             Where the decoder is told the class, those of the rows, or of the rows of `conditions`.
             None draws them as often as they were given in training, or by their posterior given
             what is known. Codes are drawn as those of training rows of the class lie, and not of
-            the prior, from which codes of one class may be far; with `conditions` of the posterior.
-            Where it is told a number, the same holds for rows with nearly that number; numbers
-            beyond those of training are warned of.
+            the prior, from which codes of one class may be far. Where it is told a number, the same
+            holds for rows with nearly that number; numbers beyond those of training are warned of.
         noise : bool, default=False
             Whether rows are drawn from the likelihood, such as whole counts and one category of
             each block. Otherwise they are its means, such as the probabilities of categories.

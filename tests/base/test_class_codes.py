@@ -95,6 +95,22 @@ def test_draws_have_the_moments_of_the_class(variances):
         np.testing.assert_allclose(np.cov(codes.T), expected, atol=0.08)
 
 
+@pytest.mark.parametrize("kind", [int, float])
+def test_normal_distributions_have_the_moments_of_draws(kind):
+    numbers = np.repeat([0, 1, -1], 50).astype(kind)
+    known = codes_of(numbers, variances=np.tile([0.5, 2.0], (150, 1)))
+    asked = np.array([1, -1, 1, 7], dtype=kind)
+    means, covariances = known.normals(asked)
+    for place, number in enumerate(asked[:2]):
+        codes = drawn(known, np.full(40_000, number))
+        np.testing.assert_allclose(means[place], codes.mean(axis=0), atol=0.05)
+        np.testing.assert_allclose(covariances[place], np.cov(codes.T), atol=0.1)
+    np.testing.assert_array_equal(means[0], means[2])
+    if kind is int:  # of which nothing is known
+        np.testing.assert_array_equal(means[3], [0, 0])
+        np.testing.assert_array_equal(covariances[3], np.eye(2))
+
+
 def test_draws_are_no_copies_where_codes_are_points():
     known = codes_of(np.zeros(50, dtype=int))
     apart = np.abs(drawn(known, [0] * 200)[:, None] - known.codes).max(axis=2).min(axis=1)

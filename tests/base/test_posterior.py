@@ -176,6 +176,46 @@ def test_a_class_is_told_or_drawn_by_what_is_known(told):
         told.sample(2, 0, y=["a", "b"], conditions={1: 0.0})
 
 
+@pytest.fixture(scope="module")
+def apart():
+    """A decoder that is a line, and two classes whose codes lie apart as well."""
+    X, y = rows(), np.repeat(["a", "b"], [250, 150])
+    X[y == "b"] += [4, -4, 4, 4, -4]
+    settings = {"architecture": LINEAR, "noise_variance": 0.25, "output_activation": "identity"}
+    model = VAETransformer(2, conditional=True, **QUICK, **settings).fit(X, y)
+    of_a, of_b = (model.transform(X[y == label]) for label in "ab")
+    assert (np.abs(of_a.mean(axis=0) - of_b.mean(axis=0)) > 2 * of_a.std(axis=0)).all()
+    return model
+
+
+@pytest.mark.parametrize("place", [-1, 1])
+@pytest.mark.parametrize("label", ["a", "b"])
+def test_draws_of_a_class_have_its_conditional_distribution(apart, label, place):
+    """That of the rows that are drawn for the class, which is normal."""
+    own = apart.sample(50_000, 0, y=label, noise=True)
+    mean, covariance = own.mean(axis=0), np.cov(own.T)
+    slope = covariance[:, 1] / covariance[1, 1]
+    away = place * np.sqrt(covariance[1, 1])
+    given = {"conditions": {1: mean[1] + away}, "noise": True}
+    drawn = apart.sample(8000, 0, y=label, **given)
+    left = np.sqrt(np.diag(covariance - np.outer(slope, covariance[1])).clip(1e-9))
+    np.testing.assert_allclose((drawn.mean(axis=0) - mean - slope * away) / left, 0, atol=0.05)
+    np.testing.assert_allclose(drawn.std(axis=0)[[0, 2, 3, 4]], left[[0, 2, 3, 4]], rtol=0.04)
+
+
+def test_classes_are_as_likely_as_among_rows_with_the_value(apart):
+    """Of rows that the model draws, which class have those with nearly a value of a column?"""
+    of_a, of_b = (apart.sample(40_000, 0, y=label, noise=True) for label in "ab")
+    value = (of_a[:, 1].mean() + of_b[:, 1].mean()) / 2
+    near = [(np.abs(own[:, 1] - value) < 0.2).mean() for own in (of_a, of_b)]
+    expected = 250 * near[0] / (250 * near[0] + 150 * near[1])
+    assert 0.1 < expected < 0.9
+    drawn = apart.sample(4000, 0, conditions={1: value})
+    means = [own[:, [0, 2, 3, 4]].mean(axis=0) for own in (of_a, of_b)]
+    sides = [((drawn[:, [0, 2, 3, 4]] - mean) ** 2).sum(axis=1) for mean in means]
+    assert (sides[0] < sides[1]).mean() == pytest.approx(expected, abs=0.05)
+
+
 def test_a_saved_model_draws_the_same(linear, tmp_path):
     save(linear, tmp_path / "model")
     given = {"conditions": {0: 0.3}, "random_state": 0, "noise": True}
