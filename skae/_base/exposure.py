@@ -183,7 +183,7 @@ class ExposureAutoencoder(BaseAutoencoder):
 
 
 class ExposureMixin(Holes):
-    """Decoding and drawing for an exposure: stands before the trait that is told the class."""
+    """Decoding for an exposure: stands before the trait that is told the class."""
 
     @tensors_welcome
     def inverse_transform(self, X, y=None, *, exposure=None, out=None):
@@ -224,40 +224,3 @@ class ExposureMixin(Holes):
         if exposure is not None:
             exposure = self._exposures_of(X, y, exposure, None)
         return self._decode(X, y, out, exposure)
-
-    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False, exposure=None):
-        """Draw new rows: decode draws of the prior, or codes such as those of the class.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        random_state : int, RandomState instance or None, default=None
-            Determines the draw. Pass an int for the same rows at each call.
-        y : array-like of shape (n_samples,) or a label, default=None
-            The classes of the rows; None draws them as often as they were given in training. Codes
-            are then drawn as those of training rows of the class lie, and not of the prior, from
-            which codes of one class may be far.
-        noise : bool, default=False
-            Whether rows are drawn from the likelihood, such as whole counts and one category of
-            each block. Otherwise they are its means, such as the probabilities of categories.
-            Either lie within the range of the training rows, and draws are whole numbers where
-            all values of a column were.
-        exposure : float or array-like of shape (n_samples,), default=None
-            Where the decoder is told how much was counted of each row (see the parameter), that of
-            the rows, such as the sum of their counts. None draws it as it was in training, of the
-            rows of their class, whatever the code.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            New rows, in the units and the floating dtype of the training data.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If `n_samples` is below 1, or if y or an exposure is not as described.
-        """
-        return self._sample(n_samples, random_state, y, noise, exposure)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from skae import AutoencoderTransformer, VAETransformer, load, save
+from skae import AutoencoderTransformer, VAEClassifier, VAETransformer, load, save
 from skae.architectures import TorchArchitecture
 
 QUICK = {"max_iter": 5, "random_state": 0}
@@ -176,12 +176,14 @@ def test_a_class_is_told_or_drawn_by_what_is_known(told):
         told.sample(2, 0, y=["a", "b"], conditions={1: 0.0})
 
 
-@pytest.fixture(scope="module")
-def apart():
-    """A decoder that is a line, and two classes whose codes lie apart as well."""
+@pytest.fixture(scope="module", params=["transformer", "classifier"])
+def apart(request):
+    """A decoder that is a line, and two classes; codes of the transformer lie apart as well."""
     X, y = rows(), np.repeat(["a", "b"], [250, 150])
     X[y == "b"] += [4, -4, 4, 4, -4]
     settings = {"architecture": LINEAR, "noise_variance": 0.25, "output_activation": "identity"}
+    if request.param == "classifier":
+        return VAEClassifier(2, **QUICK, **settings).fit(X, y)
     model = VAETransformer(2, conditional=True, **QUICK, **settings).fit(X, y)
     of_a, of_b = (model.transform(X[y == label]) for label in "ab")
     assert (np.abs(of_a.mean(axis=0) - of_b.mean(axis=0)) > 2 * of_a.std(axis=0)).all()
