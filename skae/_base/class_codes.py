@@ -278,7 +278,7 @@ def look(module, tables, missed=None):
             for x in rows.chunks_of(kept):
                 part, x = slice(start, start + len(x)), x.to(device)
                 known = None if labels is None else labels[part].to(device)
-                seen = *_encode(module, x, known), weight[part].to(x)
+                seen = *encoded(module, x, known), weight[part].to(x)
                 if missed is not None and rows is tables[0]:
                     missed.add(module, x, seen)
                 found.append(seen)
@@ -309,7 +309,7 @@ def _known_of(rows, kept):
     return labels, torch.from_numpy(rows.raw_weight)[kept]
 
 
-def _encode(module, x, labels):
+def encoded(module, x, labels):
     """Means of codes, class numbers, and variances or None."""
     if hasattr(module, "classify"):
         likeliest = module.classify(x).argmax(dim=1)

@@ -11,7 +11,7 @@ from skae.objectives import cholesky, posterior_codes
 CODES_AT_ONCE, VALUES_AT_ONCE = 2**14, 2**23
 # Beyond so many deviations from their mean logarithms of exposures are further apart, by 1 for each
 # deviation: rows that are counted much further than those of training do occur.
-FAR = 3.0
+FAR = 4.0
 
 
 class Latents:

@@ -72,6 +72,8 @@ class KnownColumnsMixin(ConditionalMixin):
             the rows, such as the sum of their counts, up to exp(30); of 0, which goes where no
             column says it, counts are nearly 0, and draws of them 0. None draws it as it was in
             training, of the rows of their class where the decoder is told that, whatever the code.
+            Of sums it is the rates behind them that are drawn: with ``noise=True`` sums of drawn
+            rows vary as those of training.
             With `conditions` it is drawn with the code, given the counts that are known, by a
             normal prior of its logarithm that is as wide as in training; where all counts are
             known it is their sum, and the column that says it may be given.

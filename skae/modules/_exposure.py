@@ -106,6 +106,10 @@ class Told(nn.Module):
         """Nothing, ``(batch,)``."""
         return x.new_zeros(len(x))
 
+    def excess(self, output):
+        """Nothing, ``(batch,)``."""
+        return output.new_zeros(len(output))
+
     def forward(self, output):
         """Values, of raw outputs, ``(batch, n_columns)``."""
         return output.exp()

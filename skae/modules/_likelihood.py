@@ -108,6 +108,12 @@ class Likelihood(nn.Module):
             log_mean = log_mean - functional.softplus(logit_of_zero[0])
         return log_mean.clamp(max=MAX_LOG_AMOUNT).exp()
 
+    def excess(self, output):
+        """The variance of sums of counts beyond that of a Poisson distribution, ``(batch,)``."""
+        if self.name != "negative_binomial":
+            return output.new_zeros(len(output))
+        return (self(output).square() / self.parameter.exp()).sum(dim=1)
+
     def draw(self, output, low=None, high=None):
         """Rows drawn at random, of raw outputs.
 
@@ -204,6 +210,10 @@ class MixedLikelihood(nn.Module):
         """Means, of raw outputs, ``(batch, n_columns)``."""
         means = [likelihood(part) for likelihood, _, part in self._parts(output)]
         return torch.cat(means, dim=1)[:, self.order]
+
+    def excess(self, output):
+        """The variance of sums of counts beyond that of a Poisson distribution, ``(batch,)``."""
+        return sum(likelihood.excess(part) for likelihood, _, part in self._parts(output))
 
     def draw(self, output, low=None, high=None):
         """Rows drawn at random, of raw outputs: see `Likelihood.draw`."""

@@ -97,6 +97,14 @@ class VariationalAutoencoder(Autoencoder):
             output = self.exposure.share_out(output)
         return output if log_exposure is None else self.exposure.tell(output, log_exposure)
 
+    def sum_dispersion(self, z, y=None):
+        """By how much sums of counts vary beyond a Poisson distribution, ``(batch,)``.
+
+        Around its mean m the variance of a sum is ``m + dispersion * m**2``.
+        """
+        excess = self.link.excess(self.output(z, y))
+        return excess / self.exposure.total**2
+
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.
 
