@@ -91,6 +91,13 @@ class Likelihood(nn.Module):
             return observed(self.name, x, output, parameter)
         return LIKELIHOODS[self.name](x, output, parameter)
 
+    def relative_nll(self, x, output):
+        """But for what x says alone, ``(batch,)``: enough to compare outputs for the same rows."""
+        relative = LIKELIHOODS[self.name].relative
+        if relative is None:
+            return self.nll(x, output)
+        return relative(x, self._limited(output), self.parameter).sum(dim=1)
+
     def forward(self, output):
         """Means, of raw outputs, ``(batch, n_columns)``."""
         if self.name in AMOUNTS:
@@ -203,6 +210,13 @@ class MixedLikelihood(nn.Module):
         """``-log p(x)`` of rows and raw outputs in nats, ``(batch,)``."""
         return sum(
             likelihood.nll(x.index_select(1, columns), part)
+            for likelihood, columns, part in self._parts(output)
+        )
+
+    def relative_nll(self, x, output):
+        """But for what x says alone, ``(batch,)``: see `Likelihood`."""
+        return sum(
+            likelihood.relative_nll(x.index_select(1, columns), part)
             for likelihood, columns, part in self._parts(output)
         )
 

@@ -72,9 +72,15 @@ class VariationalAutoencoder(Autoencoder):
 
         With an exposure outputs are for the mean row, and it is ``-log p(x | exposure)``.
         """
-        if self.exposure is not None:
-            output = self.exposure.tell(output, self.exposure(x))
-        return self.link.nll(x, output)
+        return self.link.nll(x, self._as_counted(x, output))
+
+    def relative_nll(self, x, output):
+        """The same but for what x says alone, which compares outputs for the same rows."""
+        return self.link.relative_nll(x, self._as_counted(x, output))
+
+    def _as_counted(self, x, output):
+        """Outputs for the exposures of rows, of such for the mean row."""
+        return output if self.exposure is None else self.exposure.tell(output, self.exposure(x))
 
     def reconstruct(self, x):
         """``decode(encode(x))``, of as much as was counted of each row."""
