@@ -22,8 +22,8 @@ UNLABELLED = (
     "whose own classes the check knows by their names."
 )
 NO_CLASSIFIER = (
-    "The check takes what has `predict_proba`, and takes sparse rows, for a classifier and reads its "
-    "tags. Mixtures of scikit-learn have it as well, but take no sparse rows."
+    "What has `predict_proba` and takes sparse rows is taken for a classifier, whose tags are read. "
+    "Mixtures of scikit-learn have it as well, but take no sparse rows."
 )
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": NOT_EQUIVALENT,

@@ -119,6 +119,22 @@ def test_amounts_and_their_zeros_in_onnx():
         agrees(found, expected)
 
 
+@pytest.mark.parametrize("exposure", ["sum", 5])
+def test_counts_of_classes_in_onnx(exposure):
+    """Which class is likeliest, with its evidence, needs no gamma function."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    rng, y = np.random.default_rng(0), np.arange(300) % 2
+    depth, profiles = rng.lognormal(1, 1, (300, 1)), np.exp(rng.normal(size=(2, 5)))
+    X = np.column_stack([rng.poisson(depth * profiles[y]), 10 * depth]).astype(np.float32)
+    pairs = [("poisson", [0, 1]), ("negative_binomial", [2, 3, 4])]
+    pairs += [("lognormal", [5])] if exposure == "sum" else []
+    model = quick(skae.VAEClassifier, likelihood=pairs, exposure=exposure).fit(X, y)
+    assert model.module_.calibration.is_set
+    session = onnxruntime.InferenceSession(to_onnx(model, "encoder").SerializeToString())
+    agrees(session.run(None, {"X": X})[0], model.transform(X))
+
+
 def test_the_decoder_of_a_number_is_refused(rows):
     model = quick(VAETransformer, conditional=True).fit(rows, rows.mean(axis=1))
     with pytest.raises(ValueError, match="told a number"):

@@ -39,10 +39,10 @@ def test_the_cheapest_merger_is_that_which_costs_least_information(seed):
 
 
 def test_merged_are_those_whose_rows_are_neighbours():
-    """Six clusters in three pairs, of very uneven sizes, hardly any rows of others beside them."""
-    joint = np.full((6, 6), 1e-4) + np.diag([20.0, 1, 5, 2, 1, 9])
+    """Six clusters in three pairs, of uneven sizes, hardly any rows of others beside them."""
+    joint = np.full((6, 6), 1e-4) + np.diag([9.0, 4, 5, 6, 3, 8])
     for a, b in ((0, 3), (1, 4), (2, 5)):
-        joint[a, b] = joint[b, a] = 0.5
+        joint[a, b] = joint[b, a] = 2.0
     labels = merged(joint / joint.sum(), 3)
     np.testing.assert_array_equal(labels[:3], labels[3:])
     assert sorted(labels[:3]) == [0, 1, 2]
