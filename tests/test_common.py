@@ -22,7 +22,7 @@ UNLABELLED = (
     "whose own classes the check knows by their names."
 )
 NO_CLASSIFIER = (
-    "What has `predict_proba` and takes sparse rows is taken for a classifier, whose tags are read. "
+    "What has `predict_proba` and takes sparse rows is taken for a classifier with tags of one. "
     "Mixtures of scikit-learn have it as well, but take no sparse rows."
 )
 EXPECTED_FAILURES = {
