@@ -257,7 +257,7 @@ class MutualInformationClustering(
     def score(self, X, y=None):
         r"""Say how well clusters hold together and how much they tell, without labels.
 
-        :math:`I (I / H)^3`, where I is the mutual information of the clusters of a row and of its
+        :math:`I (I / H)^4`, where I is the mutual information of the clusters of a row and of its
         five nearest rows, in nats, and H the entropy of clusters.
 
         Parameters

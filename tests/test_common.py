@@ -74,6 +74,7 @@ def _quick(cls):
 def quick_inside(monkeypatch, request):
     """Meta-estimators are checked as they are constructed by default; what that trains is quick."""
     if "as_constructed" not in request.node.name:
+        monkeypatch.setattr("skae._base.threshold.N_FOLDS", 2)
         for cls, inner in (
             (skae.AutoencoderClassifier, skae.AutoencoderTransformer),
             (skae.AutoencoderOutlierDetector, skae.VAETransformer),

@@ -56,7 +56,7 @@ def test_agreement_is_of_information_and_of_the_share_of_it():
     joint = joint_of(4, 0)
     shares = joint.sum(axis=1)
     entropy = -(shares * np.log(shares)).sum()
-    expected = information(joint) ** 4 / entropy**3
+    expected = information(joint) ** 5 / entropy**4
     assert agreement(joint) == pytest.approx(expected)
 
 
