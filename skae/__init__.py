@@ -11,6 +11,7 @@ from skae._documented import VERSION
 from skae._hashing import SemanticHashing
 from skae._imputer import AutoencoderImputer
 from skae._ladder import LadderClassifier
+from skae._mutual_information_clustering import MutualInformationClustering
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._sparse import SparseAutoencoder
 from skae._stacked import StackedDenoisingAutoencoder
@@ -33,6 +34,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "LadderClassifier",
+    "MutualInformationClustering",
     "SemanticHashing",
     "SparseAutoencoder",
     "StackedDenoisingAutoencoder",

@@ -10,6 +10,7 @@ from torch import nn
 
 from skae._base.conditional import ConditionalOnRequest
 from skae._base.exposure import ExposureMixin
+from skae._base.imputations import ImputationsMixin
 from skae._base.parameters import keep, public
 from skae._base.pca_start import (
     MAX_ROWS_TO_TRY_BOTH,
@@ -17,7 +18,6 @@ from skae._base.pca_start import (
     LinearMapsMixin,
     principal_components,
 )
-from skae._base.posterior import KnownColumnsMixin
 from skae._base.variational import VariationalBase
 from skae._rows.checks import warn_user
 from skae.modules import Unobserved, VariationalAutoencoder
@@ -33,7 +33,7 @@ MIN_DIVERGENCE, MIN_EPOCHS = 0.01, 10
 
 @public
 class VAETransformer(
-    KnownColumnsMixin, LinearMapsMixin, ExposureMixin, ConditionalOnRequest, VariationalBase
+    ImputationsMixin, LinearMapsMixin, ExposureMixin, ConditionalOnRequest, VariationalBase
 ):
     r"""Variational autoencoder: a generative model with a low-dimensional code.
 
@@ -251,97 +251,3 @@ class VAETransformer(
         if module.unobserved is not None:
             module.unobserved.begin_at(torch.from_numpy(loadings**2 / noise))
         self._begin_at(module, (weight, log_var - weight @ found.mean), (loadings, found.mean))
-
-    def sample(
-        self,
-        n_samples=1,
-        random_state=None,
-        y=None,
-        *,
-        noise=False,
-        exposure=None,
-        conditions=None,
-        return_ess=False,
-    ):
-        r"""Draw new rows: decode draws of the prior, of a class, or given what is known.
-
-        With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z)\, p(x_K | z)`, where K
-        are the columns that are known, and the other columns given the code. It is importance
-        sampling, by normal distributions at the modes of the posterior that then adapt to it [1]_.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many. With `conditions`, for each row of them.
-        random_state : int, RandomState instance or None, default=None
-            Determines the draw. Pass an int for the same rows at each call.
-        y : array-like of shape (n_samples,) or a label, default=None
-            Where the decoder is told the class, those of the rows, or of the rows of `conditions`.
-            None draws them as often as they were given in training, or by their posterior given
-            what is known. Codes are drawn as those of training rows of the class lie, and not of
-            the prior, from which codes of one class may be far; with `conditions` of the posterior.
-            Where it is told a number, the same holds for rows with nearly that number; numbers
-            beyond those of training are warned of.
-        noise : bool, default=False
-            Whether rows are drawn from the likelihood, such as whole counts and one category of
-            each block. Otherwise they are its means, such as the probabilities of categories.
-            Either lie within the range of the training rows, and draws are whole numbers where
-            all values of a column were.
-        exposure : float or array-like of shape (n_samples,), default=None
-            Where the decoder is told how much was counted of each row (see the parameter), that of
-            the rows, such as the sum of their counts, up to exp(30); of 0, which goes where no
-            column says it, counts are nearly 0, and draws of them 0. None draws it as it was in
-            training, of the rows of their class where the decoder is told that, whatever the code.
-            With `conditions` it is drawn with the code, given the counts that are known, by a
-            normal prior of its logarithm that is as wide as in training; where all counts are
-            known it is their sum, and the column that says it may be given.
-        conditions : dict or {array, frame} of shape (n_rows, n_features), default=None
-            What is known: values of columns, by their names or numbers, or rows with NaN where a
-            value is to be drawn. A frame may leave columns out. Of one-hot columns give the one
-            that is 1.
-        return_ess : bool, default=False
-            Whether to return the effective sample size as well.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            New rows, in the units and the floating dtype of the training data. With `conditions` of
-            shape (n_rows * n_samples, n_features), those of one row together, with the values that
-            were asked for.
-        ess : ndarray of shape (n_rows,)
-            If `return_ess`. How many independent draws the weighted candidates, from which those of
-            a row are taken, are worth: :math:`(\sum w)^2 / \sum w^2`. It may be larger than
-            `n_samples`.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If `n_samples` is below 1, or if y, an exposure or `conditions` are not as described:
-            columns that there are not, values that a likelihood can not have, or a row with all
-            values known.
-
-        Warns
-        -----
-        UserWarning
-            If the effective sample size of a row is below 10, or a twentieth of `n_samples`, or if
-            its values are less likely, with their codes, than those of 1000 rows that the model
-            draws: then it finds them hardly possible together.
-
-        References
-        ----------
-        .. [1] Cappé, Douc, Guillin, Marin and Robert, "Adaptive importance sampling in general
-           mixture classes", Statistics and Computing 18, 2008.
-        """
-        if conditions is None:
-            if return_ess:
-                raise ValueError("return_ess=True is for draws with conditions.")
-            return super().sample(n_samples, random_state, y, noise=noise, exposure=exposure)
-        if exposure is not None:
-            raise ValueError(
-                "With conditions how much was counted is drawn, given the values that are known: "
-                "leave out exposure, or give the column that says it among the conditions."
-            )
-        rows, ess = self._sample_given(conditions, n_samples, random_state, y, noise)
-        return (rows, ess) if return_ess else rows

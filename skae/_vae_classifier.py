@@ -8,9 +8,9 @@ from sklearn.utils._param_validation import Interval
 
 from skae._base.calibration import CalibratedMixin
 from skae._base.classifier import SemiSupervisedClassifier
-from skae._base.conditional import ConditionalMixin
 from skae._base.exposure import ExposureMixin
 from skae._base.parameters import keep, public
+from skae._base.posterior import KnownColumnsMixin
 from skae._base.variational import VariationalBase
 from skae.modules import VariationalClassifier
 from skae.objectives import SemiSupervisedELBO
@@ -18,7 +18,7 @@ from skae.objectives import SemiSupervisedELBO
 
 @public
 class VAEClassifier(
-    CalibratedMixin, SemiSupervisedClassifier, ExposureMixin, ConditionalMixin, VariationalBase
+    CalibratedMixin, SemiSupervisedClassifier, KnownColumnsMixin, ExposureMixin, VariationalBase
 ):
     r"""Variational autoencoder with a class: a generative model that classifies from few labels.
 
@@ -74,7 +74,8 @@ class VAEClassifier(
     `score_samples` an importance-weighted estimate of :math:`\log p(x)` in nats, summed over the
     classes. `sample` draws the styles of a class as those of training rows lie that are of it, or
     that the classifier takes for it, and not of N(0, I), as `VAETransformer` does; with
-    ``noise=True`` rows are draws of the likelihood, in place of its means. With a Gaussian
+    ``noise=True`` rows are draws of the likelihood, in place of its means, and with `conditions`
+    they are drawn given the values of some columns, as by `VAETransformer`. With a Gaussian
     likelihood means of the classes are put right after `fit`, as there; scores follow them, and
     `calibrated` probabilities and the class that `transform` takes for the likeliest with these.
 

@@ -70,6 +70,10 @@ class Cost:
         no other.
     n_outputs : int
         Raw outputs for each value of x: first one for each, then a second one for each.
+    relative : callable or None
+        ``(x, output, parameter)`` -> the elements but for what x and the parameter say alone, which
+        is enough to compare outputs: where that is less, and known to graphs that know no gamma
+        function.
 
     Raises
     ------
@@ -85,6 +89,7 @@ class Cost:
     standardized: bool = False
     of_rows: Callable | None = None
     n_outputs: int = 1
+    relative: Callable | None = None
 
     def __post_init__(self):
         units = self.degree is not None, self.link is not None, self.standardized
@@ -151,10 +156,15 @@ def _hurdle_lognormal(x, output, log_variance):
 
 def _poisson(x, log_rate, parameter=None):
     """``-log Poisson(x; exp(log_rate))``."""
+    return _relative_poisson(x, log_rate) + _least_poisson(x)
+
+
+def _relative_poisson(x, log_rate, parameter=None):
+    """But for what x says alone."""
     # By what the logarithms differ, which is small where they and x are large.
     large = x.clamp_min(1)
     gap = log_rate - large.log()
-    return large * gap.expm1() - x * gap + _least_poisson(x)
+    return large * gap.expm1() - x * gap
 
 
 def _least_poisson(x):
@@ -170,6 +180,20 @@ def _negative_binomial(x, log_mean, log_dispersion):
     # Beyond these bounds nothing changes that a float32 could show, or it is not finite.
     log_dispersion = log_dispersion.clamp(-MAX_LOG_DISPERSION, MAX_LOG_DISPERSION)
     return _NegativeBinomial.apply(x, log_mean, log_dispersion)
+
+
+def _relative_negative_binomial(x, log_mean, log_dispersion):
+    """But for what x and the dispersion say alone."""
+    log_size = log_dispersion.clamp(-MAX_LOG_DISPERSION, MAX_LOG_DISPERSION)
+    size, large, log_ratio = log_size.exp(), x.clamp_min(1), log_mean - log_size
+    spread = size * functional.softplus(log_ratio) + x * functional.softplus(-log_ratio)
+    gap = log_mean - large.log()
+    share = large * gap.expm1() / (size + large)
+    # Graphs without `log1p` would lose digits of a small share.
+    series = share * (1 - share * (1 / 2 - share * (1 / 3 - share / 4)))
+    rise = torch.where(share.abs() < 0.02, series, share.log1p())
+    narrow = (size + x) * rise - x * gap
+    return torch.where(size > _least_narrow(x), narrow, spread)
 
 
 class _NegativeBinomial(torch.autograd.Function):
@@ -276,8 +300,8 @@ COSTS = {
     "laplace": Cost(_laplace, "sum"),
     "log_loss": Cost(_cross_entropy, "mean", link="logistic"),
     "lognormal": Cost(_lognormal, "sum"),
-    "negative_binomial": Cost(_negative_binomial, "sum"),
-    "poisson": Cost(_poisson, "sum"),
+    "negative_binomial": Cost(_negative_binomial, "sum", relative=_relative_negative_binomial),
+    "poisson": Cost(_poisson, "sum", relative=_relative_poisson),
     "squared_error": Cost(_squared_error, "mean", degree=2),
 }
 

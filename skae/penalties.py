@@ -1,19 +1,25 @@
-"""Penalties on codes, as pure functions of tensors with one value per row."""
+"""Penalties on codes and predictions, as pure functions of tensors with one value per row."""
 
 import torch
+from torch.nn import functional
 
 __all__ = [
     "activation_kl",
+    "categorical_kl",
+    "entropy",
     "gaussian_kl",
     "maximum_mean_discrepancy",
     "mean_absolute",
     "squared_jacobian_norm",
+    "virtual_adversarial",
 ]
 
 # The kernel of the discrepancy is a sum over these, so that it sees what is near and what is far.
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Keeps logarithms of mean activations finite.
 EPSILON = 1e-6
+# A slope is estimated from a step of so many radii.
+PROBE = 4.0
 
 
 def activation_kl(z, target, weight=None):
@@ -39,6 +45,18 @@ def activation_kl(z, target, weight=None):
     active = target * (target / mean).log()
     silent = (1 - target) * ((1 - target) / (1 - mean)).log()
     return (active + silent).mean().expand(len(z))
+
+
+def categorical_kl(log_p, log_q):
+    """``KL(p || q)`` in nats of the classes of each row, ``(batch, k), (batch, k) -> (batch,)``."""
+    p = log_p.exp()
+    return torch.where(p > 0, p * (log_p - log_q), 0.0).sum(dim=-1)
+
+
+def entropy(log_p):
+    """That of the classes of each row in nats, ``(batch, k) -> (batch,)``."""
+    p = log_p.exp()
+    return -torch.where(p > 0, p * log_p, 0.0).sum(dim=-1)
 
 
 def gaussian_kl(mean, log_var):
@@ -122,3 +140,38 @@ def squared_jacobian_norm(encode, x):
         signs = torch.randint_like(z, 2) * 2 - 1
         (gradient,) = torch.autograd.grad((z * signs).sum(), x, create_graph=True)
     return z, gradient.square().sum(dim=1)
+
+
+def virtual_adversarial(predict, x, log_p, radius):
+    """By how much a prediction changes at most within a ball around each row [1]_.
+
+    ``KL(p(x) || p(x + r))`` in nats, where r has the length `radius` and the direction in which the
+    divergence grows fastest: one step of the power method from a random direction, by a difference.
+    The gradient goes through ``p(x + r)`` only.
+
+    Parameters
+    ----------
+    predict : callable
+        (batch, n_features) -> logarithms of probabilities, (batch, k).
+    x : tensor of shape (batch, n_features)
+    log_p : tensor of shape (batch, k)
+        ``predict(x)``.
+    radius : tensor of shape (batch, 1)
+
+    Returns
+    -------
+    tensor of shape (batch,)
+
+    References
+    ----------
+    .. [1] Miyato, Maeda, Koyama and Ishii, "Virtual adversarial training: a regularization method
+       for supervised and semi-supervised learning", IEEE Transactions on Pattern Analysis and
+       Machine Intelligence 41, 2019.
+    """
+    x, fixed = x.detach(), log_p.detach()
+    with torch.enable_grad():
+        direction = functional.normalize(torch.randn_like(x), dim=1).requires_grad_()
+        changed = categorical_kl(fixed, predict(x + PROBE * radius * direction))
+        (gradient,) = torch.autograd.grad(changed.sum(), direction)
+    # A flat prediction has no direction; then there is no step.
+    return categorical_kl(fixed, predict(x + radius * functional.normalize(gradient, dim=1)))

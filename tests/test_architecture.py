@@ -16,7 +16,7 @@ HOUSE = [
     ["_outlier_detector", "_autoencoder_classifier", "_imputer", "_tabular"],
     ["_adversarial_classifier", "_adversarial_clustering", "_vae_classifier"],
     ["_adversarial", "_autoencoder", "_contractive", "_denoising", "_hashing", "_ladder"],
-    ["_sparse", "_stacked", "_vae", "_wasserstein"],
+    ["_mutual_information_clustering", "_sparse", "_stacked", "_vae", "_wasserstein"],
     ["export"],
     ["_base"],
     ["metrics", "model_selection", "persistence", "plotting"],

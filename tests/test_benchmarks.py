@@ -306,6 +306,14 @@ def test_the_seed_is_seen_in_what_stands_behind():
     assert codes[2][0] > learned[2][0]
 
 
+def test_clusterings_are_compared():
+    methods = "--methods", "KMeans", "MutualInformationClustering"
+    table = run("clusters.py", "uneven", *methods, "--seeds", 0, "--set", "max_iter=2")
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["KMeans", "MutualInformationClustering"]
+    assert all(float(row[2]) == 1 and row[4] == "3 of 3" for row in rows)
+
+
 def test_drawn_tables_are_learned_from():
     pytest.importorskip("statsmodels")
     table = run("tabular.py", "anes96", "--seeds", 0, "--set", "max_iter=5")

@@ -91,6 +91,24 @@ def test_counts_of_any_size_and_dispersion(dtype, rtol):
     np.testing.assert_allclose(poisson_nll(*columns[:2]), expected, rtol=rtol, atol=rtol)
 
 
+@pytest.mark.parametrize("name", ["poisson", "negative_binomial"])
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 3e-4), (torch.float64, 1e-7)])
+def test_relative_costs_of_counts_compare_outputs(name, dtype, rtol):
+    """Their differences are those of scipy, at any size and dispersion."""
+    grid = np.meshgrid([0, 1, 5, 11, 300, 3000], [-20, -3, 0, 2.5, 4, 7, 10, 15], [0.1, 0.9, 1.01])
+    x, log_size, share = (values.ravel() for values in grid)
+    means = np.maximum(x, 1), np.maximum(x, 1) * share
+    logs = [np.log(mean).astype(np.float32).astype(np.float64) for mean in means]
+    size = np.exp(np.float32(log_size).astype(np.float64))
+    expected = [x * log - np.exp(log) for log in logs]
+    if name == "negative_binomial":
+        expected = [x * log - (x + size) * np.log1p(np.exp(log) / size) for log in logs]
+    x, log_size, *logs = (torch.from_numpy(c)[:, None].to(dtype) for c in (x, log_size, *logs))
+    found = [COSTS[name].relative(x, log, log_size) for log in logs]
+    difference = (found[0] - found[1]).squeeze(1)
+    np.testing.assert_allclose(difference, expected[1] - expected[0], rtol=rtol, atol=rtol)
+
+
 def test_the_gradient_of_counts_is_finite_at_any_dispersion():
     x, log_mean = torch.tensor([[0.0, 4.0, 1e5]]).T, torch.zeros(3, 1, requires_grad=True)
     for start in (-100.0, -9.0, 2.3, 2.4, 15.0, 100.0):

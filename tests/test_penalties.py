@@ -5,14 +5,18 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch.nn import functional
 
 from skae.penalties import (
     KERNEL_SCALES,
     activation_kl,
+    categorical_kl,
+    entropy,
     gaussian_kl,
     maximum_mean_discrepancy,
     mean_absolute,
     squared_jacobian_norm,
+    virtual_adversarial,
 )
 
 
@@ -172,3 +176,45 @@ def test_equal_codes_and_a_row_alone_have_a_gradient(n_rows):
     if n_rows == 1:
         assert parts.tolist() == [0]
         assert not z.grad.any()
+
+
+def test_entropy_and_divergence_are_those_of_torch():
+    log_p, log_q = draw(2, 6, 4).log_softmax(dim=2)
+    p, q = (torch.distributions.Categorical(logits=each) for each in (log_p, log_q))
+    torch.testing.assert_close(entropy(log_p), p.entropy())
+    expected = torch.distributions.kl_divergence(p, q)
+    torch.testing.assert_close(categorical_kl(log_p, log_q), expected)
+    sure = torch.tensor([[0.0, -torch.inf]])
+    assert entropy(sure).item() == 0
+    assert categorical_kl(sure, torch.tensor([[0.5, 0.5]]).log()).item() == pytest.approx(
+        math.log(2)
+    )
+
+
+def test_the_worst_direction_of_a_linear_prediction_is_that_of_its_weights():
+    """Of two classes: along the weights, to the side on which the divergence is larger, or not."""
+    torch.manual_seed(0)
+    weight, x, radius = draw(5, 2), draw(30, 5, seed=1), torch.full((30, 1), 0.1).double()
+
+    def predict(x):
+        return (x @ weight).log_softmax(dim=1)
+
+    log_p = predict(x)
+    found = virtual_adversarial(predict, x, log_p, radius)
+    steepest = functional.normalize(weight[:, 1] - weight[:, 0], dim=0)
+    sides = [categorical_kl(log_p, predict(x + side * 0.1 * steepest)) for side in (1, -1)]
+    # The sign is that of the random direction.
+    gap = torch.stack([(found - side).abs() for side in sides]).min(dim=0).values
+    assert gap.max() < 1e-9
+    assert virtual_adversarial(predict, x, log_p, 0 * radius).abs().max() == 0
+
+
+def test_a_flat_prediction_has_no_worst_direction():
+    x = draw(3, 2).requires_grad_()
+    scale = torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)
+    log_p = (x @ scale).log_softmax(dim=1)
+    with torch.no_grad():
+        found = virtual_adversarial(
+            lambda x: (x @ scale).log_softmax(dim=1), x, log_p, torch.ones(3, 1).double()
+        )
+    assert found.tolist() == [0, 0, 0]

@@ -103,11 +103,37 @@ class ClassCodes(Record):
         places = random_state.random_sample(len(codes))
         noise = random_state.standard_normal(codes.shape)
         within = self._within() if self.variances is None else None
+        for centre, of in self._groups(numbers):
+            codes[of] = self._draw(centre, numbers[of], places[of], noise[of], within)
+
+    def normals(self, numbers):
+        """Normal distributions with the moments of what is drawn, of variational models.
+
+        Parameters
+        ----------
+        numbers : array of shape (n,)
+
+        Returns
+        -------
+        means : array of shape (n, n_components)
+        covariances : array of shape (n, n_components, n_components)
+            Those of the prior for classes of which nothing is known.
+        """
+        n_codes = self.codes.shape[1]
+        means = np.zeros((len(numbers), n_codes))
+        covariances = np.tile(np.eye(n_codes), (len(numbers), 1, 1))
+        for centre, of in self._groups(numbers):
+            rows, weight, codes, slope = self._near(centre)
+            mean, covariance = _moments(codes, weight)
+            means[of] = mean + (numbers[of] - centre)[:, None] * slope
+            covariances[of] = covariance + np.diag(weight @ self.variances[rows])
+        return means, covariances
+
+    def _groups(self, numbers):
+        """Numbers of which something is known that have one fit: it, and a mask of them."""
         centres = self._centres(numbers)
         known = centres if self._are_quantities else np.intersect1d(numbers, self.numbers)
-        for number in np.unique(known):
-            of = centres == number
-            codes[of] = self._draw(number, numbers[of], places[of], noise[of], within)
+        return [(centre, centres == centre) for centre in np.unique(known)]
 
     def _draw(self, centre, numbers, places, noise, within):
         rows, weight, means, slope = self._near(centre)
@@ -252,7 +278,7 @@ def look(module, tables, missed=None):
             for x in rows.chunks_of(kept):
                 part, x = slice(start, start + len(x)), x.to(device)
                 known = None if labels is None else labels[part].to(device)
-                seen = *_encode(module, x, known), weight[part].to(x)
+                seen = *encoded(module, x, known), weight[part].to(x)
                 if missed is not None and rows is tables[0]:
                     missed.add(module, x, seen)
                 found.append(seen)
@@ -283,7 +309,7 @@ def _known_of(rows, kept):
     return labels, torch.from_numpy(rows.raw_weight)[kept]
 
 
-def _encode(module, x, labels):
+def encoded(module, x, labels):
     """Means of codes, class numbers, and variances or None."""
     if hasattr(module, "classify"):
         likeliest = module.classify(x).argmax(dim=1)

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import ClusterMixin
 
 from skae._base.conditional import ConditionalMixin
+from skae._base.holes import Holes
 from skae._base.labelled import KnownLabels
 from skae._base.start import Record
 from skae._rows.tensors import tensors_welcome
@@ -36,7 +37,7 @@ class Clusters(Record):
         return cls(order, np.argsort(order))
 
 
-class ClusteringMixin(ClusterMixin, ConditionalMixin):
+class ClusterLabelsMixin(ClusterMixin, Holes):
     """Adds `labels_`, `predict` and `fit_predict` to a model whose module has `classify`."""
 
     @tensors_welcome
@@ -84,18 +85,12 @@ class ClusteringMixin(ClusterMixin, ConditionalMixin):
         places = self._probabilities(self._validate_target(X)).argmax(axis=1)
         return self._clusters.ranks[places]
 
-    def _told_classes(self):
-        return np.arange(len(self._clusters.order))
-
-    def _class_numbers(self, y):
-        return self._clusters.order[super()._class_numbers(y)]
-
     def _note(self, rows, n_new):
         super()._note(rows, n_new)
         if not hasattr(self, "net_"):
             numbers = np.arange(self.n_clusters)
             self._clusters = Clusters(numbers, numbers)
-            self._known_labels = KnownLabels(np.full(self.n_clusters, 1 / self.n_clusters))
+            self._note_shares(np.full(self.n_clusters, 1 / self.n_clusters))
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
@@ -107,5 +102,21 @@ class ClusteringMixin(ClusterMixin, ConditionalMixin):
         counts = np.bincount(found, table.weight, minlength=n_clusters)
         has_row = np.bincount(found, minlength=n_clusters) > 0
         self._clusters = Clusters.by_size(counts, has_row)
-        self._known_labels = KnownLabels(counts[self._clusters.order] / counts.sum())
+        self._note_shares(counts[self._clusters.order] / counts.sum())
         self.labels_ = self._clusters.ranks[found]
+
+    def _note_shares(self, shares):
+        """How often each cluster is there, the largest first."""
+
+
+class ClusteringMixin(ClusterLabelsMixin, ConditionalMixin):
+    """The same for one whose decoder is told the cluster."""
+
+    def _told_classes(self):
+        return np.arange(len(self._clusters.order))
+
+    def _class_numbers(self, y):
+        return self._clusters.order[super()._class_numbers(y)]
+
+    def _note_shares(self, shares):
+        self._known_labels = KnownLabels(shares)

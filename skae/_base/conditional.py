@@ -12,6 +12,7 @@ from skae._base.class_codes import EarlierCodes, Missed, look
 from skae._base.holes import Holes
 from skae._base.labelled import KnownLabels, LabelledMixin
 from skae._base.numbers import NumbersMixin
+from skae._base.reservoir import RareRows
 from skae._rows.labels import as_labels, is_labelled, places_of
 from skae._rows.tensors import tensors_welcome
 from skae._training.device import plain_torch
@@ -149,12 +150,24 @@ class ConditionalMixin(Holes):
         if not hasattr(self, "_class_codes") and hasattr(self, "_reservoir"):
             with plain_torch(grad=False):
                 found = look(self.module_, [self._rehearsed_rows()])
+                if hasattr(self, "_rare_rows"):
+                    rare = look(self.module_, [self._standardized(self._rare_rows)])
+                    found = found.beside(rare, stream=True)
             self._class_codes = found.beside(getattr(self, "_earlier_codes", None), stream=True)
 
     def _with_rehearsed(self, table):
         if self.n_rehearsed == 0 and hasattr(self, "net_") and self._is_conditional():
             self._see_classes()  # the rows that are there are about to be forgotten
-        return super()._with_rehearsed(table)
+        before = getattr(self, "_reservoir", None)
+        rehearsed = super()._with_rehearsed(table)
+        now = getattr(self, "_reservoir", None)
+        if before is None or now is None or not self._is_conditional():
+            return rehearsed
+        if now.labels is not None and now.labels.dtype.kind != "f":
+            found = RareRows.of(before, now, getattr(self, "_rare_rows", None))
+            if found is not None:
+                self._rare_rows = found
+        return rehearsed
 
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
@@ -169,6 +182,7 @@ class ConditionalMixin(Holes):
             self._see_classes()
             before = self._class_codes
         vars(self).pop("_earlier_codes", None)
+        vars(self).pop("_rare_rows", None)
         n_classes, tables = self.module_.n_classes, [part for part in rows if part is not None]
         missed = Missed(n_classes, self.n_features_in_) if n_classes and not stream else None
         self._class_codes = look(self.module_, tables, missed).beside(before, stream)

@@ -102,13 +102,20 @@ class NeuralEstimator(PicklingMixin, Holes, Documented, CallbackSupportMixin, Ba
 
     def _rehearsed_table(self, n_rows=None):
         """Rows of the stream so far, all that there are or so many, at random."""
-        table = self._reservoir.table(self._start.target, n_rows, self._rng)
-        return replace(table, limits=self._start.limits)
+        return self._table_of(self._reservoir, n_rows)
 
     def _rehearsed_rows(self, n_rows=None):
         """The same, standardized."""
+        return self._standardized(self._reservoir, n_rows)
+
+    def _standardized(self, reservoir, n_rows=None):
+        """Rows of a reservoir, all or so many."""
         device = torch.device(self.net_.device)
-        return self._rehearsed_table(n_rows).rows(self.scaling_, device)[0]
+        return self._table_of(reservoir, n_rows).rows(self.scaling_, device)[0]
+
+    def _table_of(self, reservoir, n_rows):
+        table = reservoir.table(self._start.target, n_rows, self._rng)
+        return replace(table, limits=self._start.limits)
 
     def _prepare(self, *, anew):
         """Forget the last model, or make sure that it can go on."""

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._base.applying import device_of
 from skae._base.autoencoder import BaseAutoencoder
+from skae._base.class_codes import encoded
 from skae._base.holes import Holes
 from skae._rows.columns import COUNTS, EXPOSURE, MIN_SUMMED, check_exposures, column_numbers
 from skae._rows.source import shape_of
@@ -20,6 +21,9 @@ from skae.modules import LEAST_EXPOSURE, MAX_LOG_MEAN, Exposure
 MAX_NOTED, N_QUANTILES = 10_000, 129
 # The deviation of the logarithms of exposures, at least.
 LEAST_SPREAD = 0.02
+# Rates behind sums of counts are found for so many quantiles of the sums, in so many steps. A row
+# of which nothing was counted may have this one; a sum is at least a little wider than a Poisson's.
+N_SUMS, N_STEPS, LEAST_RATE, LEAST_DISPERSION = 512, 100, 0.1, 1e-9
 
 
 class ExposureAutoencoder(BaseAutoencoder):
@@ -92,33 +96,46 @@ class ExposureAutoencoder(BaseAutoencoder):
             self._exposures = self._quantiles(self._rehearsed_rows() if rehearses else rows[0])
 
     def _quantiles(self, rows):
-        """Those of the logarithms of exposures: of the rows of each class, and last of all."""
-        kept, module = rows.fair_sample(MAX_NOTED, torch.Generator().manual_seed(0)), self.module_
-        with plain_torch(grad=False):
-            found = [module.exposure(x.to(device_of(module))).cpu() for x in rows.chunks_of(kept)]
-        found = torch.cat(found).squeeze(1).double().numpy()
-        labels = None if rows.labels is None else rows.labels.cpu()[kept].numpy()
-        parts = [found[labels == number] for number in range(module.n_classes)]
-        levels = np.linspace(0, 1, N_QUANTILES)
-        return np.stack([np.quantile(p if len(p) else found, levels) for p in (*parts, found)])
-
-    def _exposure_prior(self):
-        """Means and deviations of the logarithms of exposures, ``(n_classes + 1, 2)``; or None.
+        """Those of the logarithms of exposures: of the rows of each class, and last of all.
 
         Of sums they are those of the rates behind them: what a sum of counts varies by around its
-        rate, by chance, is no part of it.
+        rate, by chance, is there once more where counts are drawn.
         """
+        kept, module = rows.fair_sample(MAX_NOTED, torch.Generator().manual_seed(0)), self.module_
+        labels = None if rows.labels is None else rows.labels.cpu()[kept]
+        is_wide = len(self._columns_of("negative_binomial")) and not self._is_told_by_column()
+        found, start = [], 0
+        with plain_torch(grad=False):
+            for x in rows.chunks_of(kept):
+                part, x = slice(start, start + len(x)), x.to(device_of(module))
+                log_exposure = module.exposure(x).squeeze(1)
+                dispersion = torch.zeros_like(log_exposure)
+                if is_wide:
+                    known = None if labels is None else labels[part].to(x.device)
+                    dispersion = module.sum_dispersion(*encoded(module, x, known)[:2])
+                found.append(torch.stack([log_exposure, dispersion]).cpu())
+                start += len(x)
+        found = torch.cat(found, dim=1).double().numpy()
+        groups = [labels.numpy() == number for number in range(module.n_classes)]
+        parts = [found[:, group] if group.any() else found for group in groups]
+        return np.stack([self._quantiles_of(*part) for part in (*parts, found)])
+
+    def _quantiles_of(self, logs, dispersions):
+        levels = np.linspace(0, 1, N_QUANTILES)
+        if self._is_told_by_column():
+            return np.quantile(logs, levels)
+        total = self.module_.exposure.total.item()
+        rates, shares = rates_of(np.exp(logs) * total, dispersions.mean())
+        # Beyond these no sum tells of rates.
+        levels = levels.clip(0.5 / N_SUMS, 1 - 0.5 / N_SUMS)
+        return np.interp(levels, shares.cumsum() - shares / 2, np.log(rates / total))
+
+    def _exposure_prior(self):
+        """Means and deviations of the logarithms of exposures, ``(n_classes + 1, 2)``; or None."""
         if self.module_.exposure is None:
             return None
-        logs = self._exposures
-        if not self._is_told_by_column():
-            total = self.module_.exposure.total.item()
-            sums = np.exp(logs) * total + 0.5  # none may be 0
-            logs, noise = np.log(sums / total), (1 / sums).mean(axis=1)
-        else:
-            noise = 0.0
-        spread = np.sqrt(np.maximum(logs.var(axis=1) - noise, LEAST_SPREAD**2))
-        return np.column_stack([logs.mean(axis=1), spread])
+        logs = (self._exposures[:, 1:] + self._exposures[:, :-1]) / 2
+        return np.column_stack([logs.mean(axis=1), logs.std(axis=1).clip(LEAST_SPREAD)])
 
     def _is_told_by_column(self):
         return bool(self.module_.exposure.is_told.any())
@@ -182,8 +199,41 @@ class ExposureAutoencoder(BaseAutoencoder):
         return np.exp(logs[:, 0].astype(np.float64)) * known.total.item()
 
 
+def rates_of(sums, dispersion):
+    """Rates that sums of counts were drawn around, and their shares: the likeliest ones [1]_.
+
+    Parameters
+    ----------
+    sums : array of shape (n_rows,)
+    dispersion : float
+        The variance of a sum around its rate is ``rate + dispersion * rate**2``, as of the negative
+        binomial distribution.
+
+    Returns
+    -------
+    rates, shares : array of shape (n_rates,)
+
+    References
+    ----------
+    .. [1] Laird, "Nonparametric maximum likelihood estimation of a mixing distribution", Journal of
+       the American Statistical Association 73, 1978.
+    """
+    some = np.quantile(sums, (np.arange(N_SUMS) + 0.5) / N_SUMS)[:, None]
+    lowest, highest = np.maximum([sums.min(), sums.max()], LEAST_RATE)
+    rates = np.quantile(sums, np.linspace(0, 1, N_QUANTILES)).clip(lowest)
+    rates = np.unique(np.r_[rates, np.geomspace(lowest, highest, N_QUANTILES)])
+    size = 1 / max(dispersion, LEAST_DISPERSION)
+    around = np.log1p(rates / size)
+    log_density = some * (np.log(rates) - around) - size * around
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    shares = np.full(len(rates), 1 / len(rates))
+    for _ in range(N_STEPS):
+        shares *= (density / (density @ shares)[:, None]).mean(axis=0)
+    return rates, shares
+
+
 class ExposureMixin(Holes):
-    """Decoding and drawing for an exposure: stands before the trait that is told the class."""
+    """Decoding for an exposure: stands before the trait that is told the class."""
 
     @tensors_welcome
     def inverse_transform(self, X, y=None, *, exposure=None, out=None):
@@ -224,40 +274,3 @@ class ExposureMixin(Holes):
         if exposure is not None:
             exposure = self._exposures_of(X, y, exposure, None)
         return self._decode(X, y, out, exposure)
-
-    def sample(self, n_samples=1, random_state=None, y=None, *, noise=False, exposure=None):
-        """Draw new rows: decode draws of the prior, or codes such as those of the class.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        random_state : int, RandomState instance or None, default=None
-            Determines the draw. Pass an int for the same rows at each call.
-        y : array-like of shape (n_samples,) or a label, default=None
-            The classes of the rows; None draws them as often as they were given in training. Codes
-            are then drawn as those of training rows of the class lie, and not of the prior, from
-            which codes of one class may be far.
-        noise : bool, default=False
-            Whether rows are drawn from the likelihood, such as whole counts and one category of
-            each block. Otherwise they are its means, such as the probabilities of categories.
-            Either lie within the range of the training rows, and draws are whole numbers where
-            all values of a column were.
-        exposure : float or array-like of shape (n_samples,), default=None
-            Where the decoder is told how much was counted of each row (see the parameter), that of
-            the rows, such as the sum of their counts. None draws it as it was in training, of the
-            rows of their class, whatever the code.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            New rows, in the units and the floating dtype of the training data.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If `n_samples` is below 1, or if y or an exposure is not as described.
-        """
-        return self._sample(n_samples, random_state, y, noise, exposure)

@@ -110,7 +110,8 @@ class MissingValuesMixin(Holes):
 
             With `n_draws` of shape (n_draws, n_samples, n_features), or as many frames in a list:
             values drawn from the likelihood, given a code that is drawn by its posterior given what
-            was observed of the row. Of categories it is one.
+            was observed of the row. Of categories it is one. The mean of many is what the model
+            itself expects, without the linear one that single estimates lean on.
 
         Raises
         ------

@@ -1,6 +1,5 @@
 """Rows drawn given the values of some of their columns."""
 
-import copy
 from numbers import Integral
 
 import numpy as np
@@ -8,30 +7,126 @@ import torch
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base.applying import device_of
 from skae._base.conditional import ConditionalMixin
 from skae._base.frames import framed
 from skae._base.known import known_rows, whole_categories
-from skae._base.missing import MissingValuesMixin, chosen_categories
+from skae._base.latents import CODES_AT_ONCE, Latents, n_at_once
 from skae._rows.checks import warn_user
 from skae._rows.frames.layouts import index_of
-from skae._rows.source import chunks
 from skae._training.device import forked_seed, plain_torch
-from skae.objectives import MOST_STARTS, posterior_codes
+from skae.objectives import MOST_STARTS
 
-# Rows whose codes are looked for together, at most, and values that are decoded at a time.
-ROWS_AT_ONCE, CODES_AT_ONCE, VALUES_AT_ONCE = 512, 2**14, 2**23
+# Rows whose codes are looked for together, at most.
+ROWS_AT_ONCE = 512
 # Of so many rows that the model draws one should be as unlikely as what is asked for.
 N_OWN = 1000
-# Beyond so many deviations from their mean logarithms of exposures are further apart, by 1 for each
-# deviation: rows that are counted much further than those of training do occur.
-FAR = 3.0
 # Below it, and below a share of the draws, candidates are too few to stand for the posterior.
 MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 10, 0.05
 
 
-class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
-    """Draws codes by their posterior given what is known of rows, and with these what is not."""
+class KnownColumnsMixin(ConditionalMixin):
+    """Draws codes by their posterior given what is known of rows, and with these what is not.
+
+    It stands before the trait of exposures.
+    """
+
+    def sample(
+        self,
+        n_samples=1,
+        random_state=None,
+        y=None,
+        *,
+        noise=False,
+        exposure=None,
+        conditions=None,
+        return_ess=False,
+    ):
+        r"""Draw new rows: decode draws of the prior, of a class, or given what is known.
+
+        With `conditions` codes are drawn from :math:`p(z | x_K) \propto p(z)\, p(x_K | z)`, where K
+        are the columns that are known, and the other columns given the code. It is importance
+        sampling, by normal distributions at the modes of the posterior that then adapt to it [1]_.
+        Where the decoder is told the class, :math:`p(z | y)` is in the place of :math:`p(z)`: the
+        normal distribution with the mean and the covariance of what is drawn for the class without
+        conditions.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many. With `conditions`, for each row of them.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draw. Pass an int for the same rows at each call.
+        y : array-like of shape (n_samples,) or a label, default=None
+            Where the decoder is told the class, those of the rows, or of the rows of `conditions`.
+            None draws them as often as they were given in training, or by their posterior given
+            what is known. Codes are drawn as those of training rows of the class lie, and not of
+            the prior, from which codes of one class may be far. Where it is told a number, the same
+            holds for rows with nearly that number; numbers beyond those of training are warned of.
+        noise : bool, default=False
+            Whether rows are drawn from the likelihood, such as whole counts and one category of
+            each block. Otherwise they are its means, such as the probabilities of categories.
+            Either lie within the range of the training rows, and draws are whole numbers where
+            all values of a column were.
+        exposure : float or array-like of shape (n_samples,), default=None
+            Where the decoder is told how much was counted of each row (see the parameter), that of
+            the rows, such as the sum of their counts, up to exp(30); of 0, which goes where no
+            column says it, counts are nearly 0, and draws of them 0. None draws it as it was in
+            training, of the rows of their class where the decoder is told that, whatever the code.
+            Of sums it is the rates behind them that are drawn: with ``noise=True`` sums of drawn
+            rows vary as those of training.
+            With `conditions` it is drawn with the code, given the counts that are known, by a
+            normal prior of its logarithm that is as wide as in training; where all counts are
+            known it is their sum, and the column that says it may be given.
+        conditions : dict or {array, frame} of shape (n_rows, n_features), default=None
+            What is known: values of columns, by their names or numbers, or rows with NaN where a
+            value is to be drawn. A frame may leave columns out. Of one-hot columns give the one
+            that is 1.
+        return_ess : bool, default=False
+            Whether to return the effective sample size as well.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            New rows, in the units and the floating dtype of the training data. With `conditions` of
+            shape (n_rows * n_samples, n_features), those of one row together, with the values that
+            were asked for.
+        ess : ndarray of shape (n_rows,)
+            If `return_ess`. How many independent draws the weighted candidates, from which those of
+            a row are taken, are worth: :math:`(\sum w)^2 / \sum w^2`. It may be larger than
+            `n_samples`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `n_samples` is below 1, or if y, an exposure or `conditions` are not as described:
+            columns that there are not, values that a likelihood can not have, or a row with all
+            values known.
+
+        Warns
+        -----
+        UserWarning
+            If the effective sample size of a row is below 10, or a twentieth of `n_samples`, or if
+            its values are less likely, with their codes, than those of 1000 rows that the model
+            draws: then it finds them hardly possible together.
+
+        References
+        ----------
+        .. [1] Cappé, Douc, Guillin, Marin and Robert, "Adaptive importance sampling in general
+           mixture classes", Statistics and Computing 18, 2008.
+        """
+        if conditions is None:
+            if return_ess:
+                raise ValueError("return_ess=True is for draws with conditions.")
+            return self._sample(n_samples, random_state, y, noise, exposure)
+        if exposure is not None:
+            raise ValueError(
+                "With conditions how much was counted is drawn, given the values that are known: "
+                "leave out exposure, or give the column that says it among the conditions."
+            )
+        rows, ess = self._sample_given(conditions, n_samples, random_state, y, noise)
+        return (rows, ess) if return_ess else rows
 
     def _sample_given(self, conditions, n_samples, random_state, y, noise):
         """Rows with the values that are known, and the effective sample size of each of these."""
@@ -83,7 +178,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         """Latents by their posterior given the values of checked rows that are not NaN.
 
         They are codes, and behind these how much was counted, where the decoder is told that: see
-        `_Known`.
+        `Latents`.
 
         Parameters
         ----------
@@ -100,28 +195,34 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         n_effective : ndarray of shape (n_samples,)
         """
         told = () if y is None else self._tell(X, y)
-        module, seed = self.module_, int(random_state.randint(np.iinfo(np.int32).max))
-        known = _Known(module, self._exposure_prior(), draws_told=len(told) == 0)
-        found = []
+        seed, found = int(random_state.randint(np.iinfo(np.int32).max)), []
+        asked = self._asked(draws_told=len(told) == 0)
         with plain_torch(grad=True), torch.no_grad(), forked_seed(torch.device("cpu"), seed):
             x = self.scaling_(torch.from_numpy(np.array(X)))
             numbers = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
-            n_latents = self._n_features_out + (known.prior is not None)
-            per_row = max(MOST_STARTS, len(known.log_shares)) * (1 + n_latents)
-            size = max(1, min(ROWS_AT_ONCE, _n_at_once(x) // per_row))
+            n_latents = self._n_features_out + (asked.exposures is not None)
+            per_row = max(MOST_STARTS, len(asked.log_shares)) * (1 + n_latents)
+            size = max(1, min(ROWS_AT_ONCE, n_at_once(x) // per_row))
             for part, number in zip(x.split(size), numbers.split(size), strict=True):
-                found.append(known.codes(part, number, n_draws))
+                found.append(asked.codes(part, number, n_draws))
         z, y_drawn, n_effective = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
         latents = z.reshape(-1, n_latents).astype(self._start.dtype)
         if y is not None:
             return latents, np.repeat(np.asarray(y), n_draws), n_effective
-        return latents, self._labels_of(known, y_drawn.ravel()), n_effective
+        return latents, self._labels_of(asked, y_drawn.ravel()), n_effective
 
-    def _labels_of(self, known, drawn):
+    def _asked(self, draws_told=False):
+        """What the module is asked about rows of which some values are known."""
+        if self._is_conditional():
+            self._see_classes()
+        of_classes = getattr(self, "_class_codes", None)
+        return Latents(self.module_, self._exposure_prior(), of_classes, draws_told)
+
+    def _labels_of(self, asked, drawn):
         """Classes or numbers, as they are given to verbs, of what was drawn of alternatives."""
-        if known.told is None:
+        if asked.told is None:
             return None
-        told = known.told.numpy()[drawn]
+        told = asked.told.numpy()[drawn]
         if self.module_.numbers is None:
             return self._told_classes()[told]
         return self._known_numbers.in_units(told)
@@ -130,7 +231,7 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
         """Rows for latents; how much was counted is what the known values X say, where they do."""
         codes, exposures = latents[:, : self._n_features_out], None
         if self.module_.exposure is not None:
-            found = self._by_parts(_Known.log_exposure, X, latents, labels)
+            found = self._by_parts(Latents.log_exposure, X, latents, labels)
             exposures = found[:, 0].numpy()
         if noise:
             return self._draw_rows(codes, labels, random_state, exposures)
@@ -155,48 +256,18 @@ class KnownColumnsMixin(MissingValuesMixin, ConditionalMixin):
 
     def _energy(self, X, latents, labels):
         """How unlikely rows and latents are together, in nats."""
-        return self._by_parts(_Known.energy, X, latents, labels).numpy()
+        return self._by_parts(Latents.energy, X, latents, labels).numpy()
 
     def _by_parts(self, method, X, latents, labels):
-        """What a method of `_Known` gives of rows, latents and labels."""
+        """What a method of `Latents` gives of rows, latents and labels."""
         told = self._tell(latents, labels)
         with plain_torch(grad=False):
-            known = _Known(self.module_, self._exposure_prior())
+            asked = self._asked()
             x = self.scaling_(torch.from_numpy(X))
             y = torch.from_numpy(told[0]) if told else torch.full((len(x),), -1)
             tables = (x, torch.from_numpy(latents), y)
             parts = zip(*(t.split(CODES_AT_ONCE) for t in tables), strict=True)
-            return torch.cat([method(known, *part).cpu() for part in parts])
-
-    def _draw_missing(self, source, n_draws, random_state):
-        drawn = np.empty((n_draws, *source.shape), dtype=np.result_type(source.dtype, np.float32))
-        for rows in chunks(len(source)):
-            X = np.asarray(source.block(rows))
-            drawn[:, rows] = X
-            some = np.isnan(X).any(axis=1).nonzero()[0]
-            if len(some):
-                filled = self._filled(X[some], n_draws, random_state)
-                drawn[:, rows.start + some] = filled.reshape(len(some), n_draws, -1).swapaxes(0, 1)
-        return drawn
-
-    def _filled(self, X, n_draws, random_state):
-        """Rows with draws in place of NaN, those of a row together."""
-        latents, labels, _ = self._latents_given(X, n_draws, random_state)
-        given = np.repeat(X, n_draws, axis=0)
-        rows = self._rows_of(given, latents, labels, random_state, True)
-        for name, columns in self._start.target.columns or ():
-            if name == "categorical":
-                self._choose(rows, given, columns, latents, random_state)
-        return np.where(np.isnan(given), rows, given)
-
-    def _choose(self, rows, given, columns, latents, random_state):
-        """One category among those that are possible, where some of a block are known."""
-        block = given[:, columns]
-        partly = np.flatnonzero(np.isnan(block).any(axis=1) & ~np.isnan(block).all(axis=1))
-        if len(partly):
-            codes = latents[partly, : self._n_features_out]
-            means = self._mean_rows(codes)[:, columns]
-            rows[np.ix_(partly, columns)] = chosen_categories(means, block[partly], random_state)
+            return torch.cat([method(asked, *part).cpu() for part in parts])
 
 
 def _warn(is_odd, is_few, n_effective):
@@ -219,88 +290,3 @@ def _warn(is_odd, is_few, n_effective):
                 f"{rows.sum()} of {len(rows)} rows of conditions, such as row {first} with an "
                 f"effective sample size of {n_effective[first]:.1f}, {what}"
             )
-
-
-def _n_at_once(x):
-    """How many codes are decoded at a time."""
-    return max(1, min(CODES_AT_ONCE, VALUES_AT_ONCE // x.shape[1]))
-
-
-def _log_exposure_of(latent, mean, deviation):
-    return mean + deviation * latent + (latent.abs() - FAR).relu() * latent.sign()
-
-
-def _latent_of(log_exposure, mean, deviation):
-    """The opposite, but no further than there are any."""
-    away = log_exposure - mean
-    near = (away / deviation).clamp(-FAR, FAR)
-    return (near + (away - deviation * near) / (1 + deviation)).clamp(-2 * FAR, 2 * FAR)
-
-
-class _Known:
-    """What is asked of a module about rows of which some values are known.
-
-    Latents are codes. Where the module is told exposures, one more stands behind these, standard
-    normal as they are, for the logarithm of the exposure. It counts where the known values leave
-    that open.
-
-    Parameters
-    ----------
-    module : VariationalAutoencoder
-    prior : array of shape (n_classes + 1, 2) or None
-        Means and deviations of the logarithms of exposures: of each class, and last of all.
-    draws_told : bool
-        Whether classes or numbers are drawn as well, where the decoder is told any.
-    """
-
-    def __init__(self, module, prior=None, draws_told=False):
-        self.module, self.device = module, device_of(module)
-        self.prior = None if prior is None else torch.from_numpy(prior).float().to(self.device)
-        self.link = copy.deepcopy(module.link)
-        for part in self.link.modules():
-            if hasattr(part, "allow_nan"):
-                part.allow_nan = True
-        alternatives = (module.alternatives() if draws_told else None) or (None, torch.zeros(1))
-        self.told, self.log_shares = (None if part is None else part.cpu() for part in alternatives)
-
-    def log_exposure(self, x, z, y):
-        """What the values of a row that are not NaN say, or else its latent, ``(batch, 1)``."""
-        x, exposure = x.to(self.device), self.module.exposure
-        mean, deviation = self._moments(y).unbind(1)
-        drawn = _log_exposure_of(z[:, -1].float().to(self.device), mean, deviation)
-        return torch.where(exposure.is_known(x), exposure(x), drawn[:, None])
-
-    def _moments(self, y):
-        groups = y if self.module.n_classes else torch.full((len(y),), -1)
-        return self.prior[groups.to(self.device)]  # of a row without a class those of all
-
-    def log_likelihood(self, x, z, y):
-        """``log p(x | z, y)`` of the values of each row that are not NaN, ``(batch,)``."""
-        x, codes, told = x.to(self.device), z, [y.to(self.device)]
-        if self.prior is not None:
-            codes = z[:, :-1]
-            told.append(self.log_exposure(x, z, y))
-        output = self.module.output(codes.float().to(self.device), *told)
-        return -self.link.nll(x, output).cpu().double()
-
-    def energy(self, x, z, y):
-        """``-log p(x, z | y)``, but for a constant."""
-        return 0.5 * z.double().square().sum(dim=1) - self.log_likelihood(x, z, y)
-
-    def codes(self, x, y, n_draws):
-        """Draws for each of the rows: see `posterior_codes`."""
-        module, x = self.module, x.to(self.device)
-        start = module.posterior(x if module.unobserved is not None else x.nan_to_num())[0]
-        if self.prior is not None:
-            start = torch.cat([start, _latent_of(module.exposure(x), *self.prior[-1])], dim=1)
-
-        def log_likelihood(z, drawn, rows):
-            found, flat = [], z.flatten(0, 1)
-            for part in torch.arange(len(flat)).split(_n_at_once(x)):
-                row = rows[part // z.shape[1]]
-                told = y[row] if self.told is None else self.told[drawn.flatten()[part]]
-                found.append(self.log_likelihood(x[row.to(self.device)], flat[part], told))
-            return torch.cat(found).view(z.shape[:2])
-
-        start, log_shares = start.cpu().double(), self.log_shares.double()
-        return posterior_codes(log_likelihood, start, n_draws, log_shares)

@@ -14,6 +14,8 @@ from skae._rows.table import Table
 MAX_ROWS, MAX_BYTES, MIN_ROWS = 10_000, 2**24, 100
 # What takes as long as a look at all rows is done where they have become more by such a factor.
 GROWTH = 1.25
+# Of a class of so many rows none are remembered that are no longer rehearsed.
+MANY = 10
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Reservoir(Record):
         if sparse.issparse(self.X):
             X = self.X
             parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr}
-            state["_reservoir_rows"] = {**parts, "shape": list(X.shape)}
+            state[self.NAMES["X"]] = {**parts, "shape": list(X.shape)}
         return state
 
     @classmethod
@@ -137,6 +139,43 @@ class Reservoir(Record):
             record.X[name] for name in ("data", "indices", "indptr", "shape")
         )
         return replace(record, X=sparse.csr_array((data, indices, indptr), shape=tuple(shape)))
+
+
+class RareRows(Reservoir):
+    """A few rows of each class of which a reservoir has fewer by now."""
+
+    PLACE = "_rare_rows"
+    NAMES = {field: f"_rare{name}" for field, name in Reservoir.NAMES.items()}
+
+    @classmethod
+    def of(cls, before, now, known=None):
+        """Those that there are when a reservoir has changed, or None.
+
+        Parameters
+        ----------
+        before, now : Reservoir
+            With labels.
+        known : RareRows or None
+            What there was until then.
+        """
+        known = before._only(slice(0)) if known is None else known
+        kept, added = np.ones(len(known), dtype=bool), []
+        for label in np.unique(before.labels):
+            rows = np.flatnonzero(before.labels == label)[:MANY]
+            is_known, n_now = known.labels == label, (now.labels == label).sum()
+            if n_now < len(rows) >= is_known.sum():
+                kept[is_known] = False
+                added.append(rows)
+        if not added:
+            return known if len(known) else None
+        known, more = known._only(kept), before._only(np.concatenate(added))
+        places = len(known) + np.arange(len(more))
+        weight = more.weight
+        if weight is not None or known.weight is not None:
+            weight = np.concatenate([_weights(part.weight, len(part)) for part in (known, more)])
+        X = with_rows_at(known.X, more.X, places)
+        labels = np.concatenate([known.labels, more.labels])
+        return cls(X, before.size, before.knows_all, len(labels), labels, weight)
 
 
 def _affordable(table):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from skae._base.reservoir import MAX_BYTES, MAX_ROWS
+from skae._base.reservoir import MANY, MAX_BYTES, MAX_ROWS
 from skae._priors import PRIORS
 from skae._rows.columns import MIN_SUMMED
 from skae._training.trainer import EPOCHS, MIN_EPOCHS, WORTH_STEPS
@@ -291,8 +291,10 @@ TRAINING = {
         [AUTO, NOT_NEGATIVE_COUNT],
         "How many rows `partial_fit` keeps, at most, to rehearse some of them beside each further "
         "piece: a sample of all rows that it was given, each with the same chance. "
-        f'"auto" is {MAX_ROWS}, or as many as fit into {MAX_BYTES // 2**20} MiB. They are part of '
-        "pickles and files of the model: set it to 0 to leave them out.",
+        f'"auto" is {MAX_ROWS}, or as many as fit into {MAX_BYTES // 2**20} MiB. Where the decoder '
+        f"is told the class, up to {MANY} rows of one that becomes rarer among them are kept "
+        "beside, to draw it by. All are part of pickles and files of the model: set it to 0 to "
+        "leave them out.",
     ),
     "device": Parameter(
         "str or torch.device",

@@ -66,7 +66,7 @@ def to_module(estimator, part="all"):
             f"{'transform' if part == 'encoder' else 'inverse_transform'}. Choose 'all'."
         )
     if part == "encoder":
-        return FromRows(model, scaling, ["codes"]).eval()
+        return FromRows(model, scaling, ["codes"], order).eval()
     if part == "decoder":
         return FromCodes(model, scaling, estimator._n_features_out, is_told, order).eval()
     verbs = {

@@ -9,6 +9,7 @@ from skae.modules._autoencoder import (
     logistic_offset,
 )
 from skae.modules._calibration import Calibration
+from skae.modules._cluster_network import ClusterNetwork
 from skae.modules._conditional import one_hot
 from skae.modules._contractive import ContractiveModule
 from skae.modules._denoising import CorruptedAutoencoder, Corruption
@@ -43,6 +44,7 @@ __all__ = [
     "Autoencoder",
     "Bounded",
     "Calibration",
+    "ClusterNetwork",
     "CodeNorm",
     "ContractiveModule",
     "CorruptedAutoencoder",

@@ -14,6 +14,7 @@ class FromRows(nn.Module):
         super().__init__()
         self.model, self.scaling, self.outputs = model, scaling, outputs
         self.register_buffer("ranks", None if order is None else order.argsort())
+        self.register_buffer("order", order)
 
     def examples(self):
         return {"X": torch.zeros(N_EXAMPLES, len(self.scaling.mean))}
@@ -22,10 +23,14 @@ class FromRows(nn.Module):
         x, found = self.scaling(X), {}
         if "codes" in self.outputs:
             found["codes"] = self.model.encode(x)
+            if getattr(self.model, "encodes_clusters", False):
+                found["codes"] = found["codes"][:, self.order]
         if "X_original" in self.outputs:
             found["X_original"] = self.scaling.inverse(self.model.decode(found["codes"]))
         if "probabilities" in self.outputs:
             found["probabilities"] = self.model.classify(x).softmax(dim=1)
+            if self.order is not None:
+                found["probabilities"] = found["probabilities"][:, self.order]
         if "labels" in self.outputs:
             found["labels"] = self.ranks[self.model.classify(x).argmax(dim=1)]
         values = tuple(found[name] for name in self.outputs)

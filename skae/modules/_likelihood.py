@@ -91,6 +91,13 @@ class Likelihood(nn.Module):
             return observed(self.name, x, output, parameter)
         return LIKELIHOODS[self.name](x, output, parameter)
 
+    def relative_nll(self, x, output):
+        """But for what x says alone, ``(batch,)``: enough to compare outputs for the same rows."""
+        relative = LIKELIHOODS[self.name].relative
+        if relative is None:
+            return self.nll(x, output)
+        return relative(x, self._limited(output), self.parameter).sum(dim=1)
+
     def forward(self, output):
         """Means, of raw outputs, ``(batch, n_columns)``."""
         if self.name in AMOUNTS:
@@ -107,6 +114,12 @@ class Likelihood(nn.Module):
         if logit_of_zero:
             log_mean = log_mean - functional.softplus(logit_of_zero[0])
         return log_mean.clamp(max=MAX_LOG_AMOUNT).exp()
+
+    def excess(self, output):
+        """The variance of sums of counts beyond that of a Poisson distribution, ``(batch,)``."""
+        if self.name != "negative_binomial":
+            return output.new_zeros(len(output))
+        return (self(output).square() / self.parameter.exp()).sum(dim=1)
 
     def draw(self, output, low=None, high=None):
         """Rows drawn at random, of raw outputs.
@@ -200,10 +213,21 @@ class MixedLikelihood(nn.Module):
             for likelihood, columns, part in self._parts(output)
         )
 
+    def relative_nll(self, x, output):
+        """But for what x says alone, ``(batch,)``: see `Likelihood`."""
+        return sum(
+            likelihood.relative_nll(x.index_select(1, columns), part)
+            for likelihood, columns, part in self._parts(output)
+        )
+
     def forward(self, output):
         """Means, of raw outputs, ``(batch, n_columns)``."""
         means = [likelihood(part) for likelihood, _, part in self._parts(output)]
         return torch.cat(means, dim=1)[:, self.order]
+
+    def excess(self, output):
+        """The variance of sums of counts beyond that of a Poisson distribution, ``(batch,)``."""
+        return sum(likelihood.excess(part) for likelihood, _, part in self._parts(output))
 
     def draw(self, output, low=None, high=None):
         """Rows drawn at random, of raw outputs: see `Likelihood.draw`."""

@@ -72,9 +72,15 @@ class VariationalAutoencoder(Autoencoder):
 
         With an exposure outputs are for the mean row, and it is ``-log p(x | exposure)``.
         """
-        if self.exposure is not None:
-            output = self.exposure.tell(output, self.exposure(x))
-        return self.link.nll(x, output)
+        return self.link.nll(x, self._as_counted(x, output))
+
+    def relative_nll(self, x, output):
+        """The same but for what x says alone, which compares outputs for the same rows."""
+        return self.link.relative_nll(x, self._as_counted(x, output))
+
+    def _as_counted(self, x, output):
+        """Outputs for the exposures of rows, of such for the mean row."""
+        return output if self.exposure is None else self.exposure.tell(output, self.exposure(x))
 
     def reconstruct(self, x):
         """``decode(encode(x))``, of as much as was counted of each row."""
@@ -96,6 +102,14 @@ class VariationalAutoencoder(Autoencoder):
         if self.exposure is not None:
             output = self.exposure.share_out(output)
         return output if log_exposure is None else self.exposure.tell(output, log_exposure)
+
+    def sum_dispersion(self, z, y=None):
+        """By how much sums of counts vary beyond a Poisson distribution, ``(batch,)``.
+
+        Around its mean m the variance of a sum is ``m + dispersion * m**2``.
+        """
+        excess = self.link.excess(self.output(z, y))
+        return excess / self.exposure.total**2
 
     def posterior(self, x, y=None):
         """Mean and log-variance of q(z | x), ``(batch, n_components)`` each.

@@ -47,7 +47,8 @@ class VariationalClassifier(VariationalAutoencoder):
         for number, shift in enumerate(self.shift.weight):
             mean, log_var = self._split(codes + shift)
             y = torch.full_like(codes[:, 0], number, dtype=torch.int64)
-            costs.append(self.nll(x, self.output(mean, y)) + gaussian_kl(mean, log_var))
+            cost = self.relative_nll(x, self.output(mean, y))
+            costs.append(cost + gaussian_kl(mean, log_var))
         return (self.log_shares - torch.stack(costs, dim=1)).log_softmax(dim=1)
 
     def posterior(self, x, y=None):

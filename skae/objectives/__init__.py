@@ -10,7 +10,8 @@ from skae.objectives._classification import Classification
 from skae.objectives._contractive import ContractiveReconstruction
 from skae.objectives._denoising import Denoising
 from skae.objectives._ladder import DenoisingLadder
-from skae.objectives._posterior import MOST_STARTS, posterior_codes
+from skae.objectives._mutual_information import MutualInformation
+from skae.objectives._posterior import MOST_STARTS, cholesky, posterior_codes
 from skae.objectives._semi_supervised_elbo import SemiSupervisedELBO
 from skae.objectives._sparse import KSparseReconstruction, SparseReconstruction
 from skae.objectives._stacked import LayerDenoising
@@ -28,11 +29,13 @@ __all__ = [
     "DenoisingLadder",
     "KSparseReconstruction",
     "LayerDenoising",
+    "MutualInformation",
     "NegativeELBO",
     "Reconstruction",
     "SemiSupervisedELBO",
     "SparseReconstruction",
     "WassersteinReconstruction",
+    "cholesky",
     "importance_log_likelihood",
     "posterior_codes",
 ]

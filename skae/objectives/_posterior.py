@@ -146,8 +146,8 @@ def posterior_codes(log_likelihood, start, n_draws, log_shares):
     log_likelihood : callable
         Codes ``(batch, n, k)``, classes ``(batch, n)``, numbers of rows ``(batch,)`` ->
         log p(x | z, y), ``(batch, n)``.
-    start : tensor of shape (n_rows, k)
-        A guess of codes.
+    start : tensor of shape (n_rows, n_classes, k)
+        A guess of codes, for each class.
     n_draws : int
     log_shares : tensor of shape (n_classes,)
         log p(y); of one class it is 0.
@@ -159,7 +159,7 @@ def posterior_codes(log_likelihood, start, n_draws, log_shares):
     n_effective : tensor of shape (n_rows,)
         How many independent draws the weighted candidates are worth.
     """
-    n_rows, k = start.shape
+    n_rows, _, k = start.shape
     n_starts = min(MOST_STARTS, max(FEWEST_STARTS, n_draws // DRAWS_PER_START))
     target = _Target(log_likelihood, log_shares, k, n_starts)
     left = torch.arange(n_rows)
@@ -246,7 +246,7 @@ class _Target:
         """The likeliest of some draws of the prior, of each class, and the guess."""
         n_classes, n_rows = len(self.log_shares), len(rows)
         z = torch.randn(n_rows, n_classes, N_TRIED, self.k).to(self.log_shares)
-        z[:, :, 0] = start[:, None]
+        z[:, :, 0] = start
         y = torch.arange(n_classes)[:, None].expand(n_rows, -1, N_TRIED)
         height = self.log_density(z.flatten(1, 2), y.flatten(1, 2), rows).view_as(y)
         height[:, :, 0] = math.inf

@@ -95,6 +95,22 @@ def test_draws_have_the_moments_of_the_class(variances):
         np.testing.assert_allclose(np.cov(codes.T), expected, atol=0.08)
 
 
+@pytest.mark.parametrize("kind", [int, float])
+def test_normal_distributions_have_the_moments_of_draws(kind):
+    numbers = np.repeat([0, 1, -1], 50).astype(kind)
+    known = codes_of(numbers, variances=np.tile([0.5, 2.0], (150, 1)))
+    asked = np.array([1, -1, 1, 7], dtype=kind)
+    means, covariances = known.normals(asked)
+    for place, number in enumerate(asked[:2]):
+        codes = drawn(known, np.full(40_000, number))
+        np.testing.assert_allclose(means[place], codes.mean(axis=0), atol=0.05)
+        np.testing.assert_allclose(covariances[place], np.cov(codes.T), atol=0.1)
+    np.testing.assert_array_equal(means[0], means[2])
+    if kind is int:  # of which nothing is known
+        np.testing.assert_array_equal(means[3], [0, 0])
+        np.testing.assert_array_equal(covariances[3], np.eye(2))
+
+
 def test_draws_are_no_copies_where_codes_are_points():
     known = codes_of(np.zeros(50, dtype=int))
     apart = np.abs(drawn(known, [0] * 200)[:, None] - known.codes).max(axis=2).min(axis=1)
@@ -209,6 +225,29 @@ def test_classes_that_a_piece_lacks_are_drawn_as_after_fit(name, n_rehearsed, tm
         other.partial_fit(X[:60], Y[:60])
     model.partial_fit(X[:60], Y[:60])
     np.testing.assert_array_equal(model.sample(9, 0, y=2), other.sample(9, 0, y=2))
+
+
+@pytest.mark.parametrize("name", ["vae", "aae"])
+def test_a_class_that_is_no_longer_rehearsed_is_drawn_by_rows_of_it(name, tmp_path):
+    """Its codes are those that the model gives its rows by now, and not those of the prior."""
+    model = clone(MODELS[name]).set_params(n_rehearsed=15)
+    rare = np.flatnonzero(Y == 2)[:6]
+    for rows in (np.r_[rare, 0:9], *np.split(np.tile(np.arange(100), 12), 20)):
+        model.partial_fit(X[rows], Y[rows], classes=[0, 1, 2])
+    assert 2 not in model._reservoir.labels
+    drawn = model._draw_codes(4000, np.random.RandomState(0), np.full(4000, 2))
+    codes = model.transform(X[rare])
+    assert (model._class_codes.numbers == 2).sum() == 6
+    assert np.abs(codes.mean(axis=0)).max() > 0.3
+    np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.1)
+    save(model, tmp_path / "model.safetensors")
+    copies = [model, load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))]
+    rows = [copy.partial_fit(X[:10], Y[:10]).sample(9, 0, y=2) for copy in copies]
+    np.testing.assert_array_equal(rows[1], rows[0])
+    np.testing.assert_array_equal(rows[2], rows[0])
+    model.set_params(n_rehearsed=0).partial_fit(X[:10], Y[:10])
+    assert not hasattr(model, "_rare_rows")
+    assert (model._class_codes.numbers == 2).sum() == 6
 
 
 def test_what_is_kept_does_not_depend_on_when_it_was_looked_at():

@@ -7,6 +7,7 @@ from scipy import stats
 
 import skae
 from skae import VAEClassifier, VAETransformer
+from skae._base.exposure import rates_of
 from skae.export import to_module
 from skae.metrics import reconstruction_error
 
@@ -87,7 +88,7 @@ def test_scores_are_of_rows_given_how_much_was_counted(counts, exposure, n_rows)
 def test_drawn_rows_are_counted_as_far_as_those_of_training(counts):
     X, _, depth = counts
     vae = VAETransformer(1, **QUICK).fit(X)
-    drawn = vae.sample(4000, random_state=0).sum(axis=1)
+    drawn = vae.sample(4000, random_state=0, noise=True).sum(axis=1)
     levels = [0.05, 0.25, 0.5, 0.75, 0.95]
     np.testing.assert_allclose(np.quantile(drawn, levels), np.quantile(X.sum(1), levels), rtol=0.2)
     given = vae.sample(3, random_state=0, exposure=[10, 100, 1000]).sum(axis=1)
@@ -100,6 +101,38 @@ def test_drawn_rows_are_counted_as_far_as_those_of_training(counts):
     for noise in (False, True):
         rows = told.sample(4, random_state=0, exposure=[1, 2, 4, 8], noise=noise)
         np.testing.assert_allclose(rows[:, 0], [1, 2, 4, 8], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("level", "spread"), [(8, 0.3), (30, 0.1), (300, 0.5)])
+@pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
+def test_sums_of_drawn_rows_vary_as_those_of_training(likelihood, level, spread):
+    """And what they vary by around their rates, by chance, is there once."""
+    rng = np.random.default_rng(0)
+    rates = level * np.exp(spread * rng.normal(size=(1000, 1))) * PROFILES[0] / PROFILES[0].sum()
+    if likelihood == "negative_binomial":
+        rates = rates * rng.gamma(2, 1 / 2, rates.shape)
+    X = rng.poisson(rates).astype(float)
+    settings = {**QUICK, "likelihood": likelihood, "max_iter": 9, "early_stopping": False}
+    vae = VAETransformer(1, **settings).fit(X)
+    nothing = {"conditions": np.full((1, X.shape[1]), np.nan)}
+    for given in ({}, nothing):
+        drawn = vae.sample(4000, random_state=0, noise=True, **given)
+        logs, own = (np.log(rows.sum(axis=1) + 0.5) for rows in (drawn, X))
+        assert logs.std() == pytest.approx(own.std(), rel=0.04)
+        assert logs.mean() == pytest.approx(own.mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("dispersion", [0.0, 0.2])
+def test_rates_have_the_moments_that_sums_leave_them(dispersion):
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(3, 4, 5000)
+    noise = rng.gamma(1 / dispersion, dispersion, 5000) if dispersion else 1
+    sums = rng.poisson(rates * noise).astype(float)
+    rates, shares = rates_of(sums, dispersion)
+    assert shares.sum() == pytest.approx(1)
+    mean, square = shares @ rates, shares @ rates**2
+    assert mean == pytest.approx(sums.mean(), rel=0.01)
+    assert square * (1 + dispersion) + mean == pytest.approx(np.mean(sums**2), rel=0.02)
 
 
 @pytest.mark.parametrize("cls", [VAETransformer, VAEClassifier])

@@ -1,4 +1,4 @@
-"""Rows drawn given the values of some columns, and in place of what is missing."""
+"""Rows drawn given the values of some columns."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from skae import AutoencoderTransformer, VAETransformer, load, save
+from skae import VAEClassifier, VAETransformer, load, save
 from skae.architectures import TorchArchitecture
 
 QUICK = {"max_iter": 5, "random_state": 0}
@@ -176,83 +176,70 @@ def test_a_class_is_told_or_drawn_by_what_is_known(told):
         told.sample(2, 0, y=["a", "b"], conditions={1: 0.0})
 
 
+@pytest.fixture(scope="module", params=["transformer", "classifier"])
+def apart(request):
+    """A decoder that is a line, and two classes; codes of the transformer lie apart as well."""
+    X, y = rows(), np.repeat(["a", "b"], [250, 150])
+    X[y == "b"] += [4, -4, 4, 4, -4]
+    settings = {"architecture": LINEAR, "noise_variance": 0.25, "output_activation": "identity"}
+    if request.param == "classifier":
+        return VAEClassifier(2, **QUICK, **settings).fit(X, y)
+    model = VAETransformer(2, conditional=True, **QUICK, **settings).fit(X, y)
+    of_a, of_b = (model.transform(X[y == label]) for label in "ab")
+    assert (np.abs(of_a.mean(axis=0) - of_b.mean(axis=0)) > 2 * of_a.std(axis=0)).all()
+    return model
+
+
+@pytest.mark.parametrize("place", [-1, 1])
+@pytest.mark.parametrize("label", ["a", "b"])
+def test_draws_of_a_class_have_its_conditional_distribution(apart, label, place):
+    """That of the rows that are drawn for the class, which is normal."""
+    own = apart.sample(50_000, 0, y=label, noise=True)
+    mean, covariance = own.mean(axis=0), np.cov(own.T)
+    slope = covariance[:, 1] / covariance[1, 1]
+    away = place * np.sqrt(covariance[1, 1])
+    given = {"conditions": {1: mean[1] + away}, "noise": True}
+    drawn = apart.sample(8000, 0, y=label, **given)
+    left = np.sqrt(np.diag(covariance - np.outer(slope, covariance[1])).clip(1e-9))
+    np.testing.assert_allclose((drawn.mean(axis=0) - mean - slope * away) / left, 0, atol=0.05)
+    np.testing.assert_allclose(drawn.std(axis=0)[[0, 2, 3, 4]], left[[0, 2, 3, 4]], rtol=0.04)
+
+
+def test_classes_are_as_likely_as_among_rows_with_the_value(apart):
+    """Of rows that the model draws, which class have those with nearly a value of a column?"""
+    of_a, of_b = (apart.sample(40_000, 0, y=label, noise=True) for label in "ab")
+    value = (of_a[:, 1].mean() + of_b[:, 1].mean()) / 2
+    near = [(np.abs(own[:, 1] - value) < 0.2).mean() for own in (of_a, of_b)]
+    expected = 250 * near[0] / (250 * near[0] + 150 * near[1])
+    assert 0.1 < expected < 0.9
+    drawn = apart.sample(4000, 0, conditions={1: value})
+    means = [own[:, [0, 2, 3, 4]].mean(axis=0) for own in (of_a, of_b)]
+    sides = [((drawn[:, [0, 2, 3, 4]] - mean) ** 2).sum(axis=1) for mean in means]
+    assert (sides[0] < sides[1]).mean() == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("n_draws", [3, 50])
+def test_the_mean_of_imputations_misses_the_conditional_mean_by_chance_only(n_draws):
+    """That of the model itself, however few draws there are."""
+    settings = {"architecture": LINEAR, "noise_variance": 0.25, "output_activation": "identity"}
+    X = np.where(np.random.default_rng(1).random((400, 5)) < 0.3, np.nan, rows())
+    X = X[np.isnan(X).any(axis=1) & ~np.isnan(X).all(axis=1)]
+    model = VAETransformer(2, allow_nan=True, **QUICK, **settings).fit(X)
+    off = model.impute(X, n_draws=n_draws, random_state=0).mean(axis=0)
+    for row, given in zip(off, X, strict=True):
+        known = np.flatnonzero(~np.isnan(given))
+        others, mean, covariance = conditional(model, known, given[known])
+        row[others] = (row[others] - mean) / np.sqrt(np.diag(covariance) / n_draws)
+    off = off[np.isnan(X)]
+    assert abs(off.mean()) < 0.15
+    assert np.mean(off**2) == pytest.approx(1, abs=0.2)
+
+
 def test_a_saved_model_draws_the_same(linear, tmp_path):
     save(linear, tmp_path / "model")
     given = {"conditions": {0: 0.3}, "random_state": 0, "noise": True}
     drawn = load(tmp_path / "model", classes=[nn.Linear]).sample(3, **given)
     np.testing.assert_array_equal(drawn, linear.sample(3, **given))
-
-
-# In place of what is missing.
-
-
-@pytest.fixture(scope="module")
-def table():
-    """Numbers, a flag and a category that go together, a fifth of them missing."""
-    rng = np.random.default_rng(0)
-    kind = rng.integers(0, 3, 500)
-    numbers = kind[:, None] + rng.normal(size=(500, 2)) * 0.3
-    X = np.column_stack([numbers, rng.random(500) < 0.2 + 0.3 * kind, np.eye(3)[kind]])
-    X[rng.random(500) < 0.2, 0] = np.nan
-    X[rng.random(500) < 0.2, 2] = np.nan
-    X[rng.random(500) < 0.2, 3:] = np.nan
-    return X
-
-
-@pytest.fixture(scope="module")
-def mixed(table):
-    settings = {"likelihood": "mixed", "allow_nan": True, "max_iter": 60, "random_state": 0}
-    return VAETransformer(2, **settings).fit(table)
-
-
-def test_draws_fill_in_what_is_missing_and_nothing_else(mixed, table):
-    drawn = mixed.impute(table, n_draws=4, random_state=0)
-    assert drawn.shape == (4, *table.shape)
-    known = ~np.isnan(table)
-    assert all((one[known] == table[known]).all() for one in drawn)
-    assert np.isfinite(drawn).all()
-    assert set(np.unique(drawn[:, :, 2:])) == {0, 1}
-    assert (drawn[:, :, 3:].sum(axis=2) == 1).all()
-    np.testing.assert_array_equal(drawn, mixed.impute(table, n_draws=4, random_state=0))
-    assert (drawn[0] != drawn[1]).any()
-
-
-def test_imputed_categories_follow_the_numbers(mixed):
-    drawn = mixed.impute([[2.0, 2.0, np.nan, np.nan, np.nan, np.nan]], n_draws=200, random_state=0)
-    assert drawn[:, 0, 5].mean() > 0.9
-    part = [[np.nan, np.nan, 1.0, 0.0, np.nan, np.nan]]  # not the first one
-    drawn = mixed.impute(part, n_draws=200, random_state=0)[:, 0, 3:]
-    assert (drawn.sum(axis=1) == 1).all()
-    assert not drawn[:, 0].any()
-    assert 0.2 < drawn[:, 2].mean() < 0.95
-
-
-def test_expected_values_are_those_of_draws(mixed, table):
-    expected = mixed.impute(table)
-    drawn = mixed.impute(table, n_draws=100, random_state=0).mean(axis=0)
-    gaps = np.isnan(table)
-    np.testing.assert_allclose(drawn[gaps], expected[gaps], atol=0.6)
-    assert np.sqrt(np.mean((drawn - expected)[gaps] ** 2)) < 0.15
-
-
-def test_frames_come_in_a_list(table):
-    X = pd.DataFrame(table[:, :3], columns=list("abc"), index=np.arange(500) + 7)
-    model = VAETransformer(2, **QUICK, allow_nan=True).set_output(transform="pandas").fit(X)
-    drawn = model.impute(X, n_draws=2, random_state=0)
-    assert [type(one) for one in drawn] == [pd.DataFrame] * 2
-    assert all(one.index.equals(X.index) and list(one) == list("abc") for one in drawn)
-
-
-def test_models_without_a_likelihood_draw_nothing(table):
-    model = AutoencoderTransformer(2, **QUICK, allow_nan=True).fit(table)
-    with pytest.raises(ValueError, match=r"needs a model with a likelihood .* VAETransformer"):
-        model.impute(table, n_draws=2)
-
-
-@pytest.mark.parametrize("settings", [{"n_draws": 0}, {"n_draws": 2, "out": np.empty((500, 6))}])
-def test_draws_that_make_no_sense_are_refused(mixed, table, settings):
-    with pytest.raises(ValueError, match="n_draws"):
-        mixed.impute(table, **settings)
 
 
 # Of counts, with how much was counted.

@@ -11,7 +11,7 @@ from sklearn.decomposition import IncrementalPCA
 import skae
 from skae import AutoencoderTransformer, VAETransformer
 from skae._base import reservoir
-from skae._base.reservoir import Reservoir
+from skae._base.reservoir import RareRows, Reservoir
 from skae._rows.columns import Target
 from skae._rows.source import as_source
 from skae._rows.table import Table
@@ -68,6 +68,36 @@ def test_labels_and_weights_stay_with_their_rows(form):
     again = Reservoir.from_state(pickle.loads(pickle.dumps(kept.to_state())))
     assert type(again.X) is type(kept.X)
     np.testing.assert_array_equal((again.X != kept.X).sum(), 0)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_of_classes_that_become_few_are_remembered(form, weighted):
+    """As many as there were of them at most, up to ten of each class."""
+
+    def holding(labels, weight=None):
+        labels = np.array(labels)
+        X = form(np.column_stack([labels, np.arange(len(labels)), np.zeros(len(labels))]))
+        return Reservoir(X, 40, True, len(labels), labels, weight)
+
+    weight = np.full(20, 3.0) if weighted else None
+    first, second = holding([0] * 15 + [1] * 3 + [2] * 2, weight), holding([0] * 16 + [2] * 3)
+    assert RareRows.of(first, first) is None
+    rare = RareRows.of(first, second)
+    assert rare.labels.tolist() == [1, 1, 1]
+    third = RareRows.of(second, holding([0] * 2 + [1]), rare)
+    assert third.labels.tolist() == [1] * 3 + [0] * 10 + [2] * 3
+    rows = third.X.toarray() if sparse.issparse(third.X) else third.X
+    assert rows[:, 1].tolist() == [15, 16, 17, *range(10), 16, 17, 18]
+    assert (third.weight is None) if not weighted else third.weight.tolist() == [3] * 3 + [1] * 13
+    # Of fewer rows than are remembered nothing is new.
+    fourth = RareRows.of(holding([0] * 2 + [1]), holding([0, 0]), third)
+    assert fourth is third
+    assert (
+        sorted(third.to_state()) == sorted(f"_rare{name}" for name in first.to_state()) or weighted
+    )
+    again = RareRows.from_state(pickle.loads(pickle.dumps(third.to_state())))
+    assert (again.X != third.X).sum() == 0
 
 
 def test_it_shrinks_to_a_fair_sample_and_grows_while_it_has_all():

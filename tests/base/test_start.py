@@ -100,6 +100,7 @@ OTHERS = {
     "batch_size": 7,
     "callbacks": [],
     "checkpoint": "nowhere",
+    "class_prior": "uniform",
     "clip": (0.4, 0.6),
     "code_activation": "tanh",
     "contamination": 0.4,
@@ -135,7 +136,7 @@ OTHERS = {
 def another(name, value):
     """A value of a parameter that is allowed, and different."""
     if name in OTHERS:
-        return OTHERS[name]
+        return "annealed" if value == OTHERS[name] == "constant" else OTHERS[name]
     if isinstance(value, bool):
         return not value
     if name == "labelled_batch_size":

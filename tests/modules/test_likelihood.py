@@ -8,7 +8,7 @@ import torch
 from scipy import special, stats
 
 from skae.losses import LIKELIHOODS
-from skae.modules import Likelihood, LogAmounts, LogCounts, MixedLikelihood
+from skae.modules import Likelihood, LogAmounts, LogCounts, MixedLikelihood, Told
 
 OUTPUT = torch.tensor([[0.3, -1.0, 1.5]])
 
@@ -44,6 +44,25 @@ def test_the_spread_of_draws_is_the_likeliest(name):
     likelihood.raw_parameter.grad = None
     likelihood.nll(drawn, OUTPUT).mean().backward()
     assert at_truth < 0.3 * likelihood.raw_parameter.grad.abs().item()
+
+
+def test_the_excess_is_what_sums_of_counts_vary_by_beyond_their_mean():
+    torch.manual_seed(0)
+    parts = [(fixed("negative_binomial"), [0, 2]), (fixed("poisson"), [1]), (Told(), [3])]
+    mixed = MixedLikelihood([(part, torch.tensor(columns)) for part, columns in parts])
+    output = torch.tensor([[0.3, -1.0, 1.5, 2.0]])
+    counts = mixed.draw(output.repeat(400_000, 1))[:, :3].sum(dim=1).double()
+    expected = counts.var() - counts.mean()
+    assert mixed.excess(output).item() == pytest.approx(expected.item(), rel=0.02)
+
+
+def test_what_rows_alone_say_is_left_out_of_relative_costs():
+    torch.manual_seed(0)
+    parts = [(fixed("negative_binomial"), [0, 2]), (fixed("gaussian"), [1]), (Told(), [3])]
+    mixed = MixedLikelihood([(part, torch.tensor(columns)) for part, columns in parts])
+    outputs, x = torch.randn(2, 5, 4), torch.tensor([[3.0, -1.0, 0.0, 2.0]]).repeat(5, 1)
+    full, relative = ([cost(x, o) for o in outputs] for cost in (mixed.nll, mixed.relative_nll))
+    torch.testing.assert_close(relative[0] - relative[1], full[0] - full[1])
 
 
 def test_columns_keep_their_places():

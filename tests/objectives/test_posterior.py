@@ -35,7 +35,7 @@ def test_the_posterior_of_a_linear_model(k, n_known, noise, far):
     def log_likelihood(z, y, rows):
         return -0.5 * ((x[rows][:, None] - z @ weight.T) / noise).square().sum(dim=2)
 
-    z, _, n_effective = posterior_codes(log_likelihood, normal(3, k), 2000, NO_CLASSES)
+    z, _, n_effective = posterior_codes(log_likelihood, normal(3, 1, k), 2000, NO_CLASSES)
     units = (z - mean[:, None]) @ torch.linalg.cholesky(precision)
     assert units.mean(dim=1).abs().max() < 0.12
     covariance = torch.einsum("bni,bnj->bij", units, units) / 2000
@@ -52,7 +52,7 @@ def test_a_posterior_with_two_modes_of_unequal_weight():
 
     density = (log_likelihood(grid[:, None]) - grid**2 / 2).softmax(dim=0)
     share, mean = density[grid > 0].sum(), (density * grid).sum()
-    z, _, _ = posterior_codes(log_likelihood, normal(1, 1) * 0 + 1.2, 20_000, NO_CLASSES)
+    z, _, _ = posterior_codes(log_likelihood, normal(1, 1, 1) * 0 + 1.2, 20_000, NO_CLASSES)
     assert share.item() == pytest.approx((z > 0).double().mean().item(), abs=0.02)
     assert mean.item() == pytest.approx(z.mean().item(), abs=0.04)
 
@@ -63,7 +63,7 @@ def test_a_curved_posterior_is_found_by_adapting():
     def log_likelihood(z, y, rows):
         return -0.5 * ((z.square().sum(dim=2).sqrt() - 1.5) / 0.05).square()
 
-    z, _, n_effective = posterior_codes(log_likelihood, normal(1, 2) * 0, 4000, NO_CLASSES)
+    z, _, n_effective = posterior_codes(log_likelihood, normal(1, 1, 2) * 0, 4000, NO_CLASSES)
     angle = torch.atan2(z[0, :, 1], z[0, :, 0])
     quarters = torch.histc(angle, 4, -math.pi, math.pi) / 4000
     assert (quarters - 0.25).abs().max() < 0.05
@@ -81,7 +81,7 @@ def test_classes_are_drawn_by_their_posterior():
     def log_likelihood(z, y, rows):
         return -0.5 * ((x[rows][:, None] - 2 * y - z[..., 0]) / 0.5).square()
 
-    z, y, _ = posterior_codes(log_likelihood, normal(2, 1), 20_000, log_shares)
+    z, y, _ = posterior_codes(log_likelihood, normal(2, 3, 1), 20_000, log_shares)
     means = 2 * torch.arange(3)
     exact = (log_shares - 0.5 * (x[:, None] - means).square() / 1.25).softmax(dim=1)
     found = torch.stack([(y == number).double().mean(dim=1) for number in range(3)], dim=1)
@@ -92,7 +92,7 @@ def test_classes_are_drawn_by_their_posterior():
 
 def test_nothing_known_gives_the_prior():
     z, _, n_effective = posterior_codes(
-        lambda z, y, rows: z[..., 0] * 0, normal(1, 4), 5000, NO_CLASSES
+        lambda z, y, rows: z[..., 0] * 0, normal(1, 1, 4), 5000, NO_CLASSES
     )
     assert z.mean(dim=1).abs().max() < 0.06
     assert (z.var(dim=1) - 1).abs().max() < 0.1
@@ -103,7 +103,7 @@ def test_a_likelihood_that_is_nowhere_is_told_by_few_effective_draws():
     def log_likelihood(z, y, rows):
         return torch.where(z.norm(dim=2) < 1e-9, 0.0, -math.inf).double() + 0 * z.sum(dim=2)
 
-    z, _, n_effective = posterior_codes(log_likelihood, normal(1, 3), 100, NO_CLASSES)
+    z, _, n_effective = posterior_codes(log_likelihood, normal(1, 1, 3), 100, NO_CLASSES)
     assert z.isfinite().all()
     assert n_effective.isfinite().all()
 

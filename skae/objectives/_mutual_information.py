@@ -1,0 +1,41 @@
+"""The objective of a clustering by mutual information."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from skae.penalties import categorical_kl, entropy, virtual_adversarial
+
+# How the three terms are weighed: those of Hu et al. 2017, for all of their data.
+INFORMATION, BALANCE = 0.1, 4.0
+
+
+@dataclass(frozen=True)
+class MutualInformation:
+    """Smooth predictions that say much of the rows.
+
+    The term of the virtual adversarial perturbation; the mean entropy of a prediction; and the
+    divergence of the mean prediction of a batch from the shares that are expected.
+    """
+
+    def __call__(self, module, x, y=None):
+        log_p = module.log_probabilities(x, noted=True)
+        mean = log_p.logsumexp(dim=0) - math.log(len(x))
+        imbalance = categorical_kl(mean, module.shares.log())
+        return {
+            "smoothness": virtual_adversarial(
+                module.log_probabilities, x, log_p, module.reach * nearest(x)
+            ),
+            "ambiguity": INFORMATION * entropy(log_p),
+            "imbalance": INFORMATION * BALANCE * imbalance.expand(len(x)),
+        }
+
+
+def nearest(x):
+    """How far the nearest other row of a batch is, ``(batch, n_features) -> (batch, 1)``."""
+    x = x.detach()
+    squares = x.square().sum(dim=1)
+    distances = squares[:, None] + squares - 2 * x @ x.T
+    distances = distances + torch.full_like(squares, torch.inf).diag()
+    return distances.min(dim=1).values.clamp_min(0).sqrt()[:, None]

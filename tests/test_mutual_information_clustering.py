@@ -1,0 +1,143 @@
+"""The clustering by mutual information."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, make_moons
+from sklearn.metrics import adjusted_rand_score
+from torch.nn import functional
+
+import skae._mutual_information_clustering as clustering
+from skae import MutualInformationClustering
+from skae._base.cluster_starts import agreement, neighbors_of, pairs
+from skae.modules import ClusterNetwork
+from skae.objectives import MutualInformation
+from skae.objectives._mutual_information import nearest
+
+QUICK = {"hidden_layer_sizes": (16,), "max_iter": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return MutualInformationClustering(6, **QUICK).fit(digits)
+
+
+@pytest.mark.parametrize("sizes", [(280, 80, 40), (360, 24, 16)])
+def test_uneven_groups_are_told_apart(sizes):
+    rng = np.random.default_rng(16)
+    centres, y = rng.normal(0, 2.5, (3, 10)), np.repeat([0, 1, 2], sizes)
+    X = centres[y] + rng.normal(size=(len(y), 10))
+    model = MutualInformationClustering(3, random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) == 1
+    assert np.bincount(model.labels_).tolist() == list(sizes)
+
+
+def test_rows_that_were_not_there_are_told_apart():
+    """Moons, which are no clumps, and rows that no graph of the training rows knows."""
+    X, y = make_moons(2000, noise=0.08, random_state=0)
+    model = MutualInformationClustering(2, random_state=0).fit(X[:1000])
+    assert adjusted_rand_score(y[1000:], model.predict(X[1000:])) > 0.97
+
+
+def test_training_improves_on_a_start_of_some_rows(monkeypatch):
+    """Digits whose start sees a sixth of the rows."""
+    X, y = load_digits(return_X_y=True)
+    monkeypatch.setattr(clustering, "MAX_ROWS", 300)
+    found = [
+        MutualInformationClustering(10, max_iter=n, random_state=0).fit(X).labels_ for n in (1, 30)
+    ]
+    begun, ended = (adjusted_rand_score(y, labels) for labels in found)
+    assert ended > begun + 0.05
+    assert ended > 0.1 + adjusted_rand_score(y, KMeans(10, random_state=0).fit_predict(X))
+
+
+def test_probabilities_are_in_the_order_of_the_labels(fitted, digits):
+    probabilities = fitted.predict_proba(digits)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), fitted.predict(digits))
+    np.testing.assert_allclose(np.exp(fitted.transform(digits)), probabilities)
+    assert (np.diff(np.bincount(fitted.labels_, minlength=6)) <= 0).all()
+    assert fitted.get_feature_names_out().tolist()[:1] == ["mutualinformationclustering0"]
+
+
+def test_the_score_is_that_of_neighbours(fitted, digits):
+    neighbors, _ = neighbors_of(digits)
+    expected = agreement(pairs(fitted.predict(digits), neighbors))
+    assert fitted.score(digits) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="no neighbour"):
+        fitted.score(digits[:1])
+
+
+def test_the_start_is_kept_where_training_ends_with_less(digits):
+    """A rate at which nothing is learned but noise."""
+    settings = {"hidden_layer_sizes": (64,), "random_state": 0}
+    begun = MutualInformationClustering(6, max_iter=1, **settings)
+    begun.set_params(learning_rate_init=1e-3).fit(digits)
+    torn = MutualInformationClustering(6, max_iter=20, learning_rate_init=5.0, **settings)
+    even = torn.set_params(class_prior="uniform").fit(digits).score(digits)
+    kept = torn.set_params(class_prior="start").fit(digits)
+    assert kept.score(digits) > even
+    assert kept.net_.best_epoch_ == 0
+    assert np.isfinite(kept.best_loss_)
+    assert not hasattr(kept, "_begun")
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        ("start", [11 / 24, 4 / 24, 9 / 24]),
+        ("uniform", [1 / 3] * 3),
+        ([1, 5, 2], [5 / 8, 1 / 8, 2 / 8]),  # by rank
+    ],
+)
+def test_expected_shares(prior, expected):
+    model = MutualInformationClustering(3, class_prior=prior)
+    np.testing.assert_allclose(model._expected_shares(np.array([10, 3, 8])), expected)
+
+
+def test_what_is_refused(digits):
+    with pytest.raises(ValueError, match=r"class_prior=\[1, 2\] must have 6 positive numbers"):
+        MutualInformationClustering(6, class_prior=[1, 2]).fit(digits)
+    with pytest.raises(ValueError, match="n_samples=3 should be >= n_clusters=8"):
+        MutualInformationClustering().fit(digits[:3])
+    with pytest.raises(ValueError, match="batch_size of 2 or more"):
+        MutualInformationClustering(batch_size=1).fit(digits)
+
+
+def test_a_stream_finds_clusters_in_its_first_piece(digits):
+    model = MutualInformationClustering(4, **QUICK).partial_fit(digits[:200])
+    before = model.module_.shares.clone()
+    model.partial_fit(digits[200:])
+    assert not hasattr(model, "labels_")
+    assert torch.equal(model.module_.shares, before)
+    assert len(np.unique(model.predict(digits))) == 4
+
+
+def test_rows_that_weigh_nothing_are_not_looked_at(digits):
+    weight = np.repeat([1.0, 0.0], 200)
+    model = MutualInformationClustering(4, **QUICK).fit(digits, sample_weight=weight)
+    alone = MutualInformationClustering(4, **QUICK).fit(digits[:200])
+    np.testing.assert_array_equal(model.predict(digits), alone.predict(digits))
+
+
+def test_terms_against_their_definition():
+    torch.manual_seed(0)
+    module, x = ClusterNetwork((4, 6, 3), "relu"), torch.randn(40, 4)
+    torch.nn.init.normal_(module.last.weight)
+    module.shares.copy_(torch.tensor([0.5, 0.3, 0.2]))
+    module.reach.fill_(0.0)
+    terms = MutualInformation()(module, x)
+    p = module.log_probabilities(x).exp()
+    entropy = torch.distributions.Categorical(p).entropy()
+    torch.testing.assert_close(terms["ambiguity"], 0.1 * entropy)
+    mean = p.mean(dim=0)
+    imbalance = functional.kl_div(module.shares.log(), mean, reduction="sum")
+    torch.testing.assert_close(terms["imbalance"], (0.4 * imbalance).expand(40))
+    assert terms["smoothness"].abs().max() < 1e-6
+    module.reach.fill_(1.0)
+    assert MutualInformation()(module, x)["smoothness"].mean() > 0.01
+
+
+def test_the_nearest_other_row():
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [0.0, 0.0]])
+    assert nearest(x)[:, 0].tolist() == pytest.approx([0, 1, 1, 0], abs=1e-3)
