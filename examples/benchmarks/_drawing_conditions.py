@@ -6,7 +6,8 @@ deviations of the column and as a ratio, for one to five known columns of a new 
 
 Of real tables nobody knows them. Held-out rows with nearly a value of one column are compared with
 rows drawn given the value, by the energy distance of the other columns, beside those of ten times
-as many rows of `sample` that happen to have nearly that value. All columns are in deviations.
+as many rows of `sample` that happen to have nearly that value. Distances are of columns in
+deviations; rows are learned in their own units, in which amounts are found.
 """
 
 import numpy as np
@@ -93,7 +94,7 @@ def energy_distance(A, B):
 def real(name, seed):
     """Energy distances of rows drawn given a value, and of those of `sample` that have it."""
     X = TABLES[name]()
-    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    deviations = X.std(axis=0)
     seen, held_out = train_test_split(X, test_size=0.5, random_state=seed)
     n_components = max(2, min(10, X.shape[1] // 2))
     model = VAETransformer(n_components, likelihood="mixed", random_state=seed).fit(seen)
@@ -103,13 +104,18 @@ def real(name, seed):
     for column in range(X.shape[1]):
         others = np.arange(X.shape[1]) != column
         for value in np.quantile(held_out[:, column], QUANTILES):
-            near = [np.abs(rows[:, column] - value) < NEARLY for rows in (held_out, pool)]
+            reach = NEARLY * deviations[column]
+            near = [np.abs(rows[:, column] - value) < reach for rows in (held_out, pool)]
             if min(part.sum() for part in near) < FEWEST:
                 continue
             drawn = model.sample(n_draws, seed, noise=True, conditions={column: value})
-            rows = held_out[near[0]][:, others]
-            of_sample = energy_distance(pool[near[1]][:, others], rows)
-            found.append((energy_distance(drawn[:, others], rows), of_sample))
+            rows = (held_out[near[0]] / deviations)[:, others]
+            found.append(
+                [
+                    energy_distance((near_it / deviations)[:, others], rows)
+                    for near_it in (drawn, pool[near[1]])
+                ]
+            )
     return len(found), *np.mean(found, axis=0)
 
 
