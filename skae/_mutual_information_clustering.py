@@ -330,8 +330,7 @@ class MutualInformationClustering(
         trainer.train_part(
             module, Classification(), learned, max_epochs=n_epochs, learning_rate="constant"
         )
-
-        if self.class_prior == "start":
+        if isinstance(self.class_prior, str) and self.class_prior == "start":
             self._begun = x, neighbors, take_weights(module)
 
     def _judge_again(self, outcome, trainer, all_rows, floor):

@@ -95,6 +95,12 @@ def test_expected_shares(prior, expected):
     np.testing.assert_allclose(model._expected_shares(np.array([10, 3, 8])), expected)
 
 
+def test_shares_may_be_an_array(digits):
+    prior = np.array([3.0, 2.0, 1.0])
+    model = MutualInformationClustering(3, class_prior=prior, **QUICK).fit(digits)
+    np.testing.assert_allclose(model.module_.shares.sort().values, [1 / 6, 1 / 3, 1 / 2])
+
+
 def test_what_is_refused(digits):
     with pytest.raises(ValueError, match=r"class_prior=\[1, 2\] must have 6 positive numbers"):
         MutualInformationClustering(6, class_prior=[1, 2]).fit(digits)
