@@ -45,11 +45,13 @@ class MutualInformationClustering(
         \mathbb{E}_x \max_{|r| \le \rho(x)} \mathrm{KL}(p(c | x) \| p(c | x + r))
         + 0.1 \left( \mathbb{E}_x H(p(c | x)) + 4 \, \mathrm{KL}(p(c) \| \pi) \right)
 
-    The first term is that of virtual adversarial training; the others are the mutual information of
-    rows and clusters, if the expected shares :math:`\pi` are even. The network starts at clusters
-    of a sample of at most 10 000 rows. They are found by k-means, by a Gaussian mixture, by
-    spectral clustering, and by spectral clustering into three times as many, which are then merged
-    such that least information is lost [2]_; of these the start is the one with the best `score`.
+    The first term is that of virtual adversarial training. The others are minus the mutual
+    information of rows and clusters, if the expected shares :math:`\pi` are even, with the entropy
+    of clusters counted four times. The network starts at clusters of a sample of at most 10 000
+    rows. They are found by k-means; and where there are six rows for each cluster, by a Gaussian
+    mixture, by spectral clustering, and by spectral clustering into three times as many, 150 at
+    most, which are then merged such that least information is lost [2]_. Of these the start is the
+    one with the best `score`.
 
     Parameters
     ----------
@@ -85,9 +87,9 @@ class MutualInformationClustering(
     -----
     `score` looks at neighbours and needs no label. It may be held against that of other seeds, and
     of other numbers of clusters with care: more of them tell more. Where training ends with less
-    than it began with, and `class_prior` is "start", the start is kept. Distances are Euclidean:
-    scale columns of different units first. After `partial_fit` there are no `labels_`: the rows of
-    before are gone.
+    than the network had after it had learned the start, and `class_prior` is "start", that is kept;
+    a network of few units may learn the start badly. Distances are Euclidean: scale columns of
+    different units first. After `partial_fit` there are no `labels_`: the rows of before are gone.
 
     References
     ----------
@@ -254,16 +256,17 @@ class MutualInformationClustering(
         logits = check_finite(self._map_rows(X, self.module_.classify), "transform")
         return log_softmax(logits.astype(np.float64), axis=1)[:, self._clusters.order]
 
+    @tensors_welcome
     def score(self, X, y=None):
         r"""Say how well clusters hold together and how much they tell, without labels.
 
         :math:`I (I / H)^4`, where I is the mutual information of the clusters of a row and of its
-        five nearest rows, in nats, and H the entropy of clusters.
+        five nearest others, in nats, and H the entropy of clusters. Copies of a row are one.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, two at least; of more than 10 000 some are drawn, always the same.
+            Rows, of which two are different; of more than 10 000 some are drawn, always the same.
         y : None
             Ignored.
 
@@ -280,13 +283,14 @@ class MutualInformationClustering(
             As in `predict`.
         """
         X = self._validate_target(X)
-        n_rows = X.shape[0]
-        if n_rows < 2:
-            raise ValueError("The score of one row is not defined: it has no neighbour.")
-        some = np.sort(np.random.RandomState(0).permutation(n_rows)[:MAX_ROWS])
+        some = np.sort(np.random.RandomState(0).permutation(X.shape[0])[:MAX_ROWS])
         rows = Rows(X, self.scaling_, subset=some)
-        x = _read(rows, torch.arange(len(rows)))
-        return float(_score(self.module_, x, neighbors_of(x)[0]))
+        x, _ = _distinct(_read(rows, torch.arange(len(rows))))
+        if len(x) < 2:
+            raise ValueError(
+                "The score needs two different rows at least: it is about neighbours. X has one."
+            )
+        return float(_score(self.module_, x, neighbors_of(x.numpy())[0]))
 
     @property
     def _n_features_out(self):
@@ -298,9 +302,15 @@ class MutualInformationClustering(
                 "A batch of one row leaves nothing to normalize layers over. Give a batch_size of "
                 "2 or more."
             )
-        if not hasattr(self, "net_") and len(rows) < max(2, self.n_clusters):
+        if len(rows) < 2:
             raise ValueError(
-                f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}, and 2 at least."
+                f"n_samples={len(rows)}, but two rows are needed at least: layers are normalized "
+                "over those of a batch."
+            )
+        if not hasattr(self, "net_") and len(rows) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}. Give more rows, "
+                "or ask for fewer clusters."
             )
 
     def _make_module(self, start):
@@ -315,22 +325,25 @@ class MutualInformationClustering(
 
     def _before_training(self, start, module, rows, trainer):
         kept = rows.fair_sample(MAX_ROWS, torch.default_generator)
-        x = _read(rows, kept)
-        neighbors, distances = neighbors_of(x)
-        labels = start_of(x, neighbors, self.n_clusters, self._rng)
-        counts = np.bincount(labels, minlength=self.n_clusters)
-        module.shares.copy_(torch.from_numpy(self._expected_shares(counts)))
-        n_batch_rows = trainer.n_batch_rows(rows)
-        apart = torch.cat([nearest(batch) for batch in x.split(n_batch_rows) if len(batch) > 1])
-        if apart.mean() > 0:
-            module.reach.fill_(self.perturbation * distances.mean() / apart.mean().item())
+        x, places = _distinct(_read(rows, kept))
+        neighbors, labels = None, np.zeros(len(x), dtype=int)
+        n_batch_rows = min(trainer.n_batch_rows(rows), len(kept))
+        if len(x) > 1:
+            neighbors, distances = neighbors_of(x.numpy())
+            labels = start_of(x.numpy(), neighbors, self.n_clusters, self._rng)
+            mixed = x[torch.randperm(len(x))].split(n_batch_rows)
+            apart = torch.cat([nearest(batch) for batch in mixed]).mean().item()
+            module.reach.fill_(self.perturbation * distances.mean() / apart)
         learned = rows.part(kept)
-        learned.labels = torch.from_numpy(labels).to(rows.device, torch.int64)
+        learned.labels = torch.from_numpy(labels)[places].to(rows.device, torch.int64)
+        counts = np.bincount(labels[places.numpy()], minlength=self.n_clusters)
+        module.shares.copy_(torch.from_numpy(self._expected_shares(counts)))
         n_epochs = -(-START_STEPS * n_batch_rows // len(learned))
         trainer.train_part(
             module, Classification(), learned, max_epochs=n_epochs, learning_rate="constant"
         )
-        if isinstance(self.class_prior, str) and self.class_prior == "start":
+        as_found = isinstance(self.class_prior, str) and self.class_prior == "start"
+        if as_found and neighbors is not None:
             self._begun = x, neighbors, take_weights(module)
 
     def _judge_again(self, outcome, trainer, all_rows, floor):
@@ -356,7 +369,10 @@ class MutualInformationClustering(
         if isinstance(self.class_prior, str):
             expected = counts + 1.0 if self.class_prior == "start" else np.ones(len(counts))
             return expected / expected.sum()
-        expected = np.asarray(self.class_prior, dtype=float)
+        try:
+            expected = np.asarray(self.class_prior, dtype=float)
+        except (TypeError, ValueError):
+            expected = np.empty(0)
         if expected.shape != counts.shape or not (expected > 0).all() or np.isinf(expected).any():
             raise ValueError(
                 f"class_prior={self.class_prior!r} must have {len(counts)} positive numbers, one "
@@ -364,7 +380,8 @@ class MutualInformationClustering(
             )
         by_size = np.empty_like(expected)
         by_size[np.argsort(-counts, kind="stable")] = np.sort(expected)[::-1]
-        return by_size / by_size.sum()
+        # The smallest of float32 has a logarithm still.
+        return (by_size / by_size.sum()).clip(min=np.finfo(np.float32).tiny)
 
 
 def _score(module, x, neighbors):
@@ -374,6 +391,11 @@ def _score(module, x, neighbors):
         parts = x.split(CHUNK_ROWS)
         labels = [module.classify(part.to(device_of(module))).argmax(dim=1).cpu() for part in parts]
     return agreement(pairs(torch.cat(labels).numpy(), neighbors))
+
+
+def _distinct(x):
+    """Rows, each once, and where each of those that are given is among them."""
+    return x.unique(dim=0, return_inverse=True)
 
 
 def _read(rows, kept):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits, make_moons
+from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.metrics import adjusted_rand_score
 from torch.nn import functional
 
@@ -64,7 +64,7 @@ def test_the_score_is_that_of_neighbours(fitted, digits):
     neighbors, _ = neighbors_of(digits)
     expected = agreement(pairs(fitted.predict(digits), neighbors))
     assert fitted.score(digits) == pytest.approx(expected)
-    with pytest.raises(ValueError, match="no neighbour"):
+    with pytest.raises(ValueError, match="two different rows"):
         fitted.score(digits[:1])
 
 
@@ -108,6 +108,11 @@ def test_what_is_refused(digits):
         MutualInformationClustering().fit(digits[:3])
     with pytest.raises(ValueError, match="batch_size of 2 or more"):
         MutualInformationClustering(batch_size=1).fit(digits)
+    with pytest.raises(ValueError, match=r"class_prior=.* must have 6"):
+        MutualInformationClustering(6, class_prior=list("abcdef")).fit(digits)
+    model = MutualInformationClustering(4, **QUICK).fit(digits)
+    with pytest.raises(ValueError, match="two rows are needed at least"):
+        model.set_params(n_rehearsed=0).partial_fit(digits[:1])
 
 
 def test_a_stream_finds_clusters_in_its_first_piece(digits):
@@ -146,4 +151,39 @@ def test_terms_against_their_definition():
 
 def test_the_nearest_other_row():
     x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [0.0, 0.0]])
-    assert nearest(x)[:, 0].tolist() == pytest.approx([0, 1, 1, 0], abs=1e-3)
+    assert nearest(x)[:, 0].tolist() == pytest.approx([5, 1, 1, 5])
+    assert nearest(x[[0, 3]])[:, 0].tolist() == [0, 0]
+
+
+def test_training_normalizes_batches(digits):
+    """And not what the start has left, for inference."""
+    means = [
+        MutualInformationClustering(4, **QUICK | {"max_iter": n}).fit(digits).module_
+        for n in (1, 2)
+    ]
+    assert not torch.equal(*(module.norms[0].running_mean for module in means))
+
+
+def test_copies_are_nobody_s_neighbours():
+    X, y = make_blobs(300, 5, centers=4, random_state=0)
+    weight = np.where(np.arange(300) < 20, 15, 1)
+    often = np.repeat(np.arange(300), weight)
+    model = MutualInformationClustering(4, random_state=0).fit(X[often])
+    assert adjusted_rand_score(y, model.predict(X)) > 0.98
+    assert 0 < model.module_.reach < 5
+    weighted = MutualInformationClustering(4, random_state=0).fit(X, sample_weight=weight)
+    assert adjusted_rand_score(y, weighted.predict(X)) > 0.98
+    heavy = MutualInformationClustering(4, random_state=0)
+    heavy.fit(X, sample_weight=np.where(np.arange(300) == 0, 1000, 1))
+    assert len(np.unique(heavy.predict(X))) > 1
+    assert MutualInformationClustering(3, **QUICK).fit(X[[0, 0, 0, 0]]).labels_.tolist() == [0] * 4
+
+
+def test_the_perturbation_is_a_share_of_the_distance_to_the_tenth():
+    X = np.random.default_rng(0).normal(size=(100, 400)).astype(np.float32)
+    model = MutualInformationClustering(2, perturbation=0.5, **QUICK).fit(X)
+    x = model.scaling_(torch.from_numpy(X))
+    tenth = torch.cdist(x, x).sort(dim=1).values[:, 10].mean()
+    # Of 100 rows all are in one batch; the tenth of 50 components is the tenth nearly.
+    radius = (model.module_.reach * nearest(x)).mean()
+    assert radius.item() == pytest.approx(0.5 * tenth.item(), rel=0.05)

@@ -64,7 +64,8 @@ def make_net(model, objective, *, callbacks=None, net_params=None, **settings):
     if settings["optimizer"] in (torch.optim.Adam, torch.optim.AdamW) and not kernels & {*settings}:
         settings["optimizer__fused"] = True
     check_callbacks(settings["callbacks"])
-    module = TrainingModule(model, objective)
+    # Parts of it may have been trained for themselves, and stand ready for inference.
+    module = TrainingModule(model, objective).train()
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ValueError(
             "There is nothing to train: neither the encoder nor the decoder of the architecture "

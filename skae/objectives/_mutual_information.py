@@ -9,6 +9,8 @@ from skae.penalties import categorical_kl, entropy, virtual_adversarial
 
 # How the three terms are weighed: those of Hu et al. 2017, for all of their data.
 INFORMATION, BALANCE = 0.1, 4.0
+# Of a product in float32 so much may be rounding.
+ROUNDED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,14 @@ class MutualInformation:
 
 
 def nearest(x):
-    """How far the nearest other row of a batch is, ``(batch, n_features) -> (batch, 1)``."""
-    x = x.detach()
+    """How far the nearest other row of a batch is, ``(batch, n_features) -> (batch, 1)``.
+
+    Copies are no other rows. Where there is none, it is 0.
+    """
+    x = x.detach() - x.detach().mean(dim=0)
     squares = x.square().sum(dim=1)
-    distances = squares[:, None] + squares - 2 * x @ x.T
-    distances = distances + torch.full_like(squares, torch.inf).diag()
-    return distances.min(dim=1).values.clamp_min(0).sqrt()[:, None]
+    sums = squares[:, None] + squares
+    distances = sums - 2 * x @ x.T
+    distances = torch.where(distances > ROUNDED * sums, distances, torch.inf)
+    closest = distances.min(dim=1).values
+    return torch.where(closest.isfinite(), closest, 0.0).sqrt()[:, None]
