@@ -11,7 +11,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base.applying import device_of
-from skae._base.cluster_starts import agreement, neighbors_of, pairs, start_of
+from skae._base.cluster_starts import (
+    agreement,
+    expected_shares,
+    neighbors_of,
+    pairs,
+    start_of,
+)
 from skae._base.clusters import ClusterLabelsMixin
 from skae._base.estimator import NeuralEstimator
 from skae._base.parameters import keep, public
@@ -337,7 +343,7 @@ class MutualInformationClustering(
         learned = rows.part(kept)
         learned.labels = torch.from_numpy(labels)[places].to(rows.device, torch.int64)
         counts = np.bincount(labels[places.numpy()], minlength=self.n_clusters)
-        module.shares.copy_(torch.from_numpy(self._expected_shares(counts)))
+        module.shares.copy_(torch.from_numpy(expected_shares(self.class_prior, counts)))
         n_epochs = -(-START_STEPS * n_batch_rows // len(learned))
         trainer.train_part(
             module, Classification(), learned, max_epochs=n_epochs, learning_rate="constant"
@@ -363,25 +369,6 @@ class MutualInformationClustering(
     def _after_training(self, table, rows, terms, stream):
         super()._after_training(table, rows, terms, stream)
         vars(self).pop("_begun", None)
-
-    def _expected_shares(self, counts):
-        """Of the clusters in the order of the module, given how many rows they start with."""
-        if isinstance(self.class_prior, str):
-            expected = counts + 1.0 if self.class_prior == "start" else np.ones(len(counts))
-            return expected / expected.sum()
-        try:
-            expected = np.asarray(self.class_prior, dtype=float)
-        except (TypeError, ValueError):
-            expected = np.empty(0)
-        if expected.shape != counts.shape or not (expected > 0).all() or np.isinf(expected).any():
-            raise ValueError(
-                f"class_prior={self.class_prior!r} must have {len(counts)} positive numbers, one "
-                "for each of n_clusters; or be 'start' or 'uniform'."
-            )
-        by_size = np.empty_like(expected)
-        by_size[np.argsort(-counts, kind="stable")] = np.sort(expected)[::-1]
-        # The smallest of float32 has a logarithm still.
-        return (by_size / by_size.sum()).clip(min=np.finfo(np.float32).tiny)
 
 
 def _score(module, x, neighbors):

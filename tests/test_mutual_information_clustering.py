@@ -6,13 +6,10 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.metrics import adjusted_rand_score
-from torch.nn import functional
 
 import skae._mutual_information_clustering as clustering
 from skae import MutualInformationClustering
 from skae._base.cluster_starts import agreement, neighbors_of, pairs
-from skae.modules import ClusterNetwork
-from skae.objectives import MutualInformation
 from skae.objectives._mutual_information import nearest
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 2, "random_state": 0}
@@ -82,19 +79,6 @@ def test_the_start_is_kept_where_training_ends_with_less(digits):
     assert not hasattr(kept, "_begun")
 
 
-@pytest.mark.parametrize(
-    ("prior", "expected"),
-    [
-        ("start", [11 / 24, 4 / 24, 9 / 24]),
-        ("uniform", [1 / 3] * 3),
-        ([1, 5, 2], [5 / 8, 1 / 8, 2 / 8]),  # by rank
-    ],
-)
-def test_expected_shares(prior, expected):
-    model = MutualInformationClustering(3, class_prior=prior)
-    np.testing.assert_allclose(model._expected_shares(np.array([10, 3, 8])), expected)
-
-
 def test_shares_may_be_an_array(digits):
     prior = np.array([3.0, 2.0, 1.0])
     model = MutualInformationClustering(3, class_prior=prior, **QUICK).fit(digits)
@@ -129,30 +113,6 @@ def test_rows_that_weigh_nothing_are_not_looked_at(digits):
     model = MutualInformationClustering(4, **QUICK).fit(digits, sample_weight=weight)
     alone = MutualInformationClustering(4, **QUICK).fit(digits[:200])
     np.testing.assert_array_equal(model.predict(digits), alone.predict(digits))
-
-
-def test_terms_against_their_definition():
-    torch.manual_seed(0)
-    module, x = ClusterNetwork((4, 6, 3), "relu"), torch.randn(40, 4)
-    torch.nn.init.normal_(module.last.weight)
-    module.shares.copy_(torch.tensor([0.5, 0.3, 0.2]))
-    module.reach.fill_(0.0)
-    terms = MutualInformation()(module, x)
-    p = module.log_probabilities(x).exp()
-    entropy = torch.distributions.Categorical(p).entropy()
-    torch.testing.assert_close(terms["ambiguity"], 0.1 * entropy)
-    mean = p.mean(dim=0)
-    imbalance = functional.kl_div(module.shares.log(), mean, reduction="sum")
-    torch.testing.assert_close(terms["imbalance"], (0.4 * imbalance).expand(40))
-    assert terms["smoothness"].abs().max() < 1e-6
-    module.reach.fill_(1.0)
-    assert MutualInformation()(module, x)["smoothness"].mean() > 0.01
-
-
-def test_the_nearest_other_row():
-    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [0.0, 0.0]])
-    assert nearest(x)[:, 0].tolist() == pytest.approx([5, 1, 1, 5])
-    assert nearest(x[[0, 3]])[:, 0].tolist() == [0, 0]
 
 
 def test_training_normalizes_batches(digits):

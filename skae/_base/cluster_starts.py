@@ -159,3 +159,23 @@ def _cheapest(joint):
     gain -= 2 * (xlogy(of_shares, of_shares) - kept[:, None] - kept)
     gain[np.tril_indices(len(gain))] = -np.inf
     return np.unravel_index(gain.argmax(), gain.shape)
+
+
+def expected_shares(class_prior, counts):
+    """Of clusters that start with so many rows, as `class_prior` has it: sums to one."""
+    if isinstance(class_prior, str):
+        expected = counts + 1.0 if class_prior == "start" else np.ones(len(counts))
+        return expected / expected.sum()
+    try:
+        expected = np.asarray(class_prior, dtype=float)
+    except (TypeError, ValueError):
+        expected = np.empty(0)
+    if expected.shape != counts.shape or not (expected > 0).all() or np.isinf(expected).any():
+        raise ValueError(
+            f"class_prior={class_prior!r} must have {len(counts)} positive numbers, one for each "
+            "of n_clusters; or be 'start' or 'uniform'."
+        )
+    by_size = np.empty_like(expected)
+    by_size[np.argsort(-counts, kind="stable")] = np.sort(expected)[::-1]
+    # The smallest of float32 has a logarithm still.
+    return (by_size / by_size.sum()).clip(min=np.finfo(np.float32).tiny)

@@ -7,7 +7,15 @@ import pytest
 from sklearn.datasets import make_blobs, make_circles
 from sklearn.metrics import adjusted_rand_score
 
-from skae._base.cluster_starts import _cheapest, agreement, merged, neighbors_of, pairs, start_of
+from skae._base.cluster_starts import (
+    _cheapest,
+    agreement,
+    expected_shares,
+    merged,
+    neighbors_of,
+    pairs,
+    start_of,
+)
 
 
 def joint_of(n, seed):
@@ -84,3 +92,20 @@ def test_neighbours_of_many_features_are_those_of_all_nearly():
     found = np.take_along_axis(distances, neighbors, axis=1)
     np.testing.assert_allclose(found, np.sort(distances)[:, 1:6])
     np.testing.assert_allclose(tenth, np.sort(distances)[:, 10])
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        ("start", [11 / 24, 4 / 24, 9 / 24]),
+        ("uniform", [1 / 3] * 3),
+        ([1, 5, 2], [5 / 8, 1 / 8, 2 / 8]),  # by rank
+    ],
+)
+def test_expected_shares(prior, expected):
+    np.testing.assert_allclose(expected_shares(prior, np.array([10, 3, 8])), expected)
+
+
+def test_the_rarest_has_a_logarithm():
+    found = expected_shares([1e-300, 1, 1], np.array([10, 3, 8])).astype(np.float32)
+    assert np.isfinite(np.log(found)).all()
