@@ -326,9 +326,6 @@ class MutualInformationClustering(
     def _make_objective(self):
         return MutualInformation()
 
-    def _n_epochs_before(self):
-        return None  # of few rows many epochs make the same steps
-
     def _before_training(self, start, module, rows, trainer):
         kept = rows.fair_sample(MAX_ROWS, torch.default_generator)
         x, places = _distinct(_read(rows, kept))
@@ -346,7 +343,12 @@ class MutualInformationClustering(
         module.shares.copy_(torch.from_numpy(expected_shares(self.class_prior, counts)))
         n_epochs = -(-START_STEPS * n_batch_rows // len(learned))
         trainer.train_part(
-            module, Classification(), learned, max_epochs=n_epochs, learning_rate="constant"
+            module,
+            Classification(),
+            learned,
+            max_epochs=n_epochs,
+            learning_rate="constant",
+            heard=False,
         )
         as_found = isinstance(self.class_prior, str) and self.class_prior == "start"
         if as_found and neighbors is not None:

@@ -150,12 +150,15 @@ class Trainer:
             seeded=seeded,
         )
 
-    def train_part(self, module, objective, rows, *, max_epochs, learning_rate):
+    def train_part(self, module, objective, rows, *, max_epochs, learning_rate, heard=True):
         """Train a part of a model, such as a layer, for itself; returns its losses.
 
+        Unless it is `heard`, nobody is told of its epochs.
         An interruption is passed on: parts that have learned nothing are no model.
         """
         changes = {"max_epochs": max_epochs, "learning_rate": learning_rate}
+        if not heard:
+            changes |= {"task": None, "title": None}
         trainer = replace(self, **changes, patience=None, callbacks=None)
         net = trainer.net(module, objective, batch_size=self.n_batch_rows(rows))
         net.is_part_ = True
