@@ -124,6 +124,18 @@ def test_training_normalizes_batches(digits):
     assert not torch.equal(*(module.norms[0].running_mean for module in means))
 
 
+@pytest.mark.parametrize(("n_rows", "batch_size"), [(5, 256), (60, 10_000), (60, 20)])
+def test_a_start_takes_a_hundred_steps(n_rows, batch_size, digits, monkeypatch):
+    steps = []
+
+    def train_part(trainer, module, objective, rows, *, max_epochs, **settings):
+        steps.append(max_epochs * -(-len(rows) // batch_size))
+
+    monkeypatch.setattr("skae._training.trainer.Trainer.train_part", train_part)
+    MutualInformationClustering(3, batch_size=batch_size, **QUICK).fit(digits[:n_rows])
+    assert 100 <= steps[0] < 110
+
+
 def test_copies_are_nobody_s_neighbours():
     X, y = make_blobs(300, 5, centers=4, random_state=0)
     weight = np.where(np.arange(300) < 20, 15, 1)

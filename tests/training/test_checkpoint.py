@@ -41,6 +41,8 @@ def rows():
 def make(cls, **params):
     if cls is StackedDenoisingAutoencoder:
         params = {"layer_max_iter": 3, **params}
+    if cls is skae.MutualInformationClustering:  # else it may be its start, however it went on
+        params = {"class_prior": "uniform", **params}
     return cls(**{**QUICK, **params})
 
 
